@@ -1,0 +1,244 @@
+"""The published catalog, open for reading: the only place that opens it, and its SQL."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curation import uids
+from curation.errors import CurationError
+from curation.images import ImageRef
+from curation.workspace import Workspace
+
+Mask = NDArray[np.bool_]
+
+_NUMBERS = ("FLOAT", "DOUBLE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "HUGEINT")
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """What a column of the samples is.
+
+    Attributes:
+        kind: ``score`` (to select by), ``detail`` (describes a score), ``source`` (what the
+            source told) or ``sample`` (what every sample has).
+        of: the score that a detail describes.
+        parameters: how a score was made.
+    """
+
+    name: str
+    kind: str
+    type: str
+    title: str
+    help: str = ""
+    score: str = ""
+    target: str = ""
+    of: str = ""
+    model: str = ""
+    parameters: Mapping[str, Any] | None = None
+    reference: str = ""
+    version: str = ""
+    created: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        return self.type in _NUMBERS
+
+    @property
+    def is_label(self) -> bool:
+        return self.type == "BOOLEAN"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Where a catalog's samples come from."""
+
+    source: str
+    reader: str
+    image_root: str
+    model: str
+    targets: str
+    samples: int
+    skipped: int
+    published: str
+    version: str
+
+
+class Catalog:
+    """A workspace's scored samples, read-only.
+
+    Safe to share between threads: each call takes its own cursor. Columns that are asked for
+    as arrays are kept in memory (40 MB a score at ten million samples).
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises:
+        CurationError: there is no catalog, or it is not one of this project's.
+        """
+        if not path.is_file():
+            raise CurationError(
+                f"{path.parent} has no catalog yet; score it with "
+                f"`python -m curation score SOURCE --workspace {path.parent}`"
+            )
+        try:
+            self._connection = duckdb.connect(str(path), read_only=True)
+            # Text from strangers' datasets reaches queries as parameters only; this is the
+            # second lock: no query can read or write another file.
+            self._connection.execute("SET enable_external_access=false")
+            self._connection.execute("SET lock_configuration=true")
+            self.dataset = Dataset(*self._one("FROM dataset"))
+            self.columns = self._columns()
+        except duckdb.Error as error:
+            raise CurationError(f"{path} is not a catalog: {error}") from None
+        self.path = path
+        self._arrays: dict[str, NDArray[np.float32]] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Catalog:
+        return cls(workspace.catalog)
+
+    def __len__(self) -> int:
+        return self.dataset.samples
+
+    @property
+    def scores(self) -> list[ColumnInfo]:
+        """The columns to select by."""
+        return [c for c in self.columns.values() if c.kind == "score"]
+
+    @property
+    def numbers(self) -> list[ColumnInfo]:
+        """Every column that can be an axis: scores first, then details and the source's."""
+        order = {"score": 0, "detail": 1, "sample": 2, "source": 2}
+        numeric = [c for c in self.columns.values() if c.is_number and "image_" not in c.name[:6]]
+        return sorted(numeric, key=lambda c: order[c.kind])
+
+    @property
+    def labels(self) -> list[ColumnInfo]:
+        """True-or-false columns of the source."""
+        return [c for c in self.columns.values() if c.is_label]
+
+    def column(self, name: str) -> ColumnInfo:
+        """Raises:
+        CurationError: there is no such column; lists the scores there are.
+        """
+        if name not in self.columns:
+            known = ", ".join(c.name for c in self.scores) or "none yet"
+            raise CurationError(f"there is no score or column {name!r}; the scores are {known}")
+        return self.columns[name]
+
+    def array(self, name: str) -> NDArray[np.float32]:
+        """A numeric column, shape (N,), float32, NaN where missing, by rowid. Do not change it.
+
+        Raises:
+            CurationError: there is no such column, or it does not hold numbers.
+        """
+        info = self.column(name)
+        if not (info.is_number or info.is_label):
+            raise CurationError(f"the column {name!r} holds {info.type}, not numbers")
+        with self._lock:
+            if name not in self._arrays:
+                table = self._arrow(f"SELECT CAST({_quote(name)} AS FLOAT) AS v FROM samples")
+                values = table.column("v").combine_chunks()
+                array = np.array(values.fill_null(float("nan")), dtype=np.float32)
+                array.flags.writeable = False
+                self._arrays[name] = array
+            return self._arrays[name]
+
+    @cached_property
+    def words(self) -> uids.Words:
+        """Every sample's uid in 128-bit form, shape (N, 2), by rowid."""
+        return uids.to_words(self._arrow("SELECT uid FROM samples").column("uid"))
+
+    def where(self, condition: str, parameters: Sequence[Any]) -> Mask:
+        """Which samples meet a condition made by ``curation.where``: (N,)."""
+        rows = self._arrow(f"SELECT rowid AS r FROM samples WHERE {condition}", parameters)
+        mask = np.zeros(len(self), dtype=bool)
+        mask[np.asarray(rows.column("r"))] = True
+        return mask
+
+    def rows(self, rowids: Sequence[int] | NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
+        """These samples, whole, in this order."""
+        wanted = [int(r) for r in rowids]
+        found = self._records(
+            "SELECT rowid AS row_id, * FROM samples WHERE rowid IN (SELECT unnest(?::BIGINT[]))",
+            [wanted],
+        )
+        by_row = {row["row_id"]: row for row in found}
+        return [by_row[r] for r in wanted if r in by_row]
+
+    def find(self, uid: str) -> int | None:
+        """The rowid of a sample, None where there is no such uid."""
+        found = self._records("SELECT rowid AS r FROM samples WHERE uid = ?", [uid])
+        return found[0]["r"] if found else None
+
+    def batches(self, columns: Sequence[str], mask: Mask) -> pa.RecordBatchReader:
+        """Some columns of the samples in ``mask``, streamed in the order of rowid."""
+        names = [self.column(name).name for name in columns]
+        cursor = self._connection.cursor()
+        reader = cursor.sql(f"SELECT {', '.join(map(_quote, names))} FROM samples")
+        source = reader.to_arrow_reader(1 << 17)
+
+        def kept() -> Any:
+            start = 0
+            for batch in source:
+                part = mask[start : start + len(batch)]
+                start += len(batch)
+                if part.any():
+                    yield batch.filter(pa.array(part))
+
+        return pa.RecordBatchReader.from_batches(source.schema, kept())
+
+    def skipped(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """What was left out, and why."""
+        return self._records(f"FROM skipped LIMIT {int(limit)}")
+
+    def skipped_by_reason(self) -> list[dict[str, Any]]:
+        """How many samples were left out for each reason, most first."""
+        return self._records(
+            'SELECT stage, reason, count(*) AS samples, min("where") AS example FROM skipped '
+            "GROUP BY ALL ORDER BY samples DESC, reason"
+        )
+
+    def _columns(self) -> dict[str, ColumnInfo]:
+        types = {row[0]: row[1] for row in self._all("DESCRIBE samples")}
+        infos = {}
+        for row in self._records("FROM columns"):
+            told = {k: v for k, v in row.items() if v is not None}
+            told["parameters"] = json.loads(told["parameters"]) if "parameters" in told else None
+            infos[row["name"]] = ColumnInfo(type=types[row["name"]], **told)
+        return infos
+
+    def _arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        # One connection must not be used by two threads at once; a cursor costs microseconds.
+        with self._connection.cursor() as cursor:
+            return cursor.sql(query, params=list(parameters)).to_arrow_table()
+
+    def _records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        return list(self._arrow(query, parameters).to_pylist())
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            return cursor.execute(query).fetchall()
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        return self._all(query)[0]
+
+
+def image_ref(row: Mapping[str, Any]) -> ImageRef:
+    """Where the image of a sample from ``Catalog.rows`` lies."""
+    return ImageRef(row["image_file"], row["image_offset"], row["image_length"])
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,319 @@
+"""The command line: ``python -m curation``. Heavy imports wait until a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from curation import __version__, wording
+from curation.cli_options import SCORE_NAMES, score_options
+from curation.devices import CHOICES as DEVICES
+from curation.errors import CurationError
+from curation.progress import Progress
+
+_FOLDER = click.Path(path_type=Path)
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def main() -> None:
+    """Run the command line; a CurationError becomes one line and exit code 2."""
+    try:
+        cli(standalone_mode=False)
+    except CurationError as problem:
+        click.echo(f"error: {problem}", err=True)
+        sys.exit(2)
+    except click.ClickException as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; run the same command again to go on where it stopped", err=True)
+        sys.exit(130)
+
+
+@click.group(context_settings=_HELP)
+@click.version_option(__version__, prog_name="curation")
+def cli() -> None:
+    """Score image-text pairs, choose among them, and take the list away.
+
+    \b
+      score   SOURCE → a workspace with a catalog of scores
+      info    what a workspace holds
+      select  how many samples a recipe keeps
+      export  write the list, with its recipe and a manifest
+
+    To look and decide in the browser: streamlit run app.py
+    """
+
+
+@cli.command()
+@click.argument("source", type=_FOLDER)
+@click.option(
+    "--workspace",
+    "-w",
+    type=_FOLDER,
+    required=True,
+    help="Folder to score into; an unfinished run there is taken up where it stopped.",
+)
+@click.option(
+    "--reader",
+    type=click.Choice(["auto", "folder", "table"]),
+    default="auto",
+    show_default=True,
+    help="How to read SOURCE.",
+)
+@click.option("--image-column", help="Column of a table that names the image file.")
+@click.option("--caption-column", help="Column of a table that holds the caption.")
+@click.option("--uid-column", help="Column of a table that holds 32-hex-digit uids.")
+@click.option(
+    "--image-root",
+    type=_FOLDER,
+    help="Folder that the image paths of a table are relative to.  [default: the table's]",
+)
+@click.option(
+    "--shard-size",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="Samples a shard, the unit of work that a killed run loses at most.",
+)
+@click.option(
+    "--model",
+    help="An open_clip architecture (ViT-L-14), or a folder with "
+    "open_clip_config.json.  [default: the small model that ships]",
+)
+@click.option(
+    "--pretrained",
+    help="Weights of the architecture: a tag (openai, dfn2b_s39b) or a checkpoint file.",
+)
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="NAME=SOURCE",
+    help="Reference set "
+    "for NormSim: a folder or table of images, or a .npy of embeddings. Repeatable.",
+)
+@click.option(
+    "--score",
+    "scores",
+    multiple=True,
+    type=click.Choice(SCORE_NAMES),
+    help="Only this score. Repeatable.  [default: all that the inputs allow]",
+)
+@score_options
+@click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    default="auto",
+    show_default=True,
+    help="auto takes CUDA, then MPS, then the CPU.",
+)
+@click.option(
+    "--executor",
+    type=click.Choice(["local"]),
+    default="local",
+    show_default=True,
+    help="Where shards are worked on.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
+def score(
+    source: Path, workspace: Path, reader: str, image_column: str | None,
+    caption_column: str | None, uid_column: str | None, image_root: Path | None, shard_size: int,
+    model: str | None, pretrained: str | None, targets: tuple[str, ...],
+    scores: tuple[str, ...], device: str, executor: str, quiet: bool, strict: bool,
+    **parameters: Any,
+) -> None:  # fmt: skip
+    """Score the pairs of SOURCE into a workspace.
+
+    SOURCE is a folder of images (captions in metadata.csv or beside each image) or a table
+    (CSV, TSV, JSONL, Parquet). Each stage works shard by shard and is used again by the next run.
+
+    \b
+    Examples:
+      python -m curation score photos/ -w work/photos --target food=food_images/
+      python -m curation score pairs.parquet -w work/pairs --caption-column alt_text \\
+          --model ViT-L-14 --pretrained openai
+    """
+    from curation import pipeline
+    from curation.encoder import ModelSpec
+    from curation.readers import Options
+    from curation.targets import TargetSource
+
+    default = ModelSpec()
+    job = pipeline.Job(
+        source=source,
+        workspace=workspace,
+        reader=reader,
+        options=Options(image_column, caption_column, uid_column, image_root, shard_size),
+        model=ModelSpec(model, pretrained) if model else default,
+        targets=tuple(TargetSource.parse(text) for text in targets),
+        scores=scores,
+        parameters=parameters,
+        device=device,
+        executor=executor,
+    )
+    if pretrained and not model:
+        raise CurationError("--pretrained goes with --model; the shipped model has its weights")
+    summary = pipeline.run(job, Progress(quiet))
+    click.echo(
+        f"{wording.plural(summary.samples, 'sample')} scored, "
+        f"{wording.count(summary.skipped)} skipped: {workspace}"
+    )
+    if not quiet:
+        stages = ", ".join(f"{k} {wording.duration(v)}" for k, v in summary.seconds.items())
+        click.echo(f"Time: {stages}")
+    if summary.skipped:
+        click.echo(f"What was skipped, and why: python -m curation info {workspace}")
+        if strict:
+            sys.exit(1)
+
+
+@cli.command()
+@click.argument("workspace", type=_FOLDER)
+@click.option(
+    "--label",
+    help="A true-or-false column of the source that marks bad samples: how "
+    "well does each score tell them?  [default: every such column]",
+)
+@click.option(
+    "--keep",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="Share of the pool that is kept when judging labels.",
+)
+def info(workspace: Path, label: str | None, keep: float) -> None:
+    """What a workspace holds: samples, scores with their parameters, skipped samples.
+
+    Where the source has a true-or-false column (as the sample's `swapped`), prints how well each
+    score tells it: the AUC, and the share of marked samples in the kept top.
+    """
+    from curation import report
+    from curation.catalog import Catalog
+    from curation.workspace import Workspace
+
+    catalog = Catalog.of(Workspace.open(workspace))
+    click.echo(report.overview(catalog))
+    for name in [label] if label else [c.name for c in catalog.labels]:
+        click.echo(report.labels(catalog, name, keep))
+
+
+@cli.command("import-scores")
+@click.argument("workspace", type=_FOLDER)
+@click.argument("file", type=_FOLDER)
+def import_scores(workspace: Path, file: Path) -> None:
+    """Join the numeric columns of FILE (CSV, JSONL, Parquet with a uid column) as scores."""
+    from curation import imports, publish
+    from curation.workspace import Workspace
+
+    opened = Workspace.open(workspace)
+    joined = imports.import_scores(opened, file)
+    publish.publish(opened, Progress())
+    _say_joined(joined)
+
+
+@cli.command("import-uids")
+@click.argument("workspace", type=_FOLDER)
+@click.argument("name")
+@click.argument("file", type=_FOLDER)
+def import_uids(workspace: Path, name: str, file: Path) -> None:
+    """Keep a list of uids under NAME, for `union`, `intersect` and `except` in recipes.
+
+    FILE is a DataComp .npy, a .txt with one uid a line, or a table with a uid column.
+    """
+    from curation import imports
+    from curation.workspace import Workspace
+
+    _say_joined(imports.import_uids(Workspace.open(workspace), name, file))
+
+
+@cli.command()
+@click.argument("workspace", type=_FOLDER)
+@click.argument("recipe", type=_FOLDER)
+@click.option("--save", metavar="NAME", help="Keep the recipe in the workspace under this name.")
+def select(workspace: Path, recipe: Path, save: str | None) -> None:
+    """How many samples RECIPE (a YAML file) keeps, step by step, and the hash of their uids.
+
+    The hash is that of `LC_ALL=C sort uids.txt | sha256sum`.
+    """
+    from curation import report
+    from curation.catalog import Catalog
+    from curation.decisions import Decisions
+    from curation.selection import Recipe
+    from curation.selection import select as evaluate
+    from curation.workspace import Workspace
+
+    opened = Workspace.open(workspace)
+    decisions = Decisions.of(opened)
+    loaded = Recipe.load(recipe)
+    selection = evaluate(loaded, Catalog.of(opened), decisions)
+    click.echo(report.selection(selection))
+    if save is not None:
+        decisions.save_recipe(save, loaded)
+        click.echo(f"saved as {save}")
+
+
+@cli.command()
+@click.argument("workspace", type=_FOLDER)
+@click.argument("recipe", type=_FOLDER, required=False)
+@click.option("--selection", "saved", metavar="NAME", help="A saved selection instead of RECIPE.")
+@click.option(
+    "--format",
+    "format_",
+    default="parquet",
+    show_default=True,
+    type=click.Choice(["datacomp", "parquet", "csv"]),
+    help="What to write.",
+)
+@click.option("--to", "path", type=_FOLDER, required=True, help="The file to write.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    help="A column to write. Repeatable.  [default: uid, caption, image_file and every score]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def export(
+    workspace: Path, recipe: Path | None, saved: str | None, format_: str, path: Path,
+    columns: tuple[str, ...], overwrite: bool,
+) -> None:  # fmt: skip
+    """Write the samples that RECIPE, or a saved selection, keeps.
+
+    Beside the file: NAME.recipe.yaml, which makes it again, and NAME.manifest.json with counts,
+    parameters and hashes.
+    """
+    from curation import export as exporting
+    from curation import report
+    from curation.catalog import Catalog
+    from curation.decisions import Decisions
+    from curation.selection import Recipe
+    from curation.selection import select as evaluate
+    from curation.workspace import Workspace
+
+    if (recipe is None) == (saved is None):
+        raise CurationError("export takes a RECIPE file or --selection NAME, one of the two")
+    opened = Workspace.open(workspace)
+    decisions = Decisions.of(opened)
+    chosen = Recipe.load(recipe) if recipe else decisions.recipe(saved or "")
+    if chosen is None:
+        known = ", ".join(decisions.names()) or "none yet"
+        raise CurationError(f"there is no selection {saved!r}; there are: {known}")
+    catalog = Catalog.of(opened)
+    selection = evaluate(chosen, catalog, decisions)
+    exported = exporting.export(
+        catalog, selection, format_, path, columns=columns, overwrite=overwrite
+    )
+    click.echo(report.selection(selection))
+    click.echo(f"wrote {exported.path}, {exported.recipe.name}, {exported.manifest.name}")
+
+
+def _say_joined(joined: Any) -> None:
+    click.echo(
+        f"{wording.plural(joined.rows, 'row')}: {wording.plural(joined.matched, 'sample')} "
+        f"matched, {wording.plural(joined.unmatched, 'uid')} not in this dataset, "
+        f"{wording.plural(joined.repeated, 'row')} repeat a uid"
+    )

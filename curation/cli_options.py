@@ -1,0 +1,63 @@
+"""Options of ``score`` that the scores declare: one option a parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from curation.scores import SCORES
+from curation.scores.base import Parameter
+
+SCORE_NAMES = tuple(SCORES)
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def score_options(command: Command) -> Command:
+    """Give a command every parameter of every score as an option."""
+    for score in reversed(SCORES.values()):
+        for parameter in reversed(score.parameters):
+            command = _option(parameter, score.title)(command)
+    return command
+
+
+class _Number(click.ParamType[Any]):
+    """A number, ``inf``, or ``auto`` where that leaves the choice to the program."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        if value is None or isinstance(value, float):
+            return value
+        if value == "auto":
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, context)
+
+
+def _option(parameter: Parameter, title: str) -> Callable[[Command], Command]:
+    kind: Any = click.Choice(parameter.choices) if parameter.choices else parameter.type
+    is_temperature = parameter.name == "temperature"
+    shown = "auto" if is_temperature else _shown(parameter.default)
+    return click.option(
+        f"--{parameter.name.replace('_', '-')}",
+        parameter.name,
+        type=_Number() if kind is float else kind,
+        multiple=parameter.multiple,
+        default=None,
+        help=f"{title}: {parameter.help}.{' Repeatable.' if parameter.multiple else ''}"
+        f"  [default: {shown}]",
+    )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return " and ".join(_shown(v) for v in value)
+    if isinstance(value, float):
+        return "inf" if math.isinf(value) else f"{value:g}"
+    return str(value)

@@ -1,0 +1,119 @@
+"""What a curator decided, in ``curation.duckdb``: saved selections and imported uid lists.
+
+DuckDB lets one process hold a file open for writing and shuts every other out, so the file is
+opened for the moment of a call only; the app and the command line can take turns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from curation import uids
+from curation.errors import CurationError
+from curation.recipe import Recipe
+from curation.workspace import Workspace, check_name, now
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS selections (name VARCHAR PRIMARY KEY, recipe VARCHAR, saved VARCHAR);
+CREATE TABLE IF NOT EXISTS uid_lists (name VARCHAR PRIMARY KEY, source VARCHAR, saved VARCHAR);
+CREATE TABLE IF NOT EXISTS uid_list_members (name VARCHAR, hi UBIGINT, lo UBIGINT);
+CREATE TABLE IF NOT EXISTS log (at VARCHAR, action VARCHAR, name VARCHAR);
+"""
+
+
+class Decisions:
+    """The decisions that belong to one workspace."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Decisions:
+        return cls(workspace.curation)
+
+    def names(self) -> list[str]:
+        """The saved selections and uid lists."""
+        if not self.path.is_file():
+            return []
+        with self._open() as db:
+            query = "SELECT name FROM selections UNION ALL SELECT name FROM uid_lists ORDER BY name"
+            return [row[0] for row in db.execute(query).fetchall()]
+
+    def recipe(self, name: str) -> Recipe | None:
+        """A saved selection's recipe; None where there is none of that name."""
+        if not self.path.is_file():
+            return None
+        with self._open() as db:
+            query = "SELECT recipe FROM selections WHERE name = ?"
+            found = db.execute(query, [name]).fetchone()
+        return None if found is None else Recipe.parse(found[0], f"the selection {name}")
+
+    def uid_list(self, name: str) -> uids.Words | None:
+        """An imported list, shape (M, 2), repeats kept; None where there is none."""
+        if not self.path.is_file():
+            return None
+        with self._open() as db:
+            known = db.execute("SELECT 1 FROM uid_lists WHERE name = ?", [name]).fetchone()
+            if known is None:
+                return None
+            columns = db.execute(
+                "SELECT hi, lo FROM uid_list_members WHERE name = ?", [name]
+            ).fetchnumpy()
+        return np.stack([columns["hi"], columns["lo"]], axis=1)
+
+    def save_recipe(self, name: str, recipe: Recipe) -> None:
+        """Save a selection under a name, in place of an older one.
+
+        Raises:
+            CurationError: the name cannot be one, or is a uid list's.
+        """
+        check_name(name, "selection")
+        with self._open() as db:
+            if db.execute("SELECT 1 FROM uid_lists WHERE name = ?", [name]).fetchone():
+                raise CurationError(f"{name!r} names a uid list; give the selection another name")
+            values = [name, recipe.to_yaml(), now()]
+            db.execute("INSERT OR REPLACE INTO selections VALUES (?, ?, ?)", values)
+            db.execute("INSERT INTO log VALUES (?, 'save selection', ?)", [now(), name])
+
+    def save_uid_list(self, name: str, words: uids.Words, source: str) -> None:
+        """Keep a list of uids (M, 2) under a name, in place of an older one.
+
+        Raises:
+            CurationError: the name cannot be one, or is a selection's.
+        """
+        check_name(name, "uid list")
+        batch = pa.table({"hi": words[:, 0], "lo": words[:, 1]})
+        with self._open() as db:
+            if db.execute("SELECT 1 FROM selections WHERE name = ?", [name]).fetchone():
+                raise CurationError(f"{name!r} names a selection; give the list another name")
+            db.begin()
+            db.execute("DELETE FROM uid_list_members WHERE name = ?", [name])
+            db.register("batch", batch)
+            db.execute("INSERT INTO uid_list_members SELECT ?, hi, lo FROM batch", [name])
+            db.execute("INSERT OR REPLACE INTO uid_lists VALUES (?, ?, ?)", [name, source, now()])
+            db.execute("INSERT INTO log VALUES (?, 'import uids', ?)", [now(), name])
+            db.commit()
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                connection = duckdb.connect(str(self.path))
+                break
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                    raise CurationError(f"{self.path} cannot be opened: {error}") from None
+                time.sleep(0.05)
+        try:
+            connection.execute(_TABLES)
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,8 @@
+"""Where shards are worked on: one file a place, registered here."""
+
+from __future__ import annotations
+
+from curation.executors.base import Executor
+from curation.executors.local import LocalExecutor
+
+EXECUTORS: dict[str, type[Executor]] = {"local": LocalExecutor}

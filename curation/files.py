@@ -1,0 +1,54 @@
+"""Writing files so that they are whole or absent, and naming their content."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from curation.errors import CurationError
+
+
+@contextmanager
+def atomic(final: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``final``; rename it there when the block ends well.
+
+    Works for one file or one folder. A block that raises leaves nothing behind, and whoever
+    has the old ``final`` open keeps it. A folder replaces an older folder of that name.
+
+    Raises:
+        CurationError: the folder cannot be written.
+    """
+    partial = final.with_name(f".{final.name}.{uuid4().hex[:8]}.partial")
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        if partial.is_dir() and final.is_dir():
+            shutil.rmtree(final)
+        partial.replace(final)
+    except (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
+        raise CurationError(
+            f"cannot write {final}: {error.strerror or error}; choose a place you may write to"
+        ) from error
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            # A folder that cannot be written cannot hold the partial file either.
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                partial.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(*parts: object) -> str:
+    """A short name (16 hex digits) for a combination of values; equal values, equal name."""
+    text = "\x1f".join(repr(part) for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,114 @@
+"""Where an image lies, its bytes, and its pixels.
+
+Images come from strangers: every one is opened with Pillow's decompression-bomb warning as
+an error, and a path is only followed inside the dataset's image root.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from curation.errors import CurationError
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """A file below the image root, or a range of its bytes (an image inside a tar)."""
+
+    file: str
+    offset: int | None = None
+    length: int | None = None
+
+    def read(self, root: Path) -> bytes:
+        """The image's bytes.
+
+        Raises:
+            CurationError: the file is missing, or lies outside ``root``.
+        """
+        path = inside(root, self.file)
+        try:
+            with path.open("rb") as file:
+                if self.offset is None:
+                    return file.read()
+                file.seek(self.offset)
+                return file.read(self.length if self.length is not None else -1)
+        except FileNotFoundError:
+            raise CurationError(f"the file {self.file} does not exist") from None
+        except OSError as error:
+            raise CurationError(f"the file {self.file} cannot be read: {error.strerror}") from None
+
+
+def inside(root: Path, file: str) -> Path:
+    """``root / file``, resolved.
+
+    Raises:
+        CurationError: the path leads out of ``root`` (by ``..``, an absolute path or a link).
+    """
+    path = (root / file).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise CurationError(f"the file {file} lies outside {root}; give its folder as --image-root")
+    return path
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone.
+
+    Raises:
+        CurationError: these bytes are not an image that can be read.
+    """
+    with _open(data) as image:
+        return image.size
+
+
+def rgb(data: bytes, at_least: int | None = None) -> Image.Image:
+    """The picture in RGB, upright, transparency laid on white.
+
+    Args:
+        data: an encoded image.
+        at_least: JPEGs may be decoded at a reduced size as long as neither side falls below
+            this many pixels; None decodes every pixel.
+
+    Raises:
+        CurationError: the image does not decode (truncated, damaged, too large).
+    """
+    with _open(data) as image:
+        try:
+            if at_least is not None and image.format == "JPEG":
+                image.draft("RGB", (at_least, at_least))
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
+                upright = upright.convert("RGBA")
+                white = Image.new("RGBA", upright.size, (255, 255, 255, 255))
+                upright = Image.alpha_composite(white, upright)
+            return upright.convert("RGB")
+        except (OSError, ValueError, SyntaxError, MemoryError) as error:
+            raise CurationError(f"the image does not decode ({error})") from None
+
+
+def thumbnail(data: bytes, side: int) -> bytes:
+    """A JPEG of the picture, neither side longer than ``side`` pixels."""
+    picture = rgb(data, at_least=side)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        raise CurationError("not an image in a format that can be read") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise CurationError("the image has too many pixels to be opened safely") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise CurationError(f"the image cannot be opened ({error})") from None

@@ -1,0 +1,157 @@
+"""Judgements made elsewhere: score columns joined by uid, and lists of uids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation import scoring, uids
+from curation.decisions import Decisions
+from curation.errors import CurationError
+from curation.exporters import datacomp
+from curation.files import atomic, fingerprint, sha256_of
+from curation.readers import rows
+from curation.scores.base import Column, Floats
+from curation.workspace import Receipt, Workspace, check_name
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """How an imported file met the dataset.
+
+    Attributes:
+        rows: usable rows of the file.
+        matched: samples of the dataset that got a value, or are on the list.
+        unmatched: uids of the file that the dataset does not have.
+        repeated: rows whose uid came before in the file.
+    """
+
+    rows: int
+    matched: int
+    unmatched: int
+    repeated: int
+
+
+def import_scores(workspace: Workspace, file: Path) -> Joined:
+    """Add every numeric column of a table with a uid column as a score of that name.
+
+    The first row of a repeated uid counts; samples without a row have the score missing.
+
+    Raises:
+        CurationError: the file has no uid column, no numeric column, or a name that cannot be one.
+    """
+    table = _load(file)
+    words = _uid_column(table, file)
+    numeric = {
+        name: rows.narrow(table.column(name))
+        for name in table.column_names
+        if name not in ("uid", rows.ORIGIN)
+    }
+    columns = {
+        check_name(name, "score"): np.asarray(column.cast(pa.float32()).combine_chunks())
+        for name, column in numeric.items()
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    }
+    if not columns:
+        raise CurationError(f"{file} has no column of numbers beside uid")
+    first = uids.first_of_each(words)
+    places = _places(workspace, words[first])
+    for name, values in columns.items():
+        _write_score(workspace, name, values[first], places, file)
+    return _joined(words, first, places)
+
+
+def import_uids(workspace: Workspace, name: str, file: Path) -> Joined:
+    """Keep a DataComp .npy, a text file (one uid a line) or a table's uid column as a list.
+
+    Raises:
+        CurationError: the file cannot be read as one of those, or an entry is not a uid.
+    """
+    check_name(name, "uid list")
+    if file.suffix == ".npy":
+        words = datacomp.load(file)
+    elif file.suffix == ".txt":
+        words = _from_text(file)
+    else:
+        words = _uid_column(_load(file), file)
+    first = uids.first_of_each(words)
+    Decisions.of(workspace).save_uid_list(name, words, str(file.resolve()))
+    return _joined(words, first, _places(workspace, words[first]))
+
+
+def _load(file: Path) -> pa.Table:
+    if not file.is_file():
+        raise CurationError(f"{file} does not exist")
+    if file.suffix.lower() not in rows.EXTENSIONS:
+        known = ", ".join(sorted(rows.EXTENSIONS))
+        raise CurationError(f"{file} is not a table; expected one of {known}")
+    table, broken = rows.load(file)
+    if broken:
+        raise CurationError(f"{broken[0].where} {broken[0].reason}")
+    return table
+
+
+def _uid_column(table: pa.Table, file: Path) -> uids.Words:
+    if "uid" not in table.column_names:
+        names = ", ".join(n for n in table.column_names if n != rows.ORIGIN)
+        raise CurationError(f"{file} has no column uid; it has {names}")
+    try:
+        return uids.to_words(table.column("uid").cast(pa.string()))
+    except ValueError as error:
+        raise CurationError(f"{file}: {error}") from None
+
+
+def _from_text(file: Path) -> uids.Words:
+    try:
+        lines = file.read_text(encoding="utf-8").split()
+        return uids.to_words(lines)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise CurationError(f"{file}: {error}") from None
+
+
+def _places(workspace: Workspace, ranked: uids.Words) -> list[Places]:
+    """For each shard, where its samples stand in the sorted uids of the file, or −1."""
+    places = []
+    for shard in range(workspace.shard_count()):
+        table = pq.read_table(workspace.samples.file(shard, "parquet"), columns=["uid"])
+        places.append(uids.find(uids.to_words(table.column("uid")), ranked))
+    return places
+
+
+def _joined(words: uids.Words, first: Places, places: list[Places]) -> Joined:
+    matched = [found[found >= 0] for found in places]
+    known = len(np.unique(np.concatenate(matched))) if matched else 0
+    return Joined(len(words), sum(map(len, matched)), len(first) - known, len(words) - len(first))
+
+
+def _write_score(
+    workspace: Workspace,
+    name: str,
+    values: Floats,
+    places: list[Places],
+    file: Path,
+) -> None:
+    folder = workspace.scores(name)
+    mark = fingerprint("import", sha256_of(file), name)
+    for shard, found in enumerate(places):
+        column = np.full(len(found), np.nan, dtype=np.float32)
+        column[found >= 0] = values[found[found >= 0]]
+        with atomic(folder.file(shard, "parquet")) as partial:
+            pq.write_table(pa.table({name: column}), partial)
+        folder.finish(shard, Receipt(mark, len(found)))
+    scoring.write_record(
+        workspace,
+        folder,
+        score=name,
+        model="",
+        source=f"imported from {file.name}",
+        parameters={},
+        columns=[Column(name, name, f"Imported from {file.name}; higher is taken as better.")],
+    )

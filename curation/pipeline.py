@@ -1,0 +1,169 @@
+"""Read → embed → score → publish: the whole way of a dataset, in one screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from curation import devices, encoder, publish, scoring, targets, wording
+from curation.embedding import embed_shard
+from curation.encoder import Encoder, ModelSpec
+from curation.errors import CurationError
+from curation.executors import EXECUTORS
+from curation.progress import Progress
+from curation.readers import Options, open_source
+from curation.reading import read_shard
+from curation.targets import TargetSource
+from curation.workspace import Receipt, Store, Workspace, WorkspaceInfo, now, write_toml
+
+
+@dataclass(frozen=True)
+class Job:
+    """What ``score`` is asked to do."""
+
+    source: Path
+    workspace: Path
+    reader: str = "auto"
+    options: Options = field(default_factory=Options)
+    model: ModelSpec = field(default_factory=ModelSpec)
+    targets: tuple[TargetSource, ...] = ()
+    scores: tuple[str, ...] = ()
+    # Values of the scores' parameters by name; what is missing takes the default.
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    executor: str = "local"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of it."""
+
+    samples: int
+    skipped: int
+    columns: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+
+def run(job: Job, progress: Progress) -> Summary:
+    """Score a dataset into a workspace; what an earlier run finished is used again.
+
+    Raises:
+        CurationError: the source, the model or a parameter is not usable; what was finished
+            until then stays.
+    """
+    began = time.perf_counter()
+    progress.say(f"Device: {devices.describe(devices.pick(job.device))}")
+    reader = open_source(job.source, job.reader, job.options)
+    workspace = _prepare(job, reader.name, reader.image_root)
+    executor = EXECUTORS[job.executor]()
+
+    shards = reader.shards()
+    progress.say(
+        f"Source: {job.source}, read as {reader.name}, {wording.plural(len(shards), 'shard')}"
+    )
+    with progress.bar("Reading", len(shards), "shard") as bar:
+        read: list[Receipt] = []
+        for receipt in executor.map(partial(read_shard, workspace, reader), shards):
+            read.append(receipt)
+            bar.update(1)
+    workspace.samples.trim(len(shards))
+    if not sum(receipt.rows for receipt in read):
+        raise _nothing_usable(workspace, job.source)
+
+    model = encoder.load(job.model, job.device)
+    _record_model(workspace, model)
+    progress.say(
+        f"Model: {job.model.slug}, {model.dim} dimensions, temperature {model.temperature:.4g}"
+    )
+    slug, mark = job.model.slug, job.model.fingerprint()
+    embedded = _embed(workspace, reader.image_root, model, mark, "Embedding", progress)
+    for target in job.targets:
+        store = targets.read(workspace, target, slug, progress)
+        if store.shard_count():
+            root = Path(targets.info(store).image_root)
+            _embed(store, root, model, mark, f"Target {target.name}", progress, texts=False)
+
+    request = scoring.Request(
+        scores=job.scores,
+        parameters={**job.parameters, "temperature": job.parameters.get("temperature")
+                    or model.temperature},
+        targets=tuple(dict.fromkeys([*workspace.targets(), *(t.name for t in job.targets)])),
+        model=slug,
+        device=job.device,
+    )  # fmt: skip
+    scoring.run(workspace, request, progress)
+    published = publish.publish(workspace, progress)
+    seconds: dict[str, float] = {}
+    for receipt in (*read, *embedded):
+        for stage, spent in receipt.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + spent
+    seconds["this run"] = time.perf_counter() - began
+    return Summary(published.samples, published.skipped, published.columns, seconds)
+
+
+def _prepare(job: Job, reader: str, image_root: Path) -> Workspace:
+    """Make the workspace, or check that the one there is of the same source."""
+    source = str(job.source.resolve())
+    workspace = Workspace(job.workspace)
+    if (job.workspace / "workspace.toml").is_file():
+        info = Workspace.open(job.workspace).info()
+        if info.source != source:
+            raise CurationError(
+                f"{job.workspace} holds {info.source}, not {source}; "
+                "give another --workspace, or delete that folder"
+            )
+        primary, created = info.model, info.created
+    elif job.workspace.exists() and (
+        not job.workspace.is_dir() or next(job.workspace.iterdir(), None) is not None
+    ):
+        raise CurationError(
+            f"{job.workspace} exists and is not a workspace; give a new or empty folder"
+        )
+    else:
+        primary, created = job.model.slug, now()
+    workspace.write_info(WorkspaceInfo(source, reader, str(image_root), primary, created))
+    return workspace
+
+
+def _embed(
+    store: Store,
+    image_root: Path,
+    model: Encoder,
+    mark: str,
+    label: str,
+    progress: Progress,
+    texts: bool = True,
+) -> list[Receipt]:
+    shards = range(store.shard_count())
+    receipts = [store.samples.receipt(shard) for shard in shards]
+    with progress.bar(label, sum(r.rows for r in receipts if r)) as bar:
+        done = [
+            embed_shard(store, shard, image_root, model, mark, with_texts=texts, advance=bar.update)
+            for shard in shards
+        ]
+    store.embeddings(model.spec.slug).trim(len(shards))
+    return done
+
+
+def _record_model(workspace: Workspace, model: Encoder) -> None:
+    write_toml(
+        workspace.embeddings(model.spec.slug).path / "model.toml",
+        {
+            "name": model.spec.folder.name if model.spec.folder else model.spec.name,
+            "pretrained": model.spec.pretrained,
+            "dim": model.dim,
+            "temperature": model.temperature,
+        },
+    )
+
+
+def _nothing_usable(workspace: Workspace, source: Path) -> CurationError:
+    reasons = publish.skipped_reasons(workspace)
+    first = f"; the first: {reasons[0][0]}: {reasons[0][1]}" if reasons else ""
+    return CurationError(
+        f"{source} has no usable sample: {wording.count(len(reasons))} skipped{first}"
+    )

@@ -1,0 +1,257 @@
+"""The publish stage: a workspace's shards into one ``catalog.duckdb``, replaced whole.
+
+Tables of the catalog:
+
+- ``samples``: one row a sample, in the order of the source; ``rowid`` counts from 0. What every
+  sample has, what the source told, and the scores (NULL where a score is missing).
+- ``skipped``: what was left out, at which stage, and why.
+- ``columns``: what each column of ``samples`` is, and how a score was made.
+- ``dataset``: one row: where it all comes from.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation import __version__, scoring, uids
+from curation.files import atomic
+from curation.progress import Progress
+from curation.readers.base import SAMPLE_COLUMNS
+from curation.reading import SKIPPED_SCHEMA
+from curation.workspace import Workspace, now, read_toml
+
+_SKIPPED = pa.schema([("stage", pa.string()), *SKIPPED_SCHEMA])
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a catalog holds."""
+
+    samples: int
+    skipped: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _ScoreFolder:
+    path: Path
+    record: Mapping[str, Any]
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        return list(self.record["columns"])
+
+
+def publish(workspace: Workspace, progress: Progress) -> Published:
+    """Make the catalog anew from what is finished; readers of the old one keep it."""
+    folders = _whole_scores(workspace, progress)
+    shards = range(workspace.shard_count())
+    schema = _schema(workspace, folders)
+    taken = {c["name"] for folder in folders for c in folder.columns}
+    repeated = _repeated(workspace)
+    skipped = _skipped_before(workspace)
+    with atomic(workspace.catalog) as partial:
+        try:
+            with duckdb.connect(str(partial)) as connection:
+                connection.register("empty", schema.empty_table())
+                connection.execute("CREATE TABLE samples AS FROM empty")
+                for shard in shards:
+                    table, lost = _shard_table(workspace, folders, shard, repeated)
+                    batch = _conform(table, schema)
+                    connection.register("batch", batch)
+                    connection.execute("INSERT INTO samples FROM batch")
+                    skipped.append(lost)
+                losses = pa.concat_tables(skipped)
+                connection.register("losses", losses)
+                connection.execute("CREATE TABLE skipped AS FROM losses")
+                connection.register("facts", _columns_table(schema, folders, workspace))
+                connection.execute("CREATE TABLE columns AS FROM facts")
+                total = connection.sql("SELECT count(*) FROM samples").fetchall()[0][0]
+                connection.register("about", _about(workspace, total, len(losses)))
+                connection.execute("CREATE TABLE dataset AS FROM about")
+        finally:
+            partial.with_name(partial.name + ".wal").unlink(missing_ok=True)
+    return Published(total, len(losses), tuple(sorted(taken)))
+
+
+def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
+    """(where, reason) of everything that the read and embed stages left out."""
+    tables = pa.concat_tables(_skipped_before(workspace)).to_pylist()
+    return [(row["where"], row["reason"]) for row in tables]
+
+
+def _whole_scores(workspace: Workspace, progress: Progress) -> list[_ScoreFolder]:
+    mark = scoring.dataset_mark(workspace)
+    whole = []
+    for path in scoring.score_folders(workspace):
+        record = read_toml(path / "score.toml")
+        if record["dataset"] == mark:
+            whole.append(_ScoreFolder(path, record))
+        else:
+            progress.warn(
+                f"the score {path.name} is of an earlier state of the dataset and is left out; "
+                "score or import it again"
+            )
+    return whole
+
+
+def _schema(workspace: Workspace, folders: list[_ScoreFolder]) -> pa.Schema:
+    """Every sample column of any shard, then the scores."""
+    taken = {c["name"] for folder in folders for c in folder.columns}
+    types: dict[str, pa.DataType] = {}
+    for shard in range(workspace.shard_count()):
+        for field in pq.read_schema(workspace.samples.file(shard, "parquet")):
+            name = _own_name(field.name, taken)
+            types[name] = _common(types.get(name, field.type), field.type)
+    fields = [(name, pa.string() if pa.types.is_null(t) else t) for name, t in types.items()]
+    scores = [(c["name"], pa.float32()) for folder in folders for c in folder.columns]
+    return pa.schema([*fields, *scores])
+
+
+def _own_name(name: str, taken: set[str]) -> str:
+    return f"source_{name}" if name in taken else name
+
+
+def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    numbers = pa.types.is_floating, pa.types.is_integer
+    if all(any(is_one(t) for is_one in numbers) for t in (one, other)):
+        return pa.float64()
+    return pa.string()
+
+
+def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        table.column(f.name).cast(f.type) if f.name in table.column_names
+        else pa.nulls(len(table), f.type)
+        for f in schema
+    ]  # fmt: skip
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _shard_table(
+    workspace: Workspace,
+    folders: list[_ScoreFolder],
+    shard: int,
+    repeated: Mapping[int, NDArray[np.int64]],
+) -> tuple[pa.Table, pa.Table]:
+    """A shard's samples with their scores, and the repeated ones that are left out."""
+    table = pq.read_table(workspace.samples.file(shard, "parquet"))
+    taken = {c["name"] for folder in folders for c in folder.columns}
+    table = table.rename_columns([_own_name(n, taken) for n in table.column_names])
+    for folder in folders:
+        scores = pq.read_table(folder.path / f"{shard:05d}.parquet")
+        for column in folder.columns:
+            values = scores.column(column["name"]).combine_chunks()
+            # DuckDB holds NaN greater than any number: missing has to be NULL.
+            known = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float32()), values)
+            table = table.append_column(column["name"], known)
+    keep = np.ones(len(table), dtype=bool)
+    again = repeated.get(shard, np.empty(0, dtype=np.int64))
+    keep[again] = False
+    rows = table.select(["image_file", "uid"]).take(pa.array(again)).to_pylist()
+    lost = _losses("read", [(r["image_file"], r["uid"], "repeats an earlier uid") for r in rows])
+    undecodable = _undecodable(workspace, shard)
+    keep &= ~np.asarray(pc.is_in(table.column("uid"), pa.array(undecodable, pa.string())))
+    return table.filter(pa.array(keep)), lost
+
+
+def _undecodable(workspace: Workspace, shard: int) -> list[str]:
+    path = workspace.embeddings(workspace.info().model).file(shard, "skipped.parquet")
+    return pq.read_table(path).column("uid").to_pylist() if path.is_file() else []
+
+
+def _repeated(workspace: Workspace) -> dict[int, NDArray[np.int64]]:
+    """The rows, by shard, whose uid an earlier row of the dataset has."""
+    words, shard_of, row_of = [], [], []
+    for shard in range(workspace.shard_count()):
+        table = pq.read_table(workspace.samples.file(shard, "parquet"), columns=["uid"])
+        words.append(uids.to_words(table.column("uid")))
+        shard_of.append(np.full(len(table), shard))
+        row_of.append(np.arange(len(table)))
+    every = np.concatenate(words)
+    ranked = uids.order(every)
+    again = ranked[1:][(every[ranked][1:] == every[ranked][:-1]).all(axis=1)]
+    shards, rows = np.concatenate(shard_of)[again], np.concatenate(row_of)[again]
+    return {int(s): np.sort(rows[shards == s]) for s in np.unique(shards)}
+
+
+def _skipped_before(workspace: Workspace) -> list[pa.Table]:
+    tables = [_SKIPPED.empty_table()]
+    model = workspace.info().model
+    for stage, folder in (("read", workspace.samples), ("embed", workspace.embeddings(model))):
+        for file in sorted(folder.path.glob("*.skipped.parquet")):
+            rows = pq.read_table(file).to_pylist()
+            tables.append(_losses(stage, [(r["where"], r["uid"], r["reason"]) for r in rows]))
+    return tables
+
+
+def _losses(stage: str, rows: list[tuple[str, str | None, str]]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [{"stage": stage, "where": w, "uid": u, "reason": r} for w, u, r in rows], schema=_SKIPPED
+    )
+
+
+def _columns_table(
+    schema: pa.Schema, folders: list[_ScoreFolder], workspace: Workspace
+) -> pa.Table:
+    facts: list[dict[str, str | None]] = []
+    declared = {c["name"]: (c, folder) for folder in folders for c in folder.columns}
+    for name in schema.names:
+        if name not in declared:
+            kind = "sample" if name in SAMPLE_COLUMNS else "source"
+            facts.append({"name": name, "kind": kind, "title": name.replace("_", " ")})
+            continue
+        column, folder = declared[name]
+        facts.append(
+            {
+                "name": name,
+                "kind": "detail" if column.get("of") else "score",
+                "title": column["title"],
+                "help": column["help"],
+                "score": folder.record["score"],
+                "target": column.get("target"),
+                "of": column.get("of"),
+                "model": folder.record["model"],
+                "parameters": json.dumps(folder.record["parameters"]),
+                "reference": folder.record["source"],
+                "version": folder.record["version"],
+                "created": folder.record["created"],
+            }
+        )
+    names = ("name", "kind", "title", "help", "score", "target", "of", "model", "parameters",
+             "reference", "version", "created")  # fmt: skip
+    return pa.Table.from_pylist(facts, schema=pa.schema([(n, pa.string()) for n in names]))
+
+
+def _about(workspace: Workspace, samples: int, skipped: int) -> pa.Table:
+    info = workspace.info()
+    return pa.Table.from_pylist(
+        [
+            {
+                "source": info.source,
+                "reader": info.reader,
+                "image_root": info.image_root,
+                "model": info.model,
+                "targets": ", ".join(workspace.targets()),
+                "samples": samples,
+                "skipped": skipped,
+                "published": now(),
+                "version": __version__,
+            }
+        ]
+    )

@@ -1,0 +1,36 @@
+"""Input formats: one file each, registered here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from curation.errors import CurationError
+from curation.readers.base import Options, Reader
+from curation.readers.folder import FolderReader
+from curation.readers.table import TableReader
+
+# In the order in which `auto` asks them.
+READERS: dict[str, type[Reader]] = {reader.name: reader for reader in (FolderReader, TableReader)}
+
+
+def open_source(source: Path, name: str = "auto", options: Options | None = None) -> Reader:
+    """The reader for a source: the one named, or the first that recognises it.
+
+    Raises:
+        CurationError: nothing is there, or no reader knows what it is.
+    """
+    options = options or Options()
+    if not source.exists():
+        raise CurationError(f"{source} does not exist")
+    if name != "auto":
+        return READERS[name](source, options)
+    for reader in READERS.values():
+        if reader.recognises(source):
+            return reader(source, options)
+    if source.is_dir() and next(source.iterdir(), None) is None:
+        raise CurationError(f"{source} is empty: it should hold images or a table of them")
+    known = "; ".join(f"{reader.name}: {reader.description}" for reader in READERS.values())
+    raise CurationError(f"{source} is in no format known here ({known})")
+
+
+__all__ = ["READERS", "Options", "Reader", "open_source"]

@@ -1,0 +1,179 @@
+"""What a reader is: a dataset's files seen as shards of samples.
+
+A reader lists its shards cheaply and reads one at a time. What it cannot use it returns as
+skipped rows with a reason; it raises only where the source as a whole makes no sense.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from curation import images, uids
+from curation.errors import CurationError
+from curation.files import fingerprint
+
+CAPTION_COLUMNS = ("caption", "text", "title", "alt", "alt_text", "description")
+IMAGE_COLUMNS = ("file_name", "image_path", "image", "path", "filepath", "filename")
+
+# The columns every sample has; everything else is what the source told.
+SAMPLE_FIELDS = (
+    pa.field("uid", pa.string()),
+    pa.field("caption", pa.string()),
+    pa.field("image_file", pa.string()),
+    pa.field("image_offset", pa.int64()),
+    pa.field("image_length", pa.int64()),
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+)
+SAMPLE_COLUMNS = tuple(f.name for f in SAMPLE_FIELDS)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to read a source; what is None is guessed."""
+
+    image_column: str | None = None
+    caption_column: str | None = None
+    uid_column: str | None = None
+    image_root: Path | None = None
+    shard_size: int = 10_000
+    captions_required: bool = True
+
+    def mark(self) -> tuple[object, ...]:
+        """What of the options decides the samples: not where the images happen to lie."""
+        columns = (self.image_column, self.caption_column, self.uid_column)
+        return (*columns, self.shard_size, self.captions_required)
+
+
+@dataclass(frozen=True)
+class SourceShard:
+    """One unit of work: rows ``start`` to ``stop`` of a file (or of a folder's listing).
+
+    The fingerprint changes when what the shard covers changes.
+    """
+
+    index: int
+    path: Path
+    start: int
+    stop: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A sample that is left out, and why."""
+
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ShardSamples:
+    """The usable samples of a shard (SAMPLE_FIELDS, then the source's columns) and the rest."""
+
+    samples: pa.Table
+    skipped: Sequence[Skipped]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One pair as the source gives it, before it is checked."""
+
+    where: str
+    image_file: str | None
+    caption: str | None
+    uid: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """One input format. Construct it with the source's path and the options."""
+
+    name: str
+    description: str
+    image_root: Path
+
+    def __init__(self, source: Path, options: Options) -> None: ...
+
+    @classmethod
+    def recognises(cls, source: Path) -> bool:
+        """Whether what lies at ``source`` looks like this format."""
+        ...
+
+    def shards(self) -> Sequence[SourceShard]: ...
+
+    def read(self, shard: SourceShard) -> ShardSamples: ...
+
+
+def check(rows: Iterable[Row], root: Path, captions_required: bool) -> ShardSamples:
+    """Open every image's header and keep the rows that are an image with a caption."""
+    good: list[tuple[object, ...]] = []
+    extras: list[Mapping[str, object]] = []
+    skipped: list[Skipped] = []
+    for row in rows:
+        try:
+            good.append(_checked(row, root, captions_required))
+            extras.append(row.extra)
+        except CurationError as problem:
+            skipped.append(Skipped(row.where, str(problem)))
+    columns = list(zip(*good, strict=True)) if good else [()] * len(SAMPLE_FIELDS)
+    arrays = [
+        pa.array(column, type=f.type) for column, f in zip(columns, SAMPLE_FIELDS, strict=True)
+    ]
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(SAMPLE_FIELDS))
+    for name in dict.fromkeys(name for extra in extras for name in extra):
+        table = table.append_column(
+            source_name(name), plain_array([extra.get(name) for extra in extras])
+        )
+    return ShardSamples(table, skipped)
+
+
+def source_name(name: str) -> str:
+    """The name a source's column gets: its own, unless every sample has a column so called."""
+    return f"source_{name}" if name in SAMPLE_COLUMNS else name
+
+
+def plain_array(values: Sequence[object]) -> pa.Array:
+    """Values as one Arrow array; lists and records as JSON text, mixed types as text."""
+    flat = [json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v for v in values]
+    try:
+        return pa.array(flat)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if v is None else str(v) for v in flat], type=pa.string())
+
+
+def stamp(path: Path) -> tuple[str, int, int]:
+    """What tells that a file has changed: its name, size and modification time."""
+    status = path.stat()
+    return path.name, status.st_size, status.st_mtime_ns
+
+
+def cut(path: Path, total: int, size: int, first: int, mark: object) -> list[SourceShard]:
+    """The shards of a file of ``total`` rows, numbered from ``first``.
+
+    A file without a single row is one shard: what is wrong with it is to be listed.
+    """
+    return [
+        SourceShard(first + number, path, start, min(start + size, total),
+                    fingerprint(path.name, start, min(start + size, total), mark))
+        for number, start in enumerate(range(0, max(total, 1), size))
+    ]  # fmt: skip
+
+
+def _checked(row: Row, root: Path, captions_required: bool) -> tuple[object, ...]:
+    if row.image_file is None or not row.image_file.strip():
+        raise CurationError("no image is named")
+    if captions_required and (row.caption is None or not row.caption.strip()):
+        raise CurationError("the caption is empty")
+    if row.uid is not None and not uids.is_uid(row.uid):
+        raise CurationError(f"the uid {row.uid!r} is not 32 lower-case hex digits")
+    width, height = images.size(images.ImageRef(row.image_file).read(root))
+    caption = (row.caption or "").strip()
+    uid = row.uid or uids.from_key(f"{row.image_file}\0{caption}")
+    return uid, caption, row.image_file, None, None, width, height

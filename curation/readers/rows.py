@@ -1,0 +1,147 @@
+"""The rows of a CSV, TSV, JSONL or Parquet file as one Arrow table with plain columns."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation.errors import CurationError
+from curation.readers.base import Skipped, plain_array
+
+EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
+
+# Column that remembers where in the file a row stood (its line, or its row in Parquet).
+ORIGIN = "__origin__"
+
+
+def load(path: Path) -> tuple[pa.Table, list[Skipped]]:
+    """Every readable row, with ORIGIN ("line 17"), and the rows that are not readable.
+
+    Raises:
+        CurationError: the file as a whole cannot be read.
+    """
+    loaders: dict[str, Callable[[Path], tuple[pa.Table, list[Skipped]]]] = {
+        ".csv": _load_csv,
+        ".tsv": _load_csv,
+        ".jsonl": _load_jsonl,
+        ".ndjson": _load_jsonl,
+        ".parquet": _load_parquet,
+    }
+    try:
+        return loaders[path.suffix.lower()](path)
+    except OSError as error:
+        raise CurationError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (pa.ArrowInvalid, csv.Error) as error:
+        raise CurationError(f"{path} cannot be read: {error}") from None
+
+
+def pick_column(
+    columns: Sequence[str], wanted: str | None, guesses: Sequence[str], option: str, path: Path
+) -> str:
+    """The column the user named, else the first of the usual names.
+
+    Raises:
+        CurationError: there is no such column; lists those there are.
+    """
+    if wanted is not None:
+        if wanted in columns:
+            return wanted
+        raise CurationError(f"{path} has no column {wanted!r}; it has {', '.join(columns)}")
+    by_lower = {name.lower(): name for name in reversed(columns)}
+    for guess in guesses:
+        if guess in by_lower:
+            return by_lower[guess]
+    raise CurationError(
+        f"{path} has no column named {', '.join(guesses[:-1])} or {guesses[-1]}; "
+        f"it has {', '.join(columns)}: name one with {option}"
+    )
+
+
+def narrow(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A text column as whole numbers, numbers or booleans where every entry is one."""
+    if not pa.types.is_string(column.type):
+        return column
+    filled = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+    if filled.null_count == len(filled):
+        return column
+    for target in (pa.int64(), pa.float64(), pa.bool_()):
+        try:
+            return filled.cast(target)
+        except pa.ArrowInvalid:
+            continue
+    return column
+
+
+def _load_csv(path: Path) -> tuple[pa.Table, list[Skipped]]:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    skipped: list[Skipped] = []
+    values: list[list[str]] = []
+    origins: list[str] = []
+    # Bytes that are not UTF-8 survive as surrogates, so that one bad caption costs one row.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        header = next(reader, None)
+        if not header:
+            raise CurationError(f"{path} is empty: its first line must name the columns")
+        for row in reader:
+            where = f"{path.name} line {reader.line_num}"
+            if not row:
+                continue
+            if len(row) != len(header):
+                reason = f"has {len(row)} fields where the header has {len(header)}"
+                skipped.append(Skipped(where, reason))
+            elif any(_is_broken(cell) for cell in row):
+                skipped.append(Skipped(where, "holds text that is not UTF-8"))
+            else:
+                values.append(row)
+                origins.append(where)
+    columns = list(zip(*values, strict=True)) if values else [()] * len(header)
+    arrays = [pa.array(column, type=pa.string()) for column in columns]
+    return pa.table([*arrays, pa.array(origins, pa.string())], names=[*header, ORIGIN]), skipped
+
+
+def _load_jsonl(path: Path) -> tuple[pa.Table, list[Skipped]]:
+    skipped: list[Skipped] = []
+    records: list[dict[str, object]] = []
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            where = f"{path.name} line {number}"
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except UnicodeDecodeError:
+                skipped.append(Skipped(where, "holds text that is not UTF-8"))
+                continue
+            except json.JSONDecodeError as error:
+                skipped.append(Skipped(where, f"is not JSON ({error.msg})"))
+                continue
+            if not isinstance(record, dict):
+                skipped.append(Skipped(where, "is not a JSON object"))
+                continue
+            records.append(record | {ORIGIN: where})
+    names = dict.fromkeys(name for record in records for name in record)
+    return pa.table({n: plain_array([r.get(n) for r in records]) for n in names}), skipped
+
+
+def _load_parquet(path: Path) -> tuple[pa.Table, list[Skipped]]:
+    table = pq.read_table(path, memory_map=True)
+    for position, column in enumerate(table.schema):
+        if pa.types.is_nested(column.type):
+            table = table.set_column(
+                position, column.name, plain_array(table.column(position).to_pylist())
+            )
+    origins = [f"{path.name} row {row}" for row in range(len(table))]
+    return table.append_column(ORIGIN, pa.array(origins, pa.string())), []
+
+
+def _is_broken(text: str) -> bool:
+    return not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text)

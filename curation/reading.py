@@ -1,0 +1,57 @@
+"""The read stage: a source's shards into ``samples/``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.files import atomic, fingerprint
+from curation.readers.base import Reader, Skipped, SourceShard
+from curation.workspace import Receipt, ShardFolder, Store
+
+# Raise it when what the read stage writes changes, so that old shards are read again.
+VERSION = 1
+
+SKIPPED_SCHEMA = pa.schema([("where", pa.string()), ("uid", pa.string()), ("reason", pa.string())])
+
+
+def read_shard(store: Store, reader: Reader, shard: SourceShard) -> Receipt:
+    """Read one shard unless it has been read; returns its receipt."""
+    folder = store.samples
+    mark = fingerprint(VERSION, reader.name, shard.fingerprint)
+    if folder.is_done(shard.index, mark):
+        return folder.receipt(shard.index)  # type: ignore[return-value]
+    folder.discard(shard.index)
+    began = time.perf_counter()
+    found = reader.read(shard)
+    with atomic(folder.file(shard.index, "parquet")) as partial:
+        pq.write_table(found.samples, partial)
+    write_skipped(folder, shard.index, found.skipped)
+    receipt = Receipt(
+        mark, len(found.samples), len(found.skipped), {"read": time.perf_counter() - began}
+    )
+    folder.finish(shard.index, receipt)
+    return receipt
+
+
+def write_skipped(
+    folder: ShardFolder,
+    shard: int,
+    skipped: Sequence[Skipped],
+    uids: Sequence[str | None] | None = None,
+) -> None:
+    """List a shard's skipped samples beside it, if there are any."""
+    path = folder.file(shard, "skipped.parquet")
+    if not skipped:
+        path.unlink(missing_ok=True)
+        return
+    columns = [
+        pa.array([s.where for s in skipped], pa.string()),
+        pa.array(uids or [None] * len(skipped), pa.string()),
+        pa.array([s.reason for s in skipped], pa.string()),
+    ]
+    with atomic(path) as partial:
+        pq.write_table(pa.Table.from_arrays(columns, schema=SKIPPED_SCHEMA), partial)

@@ -1,0 +1,177 @@
+"""A recipe: the few lines that say which samples to keep, as a YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from curation import uids
+from curation.errors import CurationError
+
+Rule = Literal["top", "count", "at_least", "at_most"]
+RULES: tuple[Rule, ...] = ("top", "count", "at_least", "at_most")
+SET_OPERATIONS = ("union", "intersect", "except")
+
+
+@dataclass(frozen=True)
+class ScoreStep:
+    """Keep the best by a score.
+
+    ``top`` is a fraction in [0, 1] of the ``pool`` (all samples) or of the ``survivors`` (what
+    the steps before left); either way the best of the survivors are kept, until that many are
+    left. ``count`` is a number of samples, ``at_least`` and ``at_most`` are values of the score.
+    """
+
+    score: str
+    rule: Rule
+    value: float
+    of: Literal["pool", "survivors"] = "pool"
+
+    def record(self) -> dict[str, Any]:
+        value = int(self.value) if self.rule == "count" else self.value
+        record: dict[str, Any] = {"score": self.score, self.rule: value}
+        return record | ({"of": self.of} if self.rule == "top" else {})
+
+
+@dataclass(frozen=True)
+class WhereStep:
+    """Keep the survivors that meet a condition."""
+
+    condition: str
+
+    def record(self) -> dict[str, Any]:
+        return {"where": self.condition}
+
+
+@dataclass(frozen=True)
+class SetStep:
+    """Combine the survivors with a saved selection or an imported uid list."""
+
+    operation: str
+    name: str
+
+    def record(self) -> dict[str, Any]:
+        return {self.operation: self.name}
+
+
+Step = ScoreStep | WhereStep | SetStep
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Steps in order, then the curator's own decisions: ``keep`` adds, ``drop`` takes away."""
+
+    name: str
+    steps: tuple[Step, ...] = ()
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, path: Path) -> Recipe:
+        """Raises:
+        CurationError: the file cannot be read or is not a recipe; names the step.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise CurationError(f"the recipe {path} cannot be read: {error}") from None
+        return cls.parse(text, str(path))
+
+    @classmethod
+    def parse(cls, text: str, origin: str = "recipe") -> Recipe:
+        """A recipe from YAML. ``origin`` is what messages call it."""
+        try:
+            record = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise CurationError(f"{origin} is not YAML: {error}") from None
+        if not isinstance(record, dict):
+            raise CurationError(f"{origin} is not a recipe: it should have `name:` and `steps:`")
+        unknown = set(record) - {"name", "steps", "keep", "drop"}
+        if unknown:
+            raise CurationError(
+                f"{origin} has {sorted(unknown)[0]!r}; a recipe has name, steps, keep and drop"
+            )
+        steps = record.get("steps") or []
+        if not isinstance(steps, list):
+            raise CurationError(f"{origin}: steps should be a list")
+        return cls(
+            name=str(record.get("name") or "unnamed"),
+            steps=tuple(_step(s, f"{origin}, step {n}") for n, s in enumerate(steps, 1)),
+            keep=_uids(record.get("keep"), f"{origin}: keep"),
+            drop=_uids(record.get("drop"), f"{origin}: drop"),
+        )
+
+    def to_yaml(self) -> str:
+        record: dict[str, Any] = {
+            "name": self.name,
+            "steps": [step.record() for step in self.steps],
+        }
+        record |= {k: list(v) for k, v in (("keep", self.keep), ("drop", self.drop)) if v}
+        return yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
+
+
+def describe(step: Step) -> str:
+    """A step in a few words: ``neg_clip_loss: top 30 % of the pool``."""
+    match step:
+        case ScoreStep(score, "top", value, of):
+            whole = "the pool" if of == "pool" else "what is left"
+            return f"{score}: top {100 * value:g} % of {whole}"
+        case ScoreStep(score, "count", value):
+            return f"{score}: best {value:,.0f}"
+        case ScoreStep(score, rule, value):
+            return f"{score} {'≥' if rule == 'at_least' else '≤'} {value:.6g}"
+        case WhereStep(condition):
+            return f"where {condition}"
+        case SetStep(operation, name):
+            return f"{operation} {name}"
+
+
+def _step(record: Any, where: str) -> Step:
+    if not isinstance(record, Mapping):
+        raise CurationError(f"{where}: {record!r} is not a step")
+    if "score" in record:
+        return _score_step(record, where)
+    if set(record) == {"where"}:
+        return WhereStep(str(record["where"]))
+    if len(record) == 1 and next(iter(record)) in SET_OPERATIONS:
+        operation, name = next(iter(record.items()))
+        return SetStep(str(operation), str(name))
+    raise CurationError(
+        f"{where}: {dict(record)} is not a step; a step has score, where, "
+        "union, intersect or except"
+    )
+
+
+def _score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
+    rules = [rule for rule in RULES if rule in record]
+    unknown = set(record) - {"score", "of", *RULES}
+    if len(rules) != 1 or unknown or ("of" in record and rules[0] != "top"):
+        raise CurationError(
+            f"{where}: {dict(record)} should have a score and one of {', '.join(RULES)} "
+            "(`of: pool` or `of: survivors` goes with top)"
+        )
+    rule, value, of = rules[0], record[rules[0]], record.get("of", "pool")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise CurationError(f"{where}: {rule} is {value!r}; expected a number")
+    if rule == "top" and not 0 <= value <= 1:
+        raise CurationError(f"{where}: top is {value}; expected a fraction from 0 to 1")
+    if rule == "count" and (value < 0 or value != int(value)):
+        raise CurationError(f"{where}: count is {value}; expected a whole number, 0 or more")
+    if of not in ("pool", "survivors"):
+        raise CurationError(f"{where}: of is {of!r}; expected pool or survivors")
+    return ScoreStep(str(record["score"]), rule, float(value), of)
+
+
+def _uids(values: Any, where: str) -> tuple[str, ...]:
+    if values is None:
+        return ()
+    if not isinstance(values, list):
+        raise CurationError(f"{where} should be a list of uids")
+    bad = [v for v in values if not uids.is_uid(str(v))]
+    if bad:
+        raise CurationError(f"{where}: {bad[0]!r} is not a uid (32 lower-case hex digits)")
+    return tuple(str(v) for v in values)

@@ -1,0 +1,91 @@
+"""What the command line prints about a catalog and a selection."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curation import labels as judging
+from curation.catalog import Catalog
+from curation.recipe import describe
+from curation.selection import Selection
+from curation.wording import count, plural, score, share
+
+
+def overview(catalog: Catalog) -> str:
+    """Where the dataset comes from, its scores, and what was skipped."""
+    about = catalog.dataset
+    lines = [
+        f"{plural(len(catalog), 'sample')} of {about.source}, read as {about.reader}",
+        f"model {about.model}; targets {about.targets or 'none'}; scored {about.published}",
+        "",
+        _row("score", "missing", "min", "median", "max", "parameters"),
+    ]
+    for column in catalog.scores:
+        values = catalog.array(column.name)
+        known = values[~np.isnan(values)]
+        spread = [f(known) if len(known) else float("nan") for f in (np.min, np.median, np.max)]
+        settings = ", ".join(f"{k}={_value(v)}" for k, v in (column.parameters or {}).items())
+        lines.append(
+            _row(
+                column.name,
+                count(len(values) - len(known)),
+                score(float(spread[0])),
+                score(float(spread[1])),
+                score(float(spread[2])),
+                settings,
+            )
+        )
+    reasons = catalog.skipped_by_reason()
+    if reasons:
+        lines += ["", f"{plural(about.skipped, 'sample')} skipped:"]
+        lines += [
+            f"  {count(r['samples']):>9}  {r['reason']}, as in {r['example']}" for r in reasons
+        ]
+    else:
+        lines += ["", "nothing skipped"]
+    return "\n".join(lines)
+
+
+def labels(catalog: Catalog, name: str, keep: float) -> str:
+    """How well each score tells the samples that ``name`` marks."""
+    results = judging.judge(catalog, name, keep)
+    if not results:
+        return f"\n{name}: no score to judge by it, or all samples alike"
+    lines = [
+        f"\n{name}: {share(results[0].base)} of the pool; "
+        f"AUC of telling them, and their share in the top {100 * keep:g} % of each score",
+        f"  {'score':<28}{'AUC':>7}{'in the top':>13}",
+    ]
+    lines += [f"  {r.score:<28}{r.auc:>7.3f}{share(r.kept):>13}" for r in results]
+    return "\n".join(lines)
+
+
+def selection(chosen: Selection) -> str:
+    """Counts step by step, and the hash of the uids."""
+    whole = len(chosen.mask)
+    lines = [f"{count(whole):>12}  in the pool"]
+    lines += [
+        f"{count(left):>12}  {share(left, whole):>8}  after {describe(step)}"
+        for step, left in zip(chosen.recipe.steps, chosen.left, strict=True)
+    ]
+    lines.append(
+        f"{count(chosen.count):>12}  {share(chosen.count, whole):>8}  selected by "
+        f"{chosen.recipe.name}"
+    )
+    if chosen.unknown:
+        lines.append(
+            f"{plural(len(chosen.unknown), 'uid')} of keep and drop not in this dataset, "
+            f"the first {chosen.unknown[0]}"
+        )
+    lines.append(f"sha256 of the sorted uids: {chosen.digest()}")
+    return "\n".join(lines)
+
+
+def _row(name: str, missing: str, low: str, middle: str, high: str, rest: str) -> str:
+    return f"  {name:<28}{missing:>8}{low:>9}{middle:>9}{high:>9}  {rest}".rstrip()
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(_value, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,138 @@
+"""Sample identifiers: 32 hex digits, as DataComp uses them, and their 128-bit form.
+
+Millions of identifiers are handled as an array of shape (N, 2), uint64: the first and the
+last 16 hex digits. Sorting, hashing and comparing those takes milliseconds where Python
+strings take seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Words = NDArray[np.uint64]
+
+_UID = re.compile(r"[0-9a-f]{32}\Z")
+_HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+_NIBBLE = np.full(256, 255, dtype=np.uint8)
+_NIBBLE[_HEX] = np.arange(16)
+_NIBBLE[np.frombuffer(b"ABCDEF", dtype=np.uint8)] = np.arange(10, 16)
+
+
+def is_uid(text: str) -> bool:
+    """Whether ``text`` is 32 lower-case hex digits."""
+    return _UID.match(text) is not None
+
+
+def from_key(key: str) -> str:
+    """The uid of a sample whose source has none: a 128-bit hash of what identifies it there."""
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def to_words(uids: pa.Array | pa.ChunkedArray | Sequence[str]) -> Words:
+    """Identifiers as an array of shape (N, 2), uint64.
+
+    Raises:
+        ValueError: an entry is not 32 hex digits; names the first such entry.
+    """
+    if isinstance(uids, pa.ChunkedArray):
+        chunks = [to_words(chunk) for chunk in uids.chunks]
+        return np.concatenate(chunks) if chunks else np.empty((0, 2), dtype=np.uint64)
+    if not isinstance(uids, pa.Array):
+        return to_words(pa.array(uids, type=pa.string()))
+    if len(uids) == 0:
+        return np.empty((0, 2), dtype=np.uint64)
+    text = uids.cast(pa.large_string())
+    offsets = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset :][: len(text) + 1]
+    if uids.null_count or (np.diff(offsets) != 32).any():
+        bad = next(u for u in uids.to_pylist() if u is None or len(u.encode()) != 32)
+        raise ValueError(f"{bad!r} is not a uid (32 hex digits)")
+    data = np.frombuffer(text.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
+    nibbles = _NIBBLE[data].reshape(-1, 32)
+    if (nibbles == 255).any():
+        row = int(np.flatnonzero((nibbles == 255).any(axis=1))[0])
+        raise ValueError(f"{uids[row].as_py()!r} is not a uid (32 hex digits)")
+    packed = (nibbles[:, 0::2] << 4) | nibbles[:, 1::2]
+    return np.ascontiguousarray(packed).view(">u8").astype(np.uint64)
+
+
+def to_hex(words: Words) -> pa.Array:
+    """The identifiers of an (N, 2) uint64 array as an Arrow string array."""
+    data = np.ascontiguousarray(words.astype(">u8")).view(np.uint8).reshape(-1, 16)
+    text = np.empty((len(data), 32), dtype=np.uint8)
+    text[:, 0::2] = _HEX[data >> 4]
+    text[:, 1::2] = _HEX[data & 15]
+    offsets = np.arange(0, 32 * len(data) + 1, 32, dtype=np.int64)
+    large = pa.LargeStringArray.from_buffers(
+        len(data), pa.py_buffer(offsets), pa.py_buffer(text.tobytes())
+    )
+    return large.cast(pa.string()) if text.nbytes < 2**31 else large
+
+
+def order(words: Words) -> NDArray[np.int64]:
+    """The positions that sort the identifiers as their hex text sorts."""
+    return np.lexsort((words[:, 1], words[:, 0]))
+
+
+def first_of_each(words: Words) -> NDArray[np.int64]:
+    """The positions, in the order of the uids, of the first row of each distinct uid."""
+    ranked = order(words)
+    new = np.ones(len(words), dtype=bool)
+    new[1:] = (words[ranked][1:] != words[ranked][:-1]).any(axis=1)
+    return ranked[new]
+
+
+def find(words: Words, ranked: Words) -> NDArray[np.int64]:
+    """Where each of ``words`` (N, 2) stands in sorted, distinct ``ranked``; −1 where it does not.
+
+    A binary search on the first half; uids that share it are told apart by the second.
+    """
+    if not len(ranked):
+        return np.full(len(words), -1, dtype=np.int64)
+    place = np.searchsorted(ranked[:, 0], words[:, 0])
+    last = len(ranked) - 1
+    while True:
+        here = ranked[np.minimum(place, last)]
+        behind = (place < last) & (here[:, 0] == words[:, 0]) & (here[:, 1] < words[:, 1])
+        if not behind.any():
+            break
+        place += behind
+    here = ranked[np.minimum(place, last)]
+    return np.where((here == words).all(axis=1), np.minimum(place, last), -1)
+
+
+def digest(words: Words) -> str:
+    """The SHA-256 of the sorted identifiers, one a line.
+
+    The same as ``LC_ALL=C sort uids.txt | sha256sum``, so that anyone can check it.
+    """
+    total = hashlib.sha256()
+    ranked = words[order(words)]
+    for start in range(0, len(ranked), 1 << 20):
+        lines = to_hex(ranked[start : start + (1 << 20)])
+        total.update(("\n".join(lines.to_pylist()) + "\n").encode())
+    return total.hexdigest()
+
+
+def draw_keys(words: Words, seed: int, draw: int) -> NDArray[np.uint64]:
+    """A pseudo-random number (N,) for each identifier, for one seed and one draw.
+
+    Taking the samples with the smallest numbers is a random draw that depends neither on the
+    order of the samples nor on how they are cut into shards (SplitMix64's finaliser).
+    """
+    # One salt a (seed, draw), as from_key's hash of their names.
+    salt = np.uint64(int(from_key(f"draw {draw} of seed {seed}")[:16], 16))
+    mixed = words[:, 0] ^ _mix(words[:, 1] ^ salt)
+    return _mix(mixed)
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,49 @@
+"""How numbers are written for people: one place, so that every page and line agrees."""
+
+from __future__ import annotations
+
+import math
+
+
+def count(number: int) -> str:
+    """12,345"""
+    return f"{number:,}"
+
+
+def plural(number: int, noun: str) -> str:
+    """1 sample, 12,345 samples"""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def share(part: float, whole: float = 1.0) -> str:
+    """12.3 %, with one decimal; — where the whole is nothing."""
+    return f"{100 * part / whole:.1f} %" if whole else "—"
+
+
+def score(value: float | None) -> str:
+    """0.287, −0.041; — where it is missing."""
+    if value is None or math.isnan(value):
+        return "—"
+    return f"{value:.3f}".replace("-", "−")
+
+
+def duration(seconds: float) -> str:
+    """0.4 s, 12 s, 3 min 20 s, 2 h 05 min"""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def file_size(number: int) -> str:
+    """812 B, 6.5 kB, 16 MB"""
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
