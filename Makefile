@@ -1,0 +1,51 @@
+# `make run` shows the app on the sample that ships; `make test` and `make check` are what CI runs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+WORKSPACES := data/workspaces
+SAMPLE := $(WORKSPACES)/sample
+
+.DEFAULT_GOAL := help
+.PHONY: help run sample test check format clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: sample  ## install, score the sample, start the app on 127.0.0.1:8501
+	@echo "Open http://127.0.0.1:$(PORT)"
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+sample: $(VENV)/.installed  ## score data/sample into data/workspaces/sample
+	$(BIN)/python -m curation score data/sample --workspace $(SAMPLE) \
+	    --target animals=data/targets/animals --target food=data/targets/food
+
+test: $(VENV)/.installed-dev  ## every test, browser tests included
+	CHROMIUM="$$(tests/browser/find-chromium.sh $(BIN)/playwright)" && export CHROMIUM && \
+	    $(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev  ## ruff, mypy --strict on curation/, and the house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tests/house.py
+
+format: $(VENV)/.installed-dev  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## delete the environment and the scored sample
+	rm -rf $(VENV) $(SAMPLE)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements-dev.txt
+	@touch $(VENV)/.installed $@

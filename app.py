@@ -1,0 +1,43 @@
+"""The Streamlit entry: page config, navigation, the workspace picker.
+
+Start it with ``streamlit run app.py``. Workspaces are looked for in ``data/workspaces``; name
+other folders (workspaces, or folders of workspaces) after ``--``:
+``streamlit run app.py -- /data/curation``.
+"""
+
+import streamlit as st
+
+from pages.widgets import shell
+
+st.set_page_config(
+    page_title="CLIP Curation",
+    page_icon=str(shell.ICON),
+    layout="wide",
+    menu_items={"about": "Choose image-text pairs by negCLIPLoss and NormSim (arXiv 2405.19547)."},
+)
+
+PAGES = {
+    "quadrants": st.Page(
+        "pages/quadrants.py", title="Quadrants", icon=":material/grid_view:", url_path="quadrants"
+    ),
+    "overview": st.Page(
+        "pages/overview.py", title="Overview", icon=":material/bar_chart:", url_path="overview"
+    ),
+    "export": st.Page(
+        "pages/export.py", title="Export", icon=":material/download:", url_path="export"
+    ),
+}
+
+
+def home() -> None:
+    """The bare address; a default page has no address of its own, and Quadrants should."""
+    st.switch_page(PAGES["quadrants"], query_params=st.query_params.to_dict())
+
+
+HOME = st.Page(home, title="Home", default=True, visibility="hidden")
+
+page = st.navigation([HOME, *PAGES.values()], position="top")
+shell.return_to_deep_link(PAGES)
+shell.style()
+shell.pick_workspace()
+page.run()

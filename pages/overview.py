@@ -1,0 +1,154 @@
+"""Overview: what is in the dataset, how every score is spread, and what was left out."""
+
+import numpy as np
+import streamlit as st
+
+from curation import labels, wording
+from curation.catalog import Catalog, ColumnInfo
+from pages.widgets import distributions, gallery, shell
+from pages.widgets.url import choose
+
+shell.enter("overview")
+
+A_ROW = 3
+STRIP = 12
+KEEP = 0.3
+
+
+def main() -> None:
+    catalog = shell.catalog()
+    shell.facts(catalog)
+    facts(catalog)
+    st.subheader("Scores", anchor=False)
+    scores(catalog)
+    for label in catalog.labels:
+        known_bad(catalog, label)
+    st.subheader("A random handful", anchor=False)
+    strip(catalog)
+    st.subheader("Skipped samples", anchor=False)
+    skipped(catalog)
+    st.subheader("How the scores were made", anchor=False)
+    made(catalog)
+
+
+def facts(catalog: Catalog) -> None:
+    about = catalog.dataset
+    whole = about.samples + about.skipped
+    tiles = {
+        "Samples": wording.count(about.samples),
+        "Skipped": f"{wording.count(about.skipped)} ({wording.share(about.skipped, whole)})",
+        "Scores": wording.count(len(catalog.scores)),
+        "Targets": about.targets or "none",
+    }
+    for column, (name, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
+        column.metric(name, value, border=True)
+    st.caption(
+        f"`{about.source}`, read as {about.reader} · model `{about.model}` · "
+        f"scored {about.published.replace('T', ' ')[:16]} UTC"
+    )
+
+
+def scores(catalog: Catalog) -> None:
+    """A histogram of every score; the dotted line is the median."""
+    for start in range(0, len(catalog.scores), A_ROW):
+        row = catalog.scores[start : start + A_ROW]
+        for column, info in zip(st.columns(A_ROW), row, strict=False):
+            with column.container(border=True, gap="small"):
+                score_tile(catalog, info)
+
+
+def score_tile(catalog: Catalog, info: ColumnInfo) -> None:
+    ranked = catalog.ranked(info.name)
+    st.markdown(f"**{info.title}**", help=info.help)
+    if not len(ranked):
+        st.caption("missing for every sample")
+        return
+    st.plotly_chart(
+        distributions.figure(catalog, info.name, shell.is_dark()),
+        key=f"distribution_{info.name}",
+        config={"displayModeBar": False},
+        alt=f"Histogram of {info.title}",
+    )
+    low, middle, high = (wording.score(float(ranked[k])) for k in (0, len(ranked) // 2, -1))
+    missing = len(catalog) - len(ranked)
+    lost = f" · {wording.count(missing)} missing" if missing else ""
+    st.caption(f"{low} to {high}, median {middle}{lost}")
+
+
+def known_bad(catalog: Catalog, label: ColumnInfo) -> None:
+    """Where the source marks bad samples: how well does each score find them?"""
+    results = labels.judge(catalog, label.name, KEEP)
+    if not results:
+        return
+    st.subheader(f"How well each score finds `{label.name}`", anchor=False)
+    st.caption(
+        f"{wording.share(results[0].base)} of the pool is marked `{label.name}` by the source. "
+        "AUC is the chance that an unmarked sample scores above a marked one: 1 is perfect, "
+        "0.5 is blind."
+    )
+    st.dataframe(
+        [
+            {
+                "Score": catalog.column(r.score).title,
+                "AUC": r.auc,
+                f"Marked, in the top {KEEP:.0%}": 100 * r.kept,
+                "Marked, in the pool": 100 * r.base,
+            }
+            for r in sorted(results, key=lambda r: -r.auc)
+        ],
+        hide_index=True,
+        column_config={
+            "AUC": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1),
+            f"Marked, in the top {KEEP:.0%}": st.column_config.NumberColumn(format="%.1f %%"),
+            "Marked, in the pool": st.column_config.NumberColumn(format="%.1f %%"),
+        },
+    )
+
+
+def strip(catalog: Catalog) -> None:
+    seed = st.session_state.setdefault("strip_seed", 0)
+    rows = np.random.default_rng(seed).choice(len(catalog), min(STRIP, len(catalog)), False)
+    shown = [c.name for c in catalog.scores[:3]]
+    gallery.show(shell.workspace(), catalog, rows, shown)
+    if st.button("Another handful", icon=":material/casino:"):
+        st.session_state["strip_seed"] += 1
+        st.rerun()
+
+
+def skipped(catalog: Catalog) -> None:
+    reasons = catalog.skipped_by_reason()
+    if not reasons:
+        st.success("Nothing was skipped.", icon=":material/check:")
+        return
+    grouped = choose(
+        st.segmented_control, "Skipped samples", {"reason": "By reason", "each": "One by one"},
+        "skipped", required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    names = {"stage": "Stage", "reason": "Reason", "samples": "Samples", "example": "For example",
+             "where": "Where"}  # fmt: skip
+    rows = reasons if grouped == "reason" else catalog.skipped(limit=1000)
+    st.dataframe(
+        [{names[k]: v for k, v in row.items() if k in names} for row in rows], hide_index=True
+    )
+    if grouped == "each" and catalog.dataset.skipped > len(rows):
+        st.caption(f"the first {wording.count(len(rows))} of "
+                   f"{wording.count(catalog.dataset.skipped)}")  # fmt: skip
+
+
+def made(catalog: Catalog) -> None:
+    st.dataframe(
+        [
+            {
+                "Column": c.name,
+                "Model": c.model,
+                "Parameters": ", ".join(f"{k} = {v}" for k, v in (c.parameters or {}).items()),
+                "Source": c.reference,
+                "Made": c.created.replace("T", " ")[:16],
+            }
+            for c in catalog.scores
+        ],
+        hide_index=True,
+    )
+
+
+main()

@@ -1,0 +1,26 @@
+"""What quadrants are called, and their colours."""
+
+from __future__ import annotations
+
+from curation.catalog import Catalog
+from curation.quadrants import QUADRANTS, Quadrant, View
+
+# Blue to keep, orange to drop: told apart with every common colour vision.
+KEEP = "#0072B2"
+DROP = "#D55E00"
+
+
+def quadrant_names(view: View) -> dict[Quadrant, str]:
+    """The paper's words for negCLIPLoss and NormSim; the scores' own titles for any other two."""
+    x, y = (_kinds(view.catalog, name) for name in (view.x, view.y))
+    sides = {"high": 0, "low": 1}
+    return {q: f"{x[sides[q.split('_')[0]]]} · {y[sides[q.split('_')[1]]]}" for q in QUADRANTS}
+
+
+def _kinds(catalog: Catalog, name: str) -> tuple[str, str]:
+    column = catalog.column(name)
+    if column.score in ("neg_clip_loss", "clip_score") and column.kind == "score":
+        return "High quality", "Low quality"
+    if column.score == "norm_sim":
+        return f"like {column.target}", f"unlike {column.target}"
+    return f"high {column.title}", f"low {column.title}"

@@ -1,0 +1,148 @@
+"""What every page stands in: the entry guard, the workspace, its catalog, the theme."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation import wording
+from curation.catalog import Catalog
+from curation.decisions import Decisions
+from curation.errors import CurationError
+from curation.workspace import Workspace
+from pages.widgets.url import choose
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+ICON = Path(__file__).with_name("icon.png")
+
+_ENTERED = "entered_by_app"
+_DEEP_LINK = "deep_link"
+
+_CSS = """
+[data-testid="stMainBlockContainer"] {padding: 4.25rem 2rem 2rem}
+[data-testid="stSidebarHeader"] {height: 3rem; margin-bottom: 0}
+[data-testid="stSidebarUserContent"] {padding: 0 1rem 1rem}
+[data-testid="stSidebar"] [data-testid="stButtonGroup"] button {padding: 0 .4rem; min-width: 0}
+[data-testid="stSidebar"] [data-testid="stButtonGroup"] p {font-size: .84rem}
+[data-testid="stSidebar"] [data-testid="stSliderThumbValue"] {display: none}
+[data-testid="stSidebar"] [data-testid="stSliderTickBar"] {display: none}
+[data-testid="stSidebar"] [data-testid="stSlider"] {margin: -.35rem .3rem 0; width: auto}
+[data-testid="stMetricValue"] {font-size: 1.7rem; font-variant-numeric: tabular-nums}
+.st-key-quadrant_cards [data-testid="stColumn"]:first-child [data-testid="stMetric"]
+  {border-left: 4px solid #0072B2}
+h3 {font-size: 1.3rem !important; padding: .6rem 0 .2rem !important}
+.st-key-recipe_text textarea {font-family: ui-monospace, monospace; font-size: .86rem}
+/* Chart and pictures: side by side where there is room, one above the other where not. */
+.st-key-desk > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
+  {flex-wrap: wrap}
+.st-key-desk > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
+  > [data-testid="stColumn"] {min-width: min(100%, 620px)}
+"""
+
+
+def enter(page: str) -> None:
+    """The first line of every page.
+
+    A server whose first visit is a deep link runs the page's file without app.py, and then shows
+    the wrong navigation to everyone. So a page that app.py did not run goes there first.
+    """
+    if _ENTERED not in st.session_state:
+        st.session_state[_DEEP_LINK] = (page, st.query_params.to_dict())
+        st.switch_page("app.py")
+
+
+def return_to_deep_link(pages: Mapping[str, Any]) -> None:
+    """In app.py, after navigation is set up: go on to the page that was asked for."""
+    st.session_state[_ENTERED] = True
+    if _DEEP_LINK in st.session_state:
+        page, parameters = st.session_state.pop(_DEEP_LINK)
+        st.switch_page(pages[page], query_params=parameters)
+
+
+def style() -> None:
+    st.html(f"<style>{_CSS}</style>")
+
+
+def pick_workspace() -> None:
+    """The sidebar's first element; the choice is in the URL as ``ws``."""
+    names = list(_workspaces())
+    with st.sidebar:
+        if names:
+            choose(st.selectbox, "Workspace", names, "ws")
+
+
+def workspace() -> Workspace:
+    """The workspace in view; where there is none, says how to make one and stops the page."""
+    found = _workspaces()
+    if not found:
+        st.title("No workspace yet")
+        st.write("Score a dataset first; this scores the sample that ships:")
+        st.code(
+            "python -m curation score data/sample --workspace data/workspaces/sample \\\n"
+            "    --target animals=data/targets/animals --target food=data/targets/food",
+            language="bash",
+        )
+        folders = ", ".join(f"`{root}`" for root in _roots())
+        st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
+        st.stop()
+    return Workspace(found[st.session_state.get("ws") or next(iter(found))])
+
+
+def catalog() -> Catalog:
+    """The catalog in view, open once a process; where there is none, says why and stops."""
+    path = workspace().catalog
+    try:
+        status = path.stat()
+        # A catalog is replaced whole: another file, another key.
+        return _open(str(path), status.st_mtime_ns, status.st_ino)
+    except FileNotFoundError:
+        st.title("Not scored yet")
+        st.write(
+            f"The workspace `{path.parent.name}` has no catalog: its scoring has not finished. "
+            "Run the same `python -m curation score` again; it goes on where it stopped."
+        )
+    except CurationError as problem:
+        st.error(str(problem))
+    st.stop()
+
+
+def decisions() -> Decisions:
+    return Decisions.of(workspace())
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def facts(opened: Catalog) -> None:
+    """The dataset in two lines, at the foot of the sidebar."""
+    about = opened.dataset
+    with st.sidebar:
+        st.caption(
+            f"{wording.plural(about.samples, 'sample')}, {wording.count(about.skipped)} skipped  \n"
+            f"model `{about.model}`"
+        )
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the catalog …")
+def _open(path: str, changed: int, inode: int) -> Catalog:
+    return Catalog(Path(path))
+
+
+def _roots() -> list[Path]:
+    return [Path(argument) for argument in sys.argv[1:]] or [_ROOT / "data" / "workspaces"]
+
+
+def _workspaces() -> dict[str, Path]:
+    """Workspaces by the name that the picker shows; only these can be opened."""
+    found: dict[str, Path] = {}
+    for root in _roots():
+        for path in [root, *sorted(root.glob("*/"))]:
+            if (path / "workspace.toml").is_file():
+                name = path.resolve().name
+                found[name if name not in found else str(path)] = path
+    return found

@@ -1,0 +1,72 @@
+"""Widgets whose state is in the URL, and outlives a change of page.
+
+Streamlit can bind a widget to a query parameter itself, but puts a choice's label there (links
+should say ``x=neg_clip_loss``, whatever its title is tomorrow) and lets no callback set the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+T = TypeVar("T", bound=str)
+
+
+def choose(
+    widget: Callable[..., Any],
+    label: str,
+    options: Mapping[T, str] | Sequence[T],
+    key: str,
+    start: T | None = None,
+    **settings: Any,
+) -> T:
+    """A selectbox or segmented control whose option is in the URL as ``key``.
+
+    ``options`` maps what the URL says to what people read. ``start`` is the option to begin
+    with, by default the first; the URL leaves it out. The choice outlives a change of page.
+    """
+    names = list(options)
+    first = names[0] if start is None else start
+    if isinstance(options, Mapping):
+        settings["format_func"] = options.__getitem__
+    asked = st.query_params.get(key)
+    known = st.session_state.get(key)
+    # Set on every run: what no one has touched yet would be lost with the change of page.
+    st.session_state[key] = next(n for n in (known, asked, first) if n in names)
+    chosen: T = widget(label, names, key=key, persist_state="session", **settings)
+    _tell(key, chosen, chosen == first)
+    return chosen
+
+
+def number(
+    label: str, key: str, start: float, low: float, high: float, digits: int, **settings: Any
+) -> float:
+    """A number field from ``low`` to ``high``, in the URL as ``key`` unless it is ``start``."""
+    known = st.session_state.get(key)
+    now = _parsed(st.query_params.get(key), start) if known is None else known
+    st.session_state[key] = float(min(max(now, low), high))
+    value = float(
+        st.number_input(
+            label, low, high, format=f"%.{digits}f", key=key, persist_state="session", **settings
+        )
+    )
+    _tell(key, f"{value:.{digits}f}", round(value, digits) == round(start, digits))
+    return value
+
+
+def _tell(key: str, value: str, is_start: bool) -> None:
+    if not is_start:
+        st.query_params[key] = value
+    elif key in st.query_params:
+        del st.query_params[key]
+
+
+def _parsed(text: str | None, start: float) -> float:
+    try:
+        value = float(text) if text is not None else start
+    except ValueError:
+        return start
+    return value if math.isfinite(value) else start

@@ -1,0 +1,121 @@
+"""The way of a new user: open, move a threshold, look, export; and what SQL says of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+from playwright.sync_api import Page, expect
+
+from curation import uids
+from curation.exporters import datacomp
+from curation.workspace import Workspace
+from tests.browser.conftest import Visit, settled, shown_uids, tiles
+
+KEPT = "High quality · like animals"
+
+
+def sql_uids(workspace: Workspace, condition: str) -> set[str]:
+    with duckdb.connect(str(workspace.catalog), read_only=True) as connection:
+        rows = connection.execute(f"SELECT uid FROM samples WHERE {condition}").fetchall()
+    return {row[0] for row in rows}
+
+
+def set_threshold(page: Page, label: str, value: str) -> None:
+    field = page.get_by_label(label)
+    field.fill(value)
+    field.press("Enter")
+    page.wait_for_timeout(300)
+    settled(page)
+
+
+def test_new_user_finds_moves_looks_and_exports(
+    visit: Visit, sample_workspace: Workspace, tmp_path: Path
+) -> None:
+    page = visit("/")
+    expect(page).to_have_url(re.compile("/quadrants"))
+    start, pictures = tiles(page), shown_uids(page)
+    assert len(pictures) == 24
+    expect(page.locator("figure[data-uid] img").first).to_be_visible()
+
+    page.get_by_role("radio", name="Value").first.click()
+    page.wait_for_timeout(300)
+    assert tiles(page) == start
+    set_threshold(page, "Across threshold", "-0.25")
+    page.get_by_role("radio", name="Value").nth(1).click()
+    page.wait_for_timeout(300)
+    set_threshold(page, "Up threshold", "0.45")
+    wanted = sql_uids(
+        sample_workspace,
+        "neg_clip_loss >= -0.25::FLOAT AND norm_sim_inf_animals >= 0.45::FLOAT",
+    )
+    assert tiles(page)[KEPT] == f"{len(wanted):,}"
+    assert tiles(page) != start
+    assert shown_uids(page) != pictures
+    assert set(shown_uids(page)) <= wanted
+
+    page.get_by_role("link", name="Export").click()
+    settled(page)
+    expect(page.get_by_test_id("stMetricValue")).to_have_text(f"{len(wanted):,}")
+    page.get_by_label("File name").fill("new-user")
+    page.get_by_label("File name").press("Enter")
+    settled(page)
+    page.get_by_role("button", name="Export", exact=True).click()
+    with page.expect_download() as started:
+        page.get_by_role("button", name="new-user.npy").click()
+    file = tmp_path / "new-user.npy"
+    started.value.save_as(file)
+    assert set(uids.to_hex(datacomp.load(file)).to_pylist()) == wanted
+
+
+def test_dragging_a_box_shows_what_is_in_it(visit: Visit) -> None:
+    page = visit("/quadrants")
+    plot = page.locator(".js-plotly-plot .draglayer .xy .nsewdrag").bounding_box()
+    assert plot is not None
+    left, top = plot["x"] + 0.5 * plot["width"], plot["y"] + 0.4 * plot["height"]
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left + 0.3 * plot["width"], top + 0.3 * plot["height"], steps=8)
+    page.mouse.up()
+    expect(page.get_by_text("in the box,")).to_be_visible()
+    assert "box=" in page.url
+    in_box = shown_uids(page)
+    assert in_box
+    page.reload()
+    expect(page.get_by_text("in the box,")).to_be_visible()
+    assert shown_uids(page) == in_box
+    page.get_by_role("button", name="Clear the box").click()
+    expect(page.get_by_text("in the box,")).to_have_count(0)
+    assert "box=" not in page.url
+
+
+def test_a_threshold_can_be_moved_by_keyboard(visit: Visit) -> None:
+    page = visit("/quadrants")
+    before = int(tiles(page)[KEPT])
+    page.get_by_role("slider").first.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(800)
+    assert int(tiles(page)[KEPT]) < before
+
+
+def test_view_comes_back_from_its_url(visit: Visit) -> None:
+    page = visit("/quadrants")
+    set_threshold(page, "Across threshold", "12")
+    page.get_by_text("At a line", exact=True).click()
+    page.wait_for_timeout(500)
+    seen = tiles(page), shown_uids(page)
+    again = visit(page.url.removeprefix(page.url.split("/quadrants")[0]))
+    assert (tiles(again), shown_uids(again)) == seen
+
+
+def test_view_goes_along_from_page_to_page(visit: Visit) -> None:
+    page = visit("/quadrants?x_top=12&y=norm_sim_inf_food")
+    kept = tiles(page)["High quality · like food"]
+    for _ in range(2):
+        page.get_by_role("link", name="Export").click()
+        expect(page.get_by_test_id("stMetricValue").first).to_have_text(kept)
+        page.get_by_role("link", name="Quadrants").click()
+        expect(page.get_by_test_id("stMetricValue").first).to_have_text(kept)
+        assert tiles(page)["High quality · like food"] == kept

@@ -1,0 +1,41 @@
+"""The Overview page."""
+
+from __future__ import annotations
+
+from curation.catalog import Catalog
+from curation.workspace import Workspace
+from tests.pages.conftest import Open, html, metrics
+
+
+def test_it_says_what_is_in_the_dataset(open_page: Open, sample_workspace: Workspace) -> None:
+    catalog = Catalog.of(sample_workspace)
+    tiles = metrics(open_page("overview"))
+    assert tiles["Samples"] == f"{len(catalog):,}"
+    assert tiles["Scores"] == "6"
+    assert tiles["Targets"] == "animals, food"
+
+
+def test_every_score_has_its_distribution(open_page: Open, sample_workspace: Workspace) -> None:
+    app = open_page("overview")
+    assert len(app.get("plotly_chart")) == len(Catalog.of(sample_workspace).scores)
+
+
+def test_it_says_how_well_each_score_finds_swapped_captions(open_page: Open) -> None:
+    app = open_page("overview")
+    table = next(d.value for d in app.dataframe if "AUC" in d.value.columns)
+    auc = dict(zip(table["Score"], table["AUC"], strict=True))
+    assert auc["negCLIPLoss"] > 0.75
+    assert auc["CLIPScore"] > 0.75
+    # Where an image lies near the target says nothing of its caption.
+    assert 0.4 < auc["NormSim∞ (animals)"] < 0.6
+
+
+def test_another_handful_shows_other_samples(open_page: Open) -> None:
+    app = open_page("overview")
+    before = html(app)
+    app.button[0].click().run()
+    assert html(app) != before
+
+
+def test_nothing_skipped_is_said(open_page: Open) -> None:
+    assert any("Nothing was skipped" in s.value for s in open_page("overview").success)

@@ -1,0 +1,136 @@
+"""The Quadrants page."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from curation.catalog import Catalog
+from curation.workspace import Workspace
+from tests.pages.conftest import Open, html, metrics
+
+NAMES = (
+    "High quality · like animals",
+    "Low quality · like animals",
+    "High quality · unlike animals",
+    "Low quality · unlike animals",
+)
+
+
+@pytest.fixture
+def catalog(sample_workspace: Workspace) -> Catalog:
+    return Catalog.of(sample_workspace)
+
+
+def uids(page: str) -> list[str]:
+    return re.findall(r"data-uid='([0-9a-f]{32})'", page)
+
+
+def counts(catalog: Catalog, x_line: float, y_line: float) -> list[str]:
+    """The quadrants counted by SQL, as the tiles write them."""
+    table = catalog._arrow(
+        "SELECT count(*) FILTER (x AND y) AS a, count(*) FILTER (NOT x AND y) AS b, "
+        "count(*) FILTER (x AND NOT y) AS c, count(*) FILTER (NOT x AND NOT y) AS d FROM "
+        "(SELECT neg_clip_loss >= ?::FLOAT AS x, norm_sim_inf_animals >= ?::FLOAT AS y "
+        "FROM samples)",
+        [x_line, y_line],
+    )
+    return [f"{value:,}" for value in table.to_pylist()[0].values()]
+
+
+def test_it_opens_on_quality_against_relevance(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("quadrants")
+    tiles = metrics(app)
+    assert tuple(tiles) == NAMES
+    assert sum(int(v.replace(",", "")) for v in tiles.values()) == len(catalog)
+
+
+def test_counts_are_those_of_sql(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("quadrants", x_by="value", x_value="-0.4", y_by="value", y_value="0.5")
+    assert list(metrics(app).values()) == counts(catalog, -0.4, 0.5)
+
+
+def test_moving_a_threshold_changes_counts_and_gallery(open_page: Open) -> None:
+    app = open_page("quadrants")
+    before, pictures = metrics(app), uids(html(app))
+    app.number_input(key="x_top").set_value(5.0).run()
+    assert int(metrics(app)[NAMES[0]]) < int(before[NAMES[0]])
+    assert uids(html(app)) != pictures
+
+
+def test_the_slider_and_the_field_are_one_threshold(open_page: Open) -> None:
+    app = open_page("quadrants")
+    app.slider(key="x_top_slider").set_value(12.0).run()
+    assert app.number_input(key="x_top").value == 12.0
+    app.number_input(key="x_top").set_value(40.0).run()
+    assert app.slider(key="x_top_slider").value == 40.0
+
+
+@pytest.mark.parametrize("by", ["percentile", "value"])
+def test_stating_a_threshold_another_way_leaves_the_line_where_it_is(
+    open_page: Open, by: str
+) -> None:
+    app = open_page("quadrants", x_top="20")
+    before = metrics(app)
+    app.segmented_control(key="x_by").set_value(by).run()
+    assert metrics(app) == before
+
+
+def test_top_percent_keeps_that_share(open_page: Open, catalog: Catalog) -> None:
+    tiles = metrics(open_page("quadrants", x_top="10", y_top="100"))
+    assert int(tiles[NAMES[0]]) == round(0.1 * len(catalog))
+
+
+def test_any_two_scores_can_be_axes(open_page: Open) -> None:
+    app = open_page("quadrants", x="clip_score", y="width")
+    assert next(iter(metrics(app))) == "High quality · high width"
+
+
+def test_gallery_shows_samples_of_the_quadrant(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("quadrants", x_by="value", x_value="-0.4", quadrant="low_high")
+    shown = uids(html(app))
+    assert len(shown) == 24
+    scores = [catalog.rows([catalog.find(uid)])[0]["neg_clip_loss"] for uid in shown]  # type: ignore[list-item]
+    assert max(scores) < -0.4
+
+
+def test_line_shows_the_samples_nearest_to_it(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("quadrants", x_by="value", x_value="-0.4", y_top="100", shown="line")
+    shown = uids(html(app))
+    scores = [catalog.rows([catalog.find(uid)])[0]["neg_clip_loss"] for uid in shown]  # type: ignore[list-item]
+    values = catalog.array("neg_clip_loss")
+    edge = np.float32(-0.4)
+    assert np.allclose(scores[:12], np.sort(values[values >= edge])[:12])
+    assert np.allclose(scores[12:], np.sort(values[values < edge])[::-1][:12])
+
+
+def test_box_in_the_url_shows_the_samples_in_it(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("quadrants", shown="box", box="-0.3,-0.2,0.4,0.5")
+    x, y = catalog.array("neg_clip_loss"), catalog.array("norm_sim_inf_animals")
+    inside = (x >= np.float32(-0.3)) & (x <= np.float32(-0.2))
+    inside &= (y >= np.float32(0.4)) & (y <= np.float32(0.5))
+    assert any(f"**{int(inside.sum())} samples** in the box" in m.value for m in app.markdown)
+    rows = {catalog.find(uid) for uid in uids(html(app))}
+    assert rows <= set(np.flatnonzero(inside).tolist())
+
+
+def test_no_box_yet_says_how_to_make_one(open_page: Open) -> None:
+    app = open_page("quadrants", shown="box")
+    assert any("Drag a box" in info.value for info in app.info)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"x": "no_such_score"}, {"x_by": "magic"}, {"x_top": "many"}, {"x_top": "1e9"},
+     {"box": "1,2"}, {"quadrant": "../../etc"}, {"ws": "../../elsewhere"}],
+)  # fmt: skip
+def test_nonsense_in_the_url_is_ignored(open_page: Open, parameters: dict[str, str]) -> None:
+    assert len(metrics(open_page("quadrants", **parameters))) == 4
+
+
+def test_captions_are_shown_as_text(open_page: Open, catalog: Catalog) -> None:
+    page = html(open_page("quadrants"))
+    assert "<script" not in page
+    assert "src='http" not in page
