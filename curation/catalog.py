@@ -22,7 +22,8 @@ from curation.workspace import Workspace
 
 Mask = NDArray[np.bool_]
 
-_NUMBERS = ("FLOAT", "DOUBLE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UBIGINT", "HUGEINT")
+_NUMBERS = ("FLOAT", "DOUBLE", "DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+            "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class ColumnInfo:
 
     @property
     def is_number(self) -> bool:
-        return self.type in _NUMBERS
+        return self.type.partition("(")[0] in _NUMBERS
 
     @property
     def is_label(self) -> bool:
@@ -91,17 +92,21 @@ class Catalog:
                 f"`python -m curation score SOURCE --workspace {path.parent}`"
             )
         try:
-            self._connection = duckdb.connect(str(path), read_only=True)
+            # Attached to a database of its own: by path, DuckDB would hand out the database that
+            # this process has open already, which is the old one after a catalog is replaced.
+            self._connection = duckdb.connect(":memory:")
+            self._connection.execute(f"ATTACH {_text(str(path))} AS catalog (READ_ONLY)")
             # Text from strangers' datasets reaches queries as parameters only; this is the
             # second lock: no query can read or write another file.
             self._connection.execute("SET enable_external_access=false")
             self._connection.execute("SET lock_configuration=true")
             self.dataset = Dataset(*self._one("FROM dataset"))
             self.columns = self._columns()
-        except duckdb.Error as error:
+        except (duckdb.Error, TypeError, KeyError) as error:
             raise CurationError(f"{path} is not a catalog: {error}") from None
         self.path = path
         self._arrays: dict[str, NDArray[np.float32]] = {}
+        self._ranked: dict[str, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -120,7 +125,7 @@ class Catalog:
     def numbers(self) -> list[ColumnInfo]:
         """Every column that can be an axis: scores first, then details and the source's."""
         order = {"score": 0, "detail": 1, "sample": 2, "source": 2}
-        numeric = [c for c in self.columns.values() if c.is_number and "image_" not in c.name[:6]]
+        numeric = [c for c in self.columns.values() if c.is_number and c.name not in _PLACES]
         return sorted(numeric, key=lambda c: order[c.kind])
 
     @property
@@ -148,12 +153,22 @@ class Catalog:
             raise CurationError(f"the column {name!r} holds {info.type}, not numbers")
         with self._lock:
             if name not in self._arrays:
-                table = self._arrow(f"SELECT CAST({_quote(name)} AS FLOAT) AS v FROM samples")
+                table = self._arrow(f"SELECT TRY_CAST({_quote(name)} AS FLOAT) AS v FROM samples")
                 values = table.column("v").combine_chunks()
                 array = np.array(values.fill_null(float("nan")), dtype=np.float32)
                 array.flags.writeable = False
                 self._arrays[name] = array
             return self._arrays[name]
+
+    def ranked(self, name: str) -> NDArray[np.float32]:
+        """A numeric column's known values, ascending. Do not change it."""
+        values = self.array(name)
+        with self._lock:
+            if name not in self._ranked:
+                known = np.sort(values[~np.isnan(values)])
+                known.flags.writeable = False
+                self._ranked[name] = known
+            return self._ranked[name]
 
     @cached_property
     def words(self) -> uids.Words:
@@ -161,8 +176,16 @@ class Catalog:
         return uids.to_words(self._arrow("SELECT uid FROM samples").column("uid"))
 
     def where(self, condition: str, parameters: Sequence[Any]) -> Mask:
-        """Which samples meet a condition made by ``curation.where``: (N,)."""
-        rows = self._arrow(f"SELECT rowid AS r FROM samples WHERE {condition}", parameters)
+        """Which samples meet a condition made by ``curation.where``: (N,).
+
+        Raises:
+            CurationError: it compares what cannot be compared, as text with a number.
+        """
+        try:
+            rows = self._arrow(f"SELECT rowid AS r FROM samples WHERE {condition}", parameters)
+        except duckdb.Error as error:
+            first_line = str(error).splitlines()[0]
+            raise CurationError(f"where: the condition does not fit: {first_line}") from None
         mask = np.zeros(len(self), dtype=bool)
         mask[np.asarray(rows.column("r"))] = True
         return mask
@@ -185,17 +208,18 @@ class Catalog:
     def batches(self, columns: Sequence[str], mask: Mask) -> pa.RecordBatchReader:
         """Some columns of the samples in ``mask``, streamed in the order of rowid."""
         names = [self.column(name).name for name in columns]
-        cursor = self._connection.cursor()
+        cursor = self._cursor()
         reader = cursor.sql(f"SELECT {', '.join(map(_quote, names))} FROM samples")
         source = reader.to_arrow_reader(1 << 17)
 
         def kept() -> Any:
             start = 0
-            for batch in source:
-                part = mask[start : start + len(batch)]
-                start += len(batch)
-                if part.any():
-                    yield batch.filter(pa.array(part))
+            with cursor:
+                for batch in source:
+                    part = mask[start : start + len(batch)]
+                    start += len(batch)
+                    if part.any():
+                        yield batch.filter(pa.array(part))
 
         return pa.RecordBatchReader.from_batches(source.schema, kept())
 
@@ -219,16 +243,21 @@ class Catalog:
             infos[row["name"]] = ColumnInfo(type=types[row["name"]], **told)
         return infos
 
-    def _arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
         # One connection must not be used by two threads at once; a cursor costs microseconds.
-        with self._connection.cursor() as cursor:
+        cursor = self._connection.cursor()
+        cursor.execute("USE catalog")
+        return cursor
+
+    def _arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        with self._cursor() as cursor:
             return cursor.sql(query, params=list(parameters)).to_arrow_table()
 
     def _records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         return list(self._arrow(query, parameters).to_pylist())
 
     def _all(self, query: str) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             return cursor.execute(query).fetchall()
 
     def _one(self, query: str) -> tuple[Any, ...]:
@@ -238,6 +267,14 @@ class Catalog:
 def image_ref(row: Mapping[str, Any]) -> ImageRef:
     """Where the image of a sample from ``Catalog.rows`` lies."""
     return ImageRef(row["image_file"], row["image_offset"], row["image_length"])
+
+
+# Where an image's bytes lie is no measure of it.
+_PLACES = ("image_offset", "image_length")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _quote(name: str) -> str:

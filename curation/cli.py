@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -23,14 +23,21 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except CurationError as problem:
-        click.echo(f"error: {problem}", err=True)
-        sys.exit(2)
+        _fail(problem)
+    except OSError as problem:
+        _fail(f"{problem.filename or 'this machine'}: {problem.strerror or problem}")
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped; run the same command again to go on where it stopped", err=True)
         sys.exit(130)
+
+
+def _fail(problem: object) -> NoReturn:
+    # Parsers and databases explain themselves over several lines.
+    click.echo(f"error: {' '.join(str(problem).split())}", err=True)
+    sys.exit(2)
 
 
 @click.group(context_settings=_HELP)

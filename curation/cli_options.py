@@ -29,10 +29,13 @@ class _Number(click.ParamType[Any]):
 
     name = "number"
 
+    def __init__(self, auto: bool) -> None:
+        self.auto = auto
+
     def convert(self, value: Any, param: Any, context: Any) -> Any:
         if value is None or isinstance(value, float):
             return value
-        if value == "auto":
+        if value == "auto" and self.auto:
             return None
         try:
             return float(value)
@@ -47,7 +50,7 @@ def _option(parameter: Parameter, title: str) -> Callable[[Command], Command]:
     return click.option(
         f"--{parameter.name.replace('_', '-')}",
         parameter.name,
-        type=_Number() if kind is float else kind,
+        type=_Number(is_temperature) if kind is float else kind,
         multiple=parameter.multiple,
         default=None,
         help=f"{title}: {parameter.help}.{' Repeatable.' if parameter.multiple else ''}"

@@ -6,6 +6,7 @@ opened for the moment of a call only; the app and the command line can take turn
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,15 +18,18 @@ import pyarrow as pa
 
 from curation import uids
 from curation.errors import CurationError
-from curation.recipe import Recipe
+from curation.recipe import Recipe, SetStep
 from curation.workspace import Workspace, check_name, now
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS selections (name VARCHAR PRIMARY KEY, recipe VARCHAR, saved VARCHAR);
 CREATE TABLE IF NOT EXISTS uid_lists (name VARCHAR PRIMARY KEY, source VARCHAR, saved VARCHAR);
 CREATE TABLE IF NOT EXISTS uid_list_members (name VARCHAR, hi UBIGINT, lo UBIGINT);
-CREATE TABLE IF NOT EXISTS log (at VARCHAR, action VARCHAR, name VARCHAR);
+CREATE TABLE IF NOT EXISTS log (logged VARCHAR, action VARCHAR, name VARCHAR);
 """
+
+# Threads share the file, so DuckDB does not make them wait for one another: it fails the second.
+_TURN = threading.RLock()
 
 
 class Decisions:
@@ -72,9 +76,11 @@ class Decisions:
         """Save a selection under a name, in place of an older one.
 
         Raises:
-            CurationError: the name cannot be one, or is a uid list's.
+            CurationError: the name cannot be one, is a uid list's, or is one the recipe refers to.
         """
         check_name(name, "selection")
+        if any(isinstance(step, SetStep) and step.name == name for step in recipe.steps):
+            raise CurationError(f"the recipe refers to {name!r}; save it under another name")
         with self._open() as db:
             if db.execute("SELECT 1 FROM uid_lists WHERE name = ?", [name]).fetchone():
                 raise CurationError(f"{name!r} names a uid list; give the selection another name")
@@ -103,6 +109,12 @@ class Decisions:
 
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with _TURN, self._connected() as connection:
+            connection.execute(_TABLES)
+            yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + 5
         while True:
             try:
@@ -113,7 +125,6 @@ class Decisions:
                     raise CurationError(f"{self.path} cannot be opened: {error}") from None
                 time.sleep(0.05)
         try:
-            connection.execute(_TABLES)
             yield connection
         finally:
             connection.close()

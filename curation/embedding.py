@@ -115,7 +115,8 @@ def _batches(
     def prepare(ref: ImageRef) -> torch.Tensor | str:
         try:
             # Twice the model's side: reduced decoding then stays finer than the resize after it.
-            return encoder.preprocess(images.rgb(ref.read(root), at_least=2 * encoder.input_side))
+            picture = images.rgb(ref.read(root), at_least=2 * encoder.input_side)
+            return encoder.preprocess(images.without_far_ends(picture))
         except CurationError as problem:
             return str(problem)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import math
 import re
@@ -47,9 +48,9 @@ class ModelSpec:
     @property
     def slug(self) -> str:
         """A name for folders: ``clip_lite0``, ``vit_l_14_openai``."""
-        stem = self.folder.name if self.folder else self.name.split(":")[-1]
+        stem = self.folder.resolve().name if self.folder else self.name.split(":")[-1]
         tag = "" if self.pretrained is None else f"_{Path(self.pretrained).stem}"
-        return re.sub(r"[^a-z0-9]+", "_", f"{stem}{tag}".lower()).strip("_")
+        return re.sub(r"[^a-z0-9]+", "_", f"{stem}{tag}".lower()).strip("_") or "model"
 
     def fingerprint(self) -> str:
         """Changes when the weights do, as far as they lie on this machine."""
@@ -160,7 +161,7 @@ def _check_known(open_clip: Any, spec: ModelSpec) -> None:
     if spec.folder is not None or ":" in spec.name:
         return
     if spec.name not in open_clip.list_models():
-        close = [m for m in open_clip.list_models() if m.startswith(spec.name[:5])][:8]
+        close = difflib.get_close_matches(spec.name, open_clip.list_models(), 5)
         hint = f"; near it: {', '.join(close)}" if close else ""
         raise CurationError(f"open_clip has no architecture {spec.name!r}{hint}")
     if spec.pretrained is None:
@@ -198,9 +199,9 @@ _kept_alive: list[Any] = []
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """open_clip logs each step of loading; ours is the one line a person needs."""
+    """open_clip logs each step and each error; ours is the one line a person needs."""
     previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:

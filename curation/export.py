@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
 from curation.files import atomic, sha256_of
-from curation.recipe import describe
+from curation.recipe import Recipe, describe
 from curation.selection import Selection
 from curation.workspace import now
 
@@ -47,13 +48,14 @@ def export(
     """Write a selection, ``<name>.recipe.yaml`` and ``<name>.manifest.json``.
 
     Raises:
-        CurationError: the format or a column is unknown, the place cannot be written, or a file
-            is there already and ``overwrite`` is False.
+        CurationError: the format or a column is unknown, the place cannot be written, or one of
+            the three files is there already, of another selection, and ``overwrite`` is False.
     """
     if format not in EXPORTERS:
         raise CurationError(f"there is no format {format!r}; there are {', '.join(EXPORTERS)}")
     exporter = EXPORTERS[format]
-    chosen = [catalog.column(name).name for name in columns] or default_columns(catalog)
+    wanted = dict.fromkeys(columns)
+    chosen = [catalog.column(name).name for name in wanted] or default_columns(catalog)
     if path.is_dir():
         raise CurationError(f"{path} is a folder; name a file in it, as in {path / 'selection'}"
                             f"{exporter.extension}")  # fmt: skip
@@ -61,14 +63,51 @@ def export(
         raise CurationError(f"{path} is there already; pass --overwrite, or another name")
     recipe_file = path.with_name(f"{path.stem}.recipe.yaml")
     manifest_file = path.with_name(f"{path.stem}.manifest.json")
+    digest = selection.digest()
+    before = _manifest_of(manifest_file)
+    # The same selection in another format shares the recipe and the manifest.
+    recipe_is_there = _holds(recipe_file, selection.recipe)
+    same = recipe_is_there and before.get("sha256_of_sorted_uids") == digest
+    for file, fits in ((recipe_file, recipe_is_there), (manifest_file, same)):
+        if file.exists() and not fits and not overwrite:
+            raise CurationError(f"{file} is there already; pass --overwrite, or another name")
     with atomic(path) as partial:
         exporter.write(catalog, selection, chosen, partial)
-    with atomic(recipe_file) as partial:
-        partial.write_text(selection.recipe.to_yaml(), encoding="utf-8")
+    if not recipe_is_there:
+        with atomic(recipe_file) as partial:
+            partial.write_text(selection.recipe.to_yaml(), encoding="utf-8")
     manifest = _manifest(catalog, selection, format, path)
+    if same:
+        manifest["files"] = before.get("files", {}) | manifest["files"]
     with atomic(manifest_file) as partial:
-        partial.write_text(json.dumps(manifest, indent=2, ensure_ascii=False), encoding="utf-8")
-    return Exported(path, recipe_file, manifest_file, manifest["sha256_of_sorted_uids"])
+        text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+        partial.write_text(text, encoding="utf-8")
+    return Exported(path, recipe_file, manifest_file, digest)
+
+
+def _manifest_of(file: Path) -> dict[str, Any]:
+    """A manifest that an earlier export wrote; empty where there is none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _holds(file: Path, recipe: Recipe) -> bool:
+    try:
+        return Recipe.load(file) == recipe
+    except CurationError:
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """The value with infinities as text: JSON has none, and NormSim's p may be one."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _manifest(catalog: Catalog, selection: Selection, format: str, path: Path) -> dict[str, Any]:

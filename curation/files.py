@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from curation.errors import CurationError
+
+_CANNOT_WRITE = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    errno.ENOTEMPTY, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP,
+})  # fmt: skip
 
 
 @contextmanager
@@ -29,16 +35,18 @@ def atomic(final: Path) -> Iterator[Path]:
         if partial.is_dir() and final.is_dir():
             shutil.rmtree(final)
         partial.replace(final)
-    except (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError) as error:
+    except OSError as error:
+        if error.errno not in _CANNOT_WRITE:
+            raise
         raise CurationError(
             f"cannot write {final}: {error.strerror or error}; choose a place you may write to"
         ) from error
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            # A folder that cannot be written cannot hold the partial file either.
-            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        # Where it could not be written there is nothing to take away.
+        with suppress(OSError):
+            if partial.is_dir():
+                shutil.rmtree(partial, ignore_errors=True)
+            else:
                 partial.unlink()
 
 

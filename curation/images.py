@@ -7,10 +7,12 @@ an error, and a path is only followed inside the dataset's image root.
 from __future__ import annotations
 
 import io
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from curation.errors import CurationError
@@ -51,7 +53,10 @@ def inside(root: Path, file: str) -> Path:
     Raises:
         CurationError: the path leads out of ``root`` (by ``..``, an absolute path or a link).
     """
-    path = (root / file).resolve()
+    try:
+        path = (root / file).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, a loop of links
+        raise CurationError(f"{file!r} is not the name of a file ({error})") from None
     if not path.is_relative_to(root.resolve()):
         raise CurationError(f"the file {file} lies outside {root}; give its folder as --image-root")
     return path
@@ -83,13 +88,30 @@ def rgb(data: bytes, at_least: int | None = None) -> Image.Image:
             if at_least is not None and image.format == "JPEG":
                 image.draft("RGB", (at_least, at_least))
             upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I;16"):
+                # Pillow would cut 16 bits off at 255, which is white.
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
             if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
                 upright = upright.convert("RGBA")
                 white = Image.new("RGBA", upright.size, (255, 255, 255, 255))
                 upright = Image.alpha_composite(white, upright)
             return upright.convert("RGB")
-        except (OSError, ValueError, SyntaxError, MemoryError) as error:
+        except Exception as error:  # Pillow's decoders raise many kinds over damaged files
             raise CurationError(f"the image does not decode ({error})") from None
+
+
+def without_far_ends(picture: Image.Image, longest: int = 20) -> Image.Image:
+    """The middle of a picture that is more than ``longest`` times as long as wide.
+
+    Models resize the shorter side and cut out the middle: a line of 1 by 30,000 pixels would
+    first become gigabytes.
+    """
+    limit = longest * min(picture.size)
+    if max(picture.size) <= limit:
+        return picture
+    width, height = (min(side, limit) for side in picture.size)
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
 
 
 def thumbnail(data: bytes, side: int) -> bytes:
@@ -105,10 +127,14 @@ def _open(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data))
     except UnidentifiedImageError:
         raise CurationError("not an image in a format that can be read") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise CurationError("the image has too many pixels to be opened safely") from None
-    except (OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # as above
         raise CurationError(f"the image cannot be opened ({error})") from None
+    # Filters of warnings belong to the process: another thread may have put ours away.
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise CurationError("the image has too many pixels to be opened safely")
+    return image

@@ -16,8 +16,10 @@ from curation.errors import CurationError
 from curation.exporters import datacomp
 from curation.files import atomic, fingerprint, sha256_of
 from curation.readers import rows
+from curation.readers.base import SAMPLE_COLUMNS
+from curation.scores import SCORES
 from curation.scores.base import Column, Floats
-from curation.workspace import Receipt, Workspace, check_name
+from curation.workspace import Receipt, Workspace, check_name, read_toml
 
 Places = NDArray[np.int64]
 
@@ -45,17 +47,21 @@ def import_scores(workspace: Workspace, file: Path) -> Joined:
     The first row of a repeated uid counts; samples without a row have the score missing.
 
     Raises:
-        CurationError: the file has no uid column, no numeric column, or a name that cannot be one.
+        CurationError: the file has no uid column, no numeric column, or a name that cannot be
+            one or that a computed score or a column of every sample has.
     """
+    if not workspace.catalog.is_file():
+        raise CurationError(f"{workspace.path} has no catalog yet: run `score` to its end first")
     table = _load(file)
     words = _uid_column(table, file)
+    taken = _taken(workspace)
     numeric = {
         name: rows.narrow(table.column(name))
         for name in table.column_names
         if name not in ("uid", rows.ORIGIN)
     }
     columns = {
-        check_name(name, "score"): np.asarray(column.cast(pa.float32()).combine_chunks())
+        _free(check_name(name, "score"), taken, file): _floats(column)
         for name, column in numeric.items()
         if pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     }
@@ -110,10 +116,31 @@ def _uid_column(table: pa.Table, file: Path) -> uids.Words:
 
 def _from_text(file: Path) -> uids.Words:
     try:
-        lines = file.read_text(encoding="utf-8").split()
+        lines = file.read_text(encoding="utf-8-sig").split()
         return uids.to_words(lines)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise CurationError(f"{file}: {error}") from None
+
+
+def _taken(workspace: Workspace) -> set[str]:
+    """The names an imported score may not have: it would hide something measured here."""
+    computed = [read_toml(folder / "score.toml") for folder in scoring.score_folders(workspace)]
+    columns = {c["name"] for record in computed if record["model"] for c in record["columns"]}
+    return columns | set(SCORES) | set(SAMPLE_COLUMNS)
+
+
+def _free(name: str, taken: set[str], file: Path) -> str:
+    if name in taken:
+        raise CurationError(
+            f"{file}: the dataset has a column {name} of its own; rename or remove the file's"
+        )
+    return name
+
+
+def _floats(column: pa.ChunkedArray) -> Floats:
+    wide = column.cast(pa.float64(), safe=False).combine_chunks()
+    with np.errstate(over="ignore"):
+        return np.asarray(wide, dtype=np.float64).astype(np.float32)
 
 
 def _places(workspace: Workspace, ranked: uids.Words) -> list[Places]:
@@ -140,7 +167,10 @@ def _write_score(
 ) -> None:
     folder = workspace.scores(name)
     mark = fingerprint("import", sha256_of(file), name)
+    # Until every shard is written anew, the score is not whole and is not published.
+    (folder.path / "score.toml").unlink(missing_ok=True)
     for shard, found in enumerate(places):
+        folder.discard(shard)
         column = np.full(len(found), np.nan, dtype=np.float32)
         column[found >= 0] = values[found[found >= 0]]
         with atomic(folder.file(shard, "parquet")) as partial:

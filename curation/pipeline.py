@@ -58,10 +58,10 @@ def run(job: Job, progress: Progress) -> Summary:
     began = time.perf_counter()
     progress.say(f"Device: {devices.describe(devices.pick(job.device))}")
     reader = open_source(job.source, job.reader, job.options)
+    shards = reader.shards()
     workspace = _prepare(job, reader.name, reader.image_root)
     executor = EXECUTORS[job.executor]()
 
-    shards = reader.shards()
     progress.say(
         f"Source: {job.source}, read as {reader.name}, {wording.plural(len(shards), 'shard')}"
     )
@@ -81,20 +81,28 @@ def run(job: Job, progress: Progress) -> Summary:
     )
     slug, mark = job.model.slug, job.model.fingerprint()
     embedded = _embed(workspace, reader.image_root, model, mark, "Embedding", progress)
+    if all(receipt.rows == receipt.skipped for receipt in embedded):
+        raise _nothing_usable(workspace, job.source)
     for target in job.targets:
-        store = targets.read(workspace, target, slug, progress)
+        targets.read(workspace, target, slug, progress)
+    # Those of earlier runs too: this may be another model.
+    for name in workspace.targets():
+        store = workspace.target(name)
         if store.shard_count():
             root = Path(targets.info(store).image_root)
-            _embed(store, root, model, mark, f"Target {target.name}", progress, texts=False)
+            _embed(store, root, model, mark, f"Target {name}", progress, texts=False)
 
+    temperature = job.parameters.get("temperature")
     request = scoring.Request(
         scores=job.scores,
-        parameters={**job.parameters, "temperature": job.parameters.get("temperature")
-                    or model.temperature},
-        targets=tuple(dict.fromkeys([*workspace.targets(), *(t.name for t in job.targets)])),
+        parameters={
+            **job.parameters,
+            "temperature": model.temperature if temperature is None else temperature,
+        },
+        targets=tuple(workspace.targets()),
         model=slug,
         device=job.device,
-    )  # fmt: skip
+    )
     scoring.run(workspace, request, progress)
     published = publish.publish(workspace, progress)
     seconds: dict[str, float] = {}

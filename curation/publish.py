@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from curation import __version__, scoring, uids
 from curation.files import atomic
 from curation.progress import Progress
-from curation.readers.base import SAMPLE_COLUMNS
+from curation.readers.base import SAMPLE_COLUMNS, distinct
 from curation.reading import SKIPPED_SCHEMA
 from curation.workspace import Workspace, now, read_toml
 
+_ROW_NAMES = ("rowid", "row_id")
 _SKIPPED = pa.schema([("stage", pa.string()), *SKIPPED_SCHEMA])
 
 
@@ -57,7 +58,8 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
     """Make the catalog anew from what is finished; readers of the old one keep it."""
     folders = _whole_scores(workspace, progress)
     shards = range(workspace.shard_count())
-    schema = _schema(workspace, folders)
+    names = _names(workspace, folders)
+    schema = _schema(workspace, folders, names)
     taken = {c["name"] for folder in folders for c in folder.columns}
     repeated = _repeated(workspace)
     skipped = _skipped_before(workspace)
@@ -67,7 +69,7 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 connection.register("empty", schema.empty_table())
                 connection.execute("CREATE TABLE samples AS FROM empty")
                 for shard in shards:
-                    table, lost = _shard_table(workspace, folders, shard, repeated)
+                    table, lost = _shard_table(workspace, folders, shard, repeated, names)
                     batch = _conform(table, schema)
                     connection.register("batch", batch)
                     connection.execute("INSERT INTO samples FROM batch")
@@ -93,11 +95,19 @@ def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
 
 def _whole_scores(workspace: Workspace, progress: Progress) -> list[_ScoreFolder]:
     mark = scoring.dataset_mark(workspace)
-    whole = []
+    whole: list[_ScoreFolder] = []
+    taken: set[str] = set()
     for path in scoring.score_folders(workspace):
         record = read_toml(path / "score.toml")
-        if record["dataset"] == mark:
+        names = {column["name"] for column in record["columns"]}
+        if record["dataset"] == mark and not names & taken:
             whole.append(_ScoreFolder(path, record))
+            taken |= names
+        elif record["dataset"] == mark:
+            progress.warn(
+                f"{path.name} is left out: another score has a column {min(names & taken)}; "
+                "import it under another name"
+            )
         else:
             progress.warn(
                 f"the score {path.name} is of an earlier state of the dataset and is left out; "
@@ -106,21 +116,46 @@ def _whole_scores(workspace: Workspace, progress: Progress) -> list[_ScoreFolder
     return whole
 
 
-def _schema(workspace: Workspace, folders: list[_ScoreFolder]) -> pa.Schema:
+def _names(workspace: Workspace, folders: list[_ScoreFolder]) -> dict[str, str]:
+    """The name in the catalog of every sample column of any shard.
+
+    The source's give way to the scores, to what DuckDB and ``Catalog.rows`` call a row, and,
+    where they differ in capitals only, to each other.
+    """
+    scores = {c["name"] for folder in folders for c in folder.columns}
+    found = dict.fromkeys(
+        name
+        for shard in range(workspace.shard_count())
+        for name in pq.read_schema(workspace.samples.file(shard, "parquet")).names
+    )
+    taken = {*scores, *_ROW_NAMES, *SAMPLE_COLUMNS}
+    own = [name for name in found if name not in SAMPLE_COLUMNS]
+    given = distinct([f"source_{n}" if n.lower() in taken else n for n in own], taken)
+    return {name: name for name in SAMPLE_COLUMNS} | dict(zip(own, given, strict=True))
+
+
+def _schema(
+    workspace: Workspace, folders: list[_ScoreFolder], names: Mapping[str, str]
+) -> pa.Schema:
     """Every sample column of any shard, then the scores."""
-    taken = {c["name"] for folder in folders for c in folder.columns}
     types: dict[str, pa.DataType] = {}
     for shard in range(workspace.shard_count()):
         for field in pq.read_schema(workspace.samples.file(shard, "parquet")):
-            name = _own_name(field.name, taken)
+            name = names[field.name]
             types[name] = _common(types.get(name, field.type), field.type)
-    fields = [(name, pa.string() if pa.types.is_null(t) else t) for name, t in types.items()]
+    fields = [(name, _storable(type_)) for name, type_ in types.items()]
     scores = [(c["name"], pa.float32()) for folder in folders for c in folder.columns]
     return pa.schema([*fields, *scores])
 
 
-def _own_name(name: str, taken: set[str]) -> str:
-    return f"source_{name}" if name in taken else name
+def _storable(type_: pa.DataType) -> pa.DataType:
+    """The type in the catalog: DuckDB has no column of nothing and no 16-bit floats.
+
+    Spans of time come out of it as what no file format takes, so they are text.
+    """
+    if pa.types.is_null(type_) or pa.types.is_duration(type_):
+        return pa.string()
+    return pa.float32() if pa.types.is_float16(type_) else type_
 
 
 def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
@@ -136,11 +171,28 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = [
-        table.column(f.name).cast(f.type) if f.name in table.column_names
+        _known(_cast(table.column(f.name), f.type)) if f.name in table.column_names
         else pa.nulls(len(table), f.type)
         for f in schema
     ]  # fmt: skip
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    try:
+        if not pa.types.is_duration(column.type):
+            return column.cast(type_, safe=False)
+    except pa.ArrowException:
+        pass  # bytes that are no text
+    texts = [None if v is None else str(v) for v in column.to_pylist()]
+    return pa.chunked_array([texts], pa.string()).cast(type_)
+
+
+def _known(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """NaN as NULL: DuckDB holds NaN greater than any number."""
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
 def _shard_table(
@@ -148,18 +200,15 @@ def _shard_table(
     folders: list[_ScoreFolder],
     shard: int,
     repeated: Mapping[int, NDArray[np.int64]],
+    names: Mapping[str, str],
 ) -> tuple[pa.Table, pa.Table]:
     """A shard's samples with their scores, and the repeated ones that are left out."""
-    table = pq.read_table(workspace.samples.file(shard, "parquet"))
-    taken = {c["name"] for folder in folders for c in folder.columns}
-    table = table.rename_columns([_own_name(n, taken) for n in table.column_names])
+    table = pq.ParquetFile(workspace.samples.file(shard, "parquet")).read()
+    table = table.rename_columns([names[name] for name in table.column_names])
     for folder in folders:
         scores = pq.read_table(folder.path / f"{shard:05d}.parquet")
         for column in folder.columns:
-            values = scores.column(column["name"]).combine_chunks()
-            # DuckDB holds NaN greater than any number: missing has to be NULL.
-            known = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float32()), values)
-            table = table.append_column(column["name"], known)
+            table = table.append_column(column["name"], scores.column(column["name"]))
     keep = np.ones(len(table), dtype=bool)
     again = repeated.get(shard, np.empty(0, dtype=np.int64))
     keep[again] = False

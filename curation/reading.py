@@ -22,8 +22,11 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard) -> Receipt:
     """Read one shard unless it has been read; returns its receipt."""
     folder = store.samples
     mark = fingerprint(VERSION, reader.name, shard.fingerprint)
-    if folder.is_done(shard.index, mark):
-        return folder.receipt(shard.index)  # type: ignore[return-value]
+    # What was skipped may have been sought in the wrong place: then the place counts too.
+    placed = fingerprint(mark, str(reader.image_root))
+    done = folder.receipt(shard.index)
+    if done is not None and done.fingerprint == (placed if done.skipped else mark):
+        return done
     folder.discard(shard.index)
     began = time.perf_counter()
     found = reader.read(shard)
@@ -31,7 +34,10 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard) -> Receipt:
         pq.write_table(found.samples, partial)
     write_skipped(folder, shard.index, found.skipped)
     receipt = Receipt(
-        mark, len(found.samples), len(found.skipped), {"read": time.perf_counter() - began}
+        placed if found.skipped else mark,
+        len(found.samples),
+        len(found.skipped),
+        {"read": time.perf_counter() - began},
     )
     folder.finish(shard.index, receipt)
     return receipt

@@ -86,14 +86,14 @@ class Recipe:
         """A recipe from YAML. ``origin`` is what messages call it."""
         try:
             record = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise CurationError(f"{origin} is not YAML: {error}") from None
         if not isinstance(record, dict):
             raise CurationError(f"{origin} is not a recipe: it should have `name:` and `steps:`")
         unknown = set(record) - {"name", "steps", "keep", "drop"}
         if unknown:
             raise CurationError(
-                f"{origin} has {sorted(unknown)[0]!r}; a recipe has name, steps, keep and drop"
+                f"{origin} has {min(unknown, key=str)!r}; a recipe has name, steps, keep and drop"
             )
         steps = record.get("steps") or []
         if not isinstance(steps, list):
@@ -159,7 +159,7 @@ def _score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
         raise CurationError(f"{where}: {rule} is {value!r}; expected a number")
     if rule == "top" and not 0 <= value <= 1:
         raise CurationError(f"{where}: top is {value}; expected a fraction from 0 to 1")
-    if rule == "count" and (value < 0 or value != int(value)):
+    if rule == "count" and (value < 0 or not float(value).is_integer()):
         raise CurationError(f"{where}: count is {value}; expected a whole number, 0 or more")
     if of not in ("pool", "survivors"):
         raise CurationError(f"{where}: of is {of!r}; expected pool or survivors")

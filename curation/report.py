@@ -10,6 +10,9 @@ from curation.recipe import describe
 from curation.selection import Selection
 from curation.wording import count, plural, score, share
 
+# How many reasons for skipping are listed.
+_REASONS = 20
+
 
 def overview(catalog: Catalog) -> str:
     """Where the dataset comes from, its scores, and what was skipped."""
@@ -39,8 +42,12 @@ def overview(catalog: Catalog) -> str:
     if reasons:
         lines += ["", f"{plural(about.skipped, 'sample')} skipped:"]
         lines += [
-            f"  {count(r['samples']):>9}  {r['reason']}, as in {r['example']}" for r in reasons
+            f"  {count(r['samples']):>9}  {r['reason']}, as in {r['example']}"
+            for r in reasons[:_REASONS]
         ]
+        if len(reasons) > _REASONS:
+            rest = sum(r["samples"] for r in reasons[_REASONS:])
+            lines.append(f"  {count(rest):>9}  for other reasons")
     else:
         lines += ["", "nothing skipped"]
     return "\n".join(lines)

@@ -117,8 +117,10 @@ def _read_images(store: Store, target: TargetSource, progress: Progress) -> Path
 def _copy_embeddings(source: Path, store: Store, model: str) -> None:
     try:
         rows = np.load(source, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise CurationError(f"{source} is not a .npy array of numbers: {error}") from None
+    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
+        raise CurationError(f"{source} is not a .npy array of numbers")
     if rows.ndim != 2 or not len(rows):
         raise CurationError(f"{source} has shape {rows.shape}; a target is a matrix (M, d)")
     with atomic(store.embeddings(model).file(0, "image.npy")) as partial, partial.open("wb") as f:

@@ -36,14 +36,19 @@ def parse(text: str, columns: Collection[str]) -> Condition:
     Raises:
         CurationError: the text is not one; says what is wrong with it and where.
     """
+    parameters: list[object] = []
     try:
         tree = ast.parse(text.strip(), mode="eval")
+        sql = _Translator(text, columns, parameters).visit(tree.body)
     except SyntaxError as error:
         hint = "; compare with ==" if "==" not in text and "=" in text else ""
         raise CurationError(f"where: {text!r} is not a condition ({error.msg}{hint})") from None
-    parameters: list[object] = []
-    sql = _Translator(text, columns, parameters).visit(tree.body)
-    if not isinstance(tree.body, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Name):
+    except (ValueError, RecursionError, MemoryError):
+        raise CurationError(
+            f"where: {text[:60]!r}… is not a condition (too deep, or a NUL)"
+        ) from None
+    is_minus = isinstance(tree.body, ast.UnaryOp) and isinstance(tree.body.op, ast.USub)
+    if is_minus or not isinstance(tree.body, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Name):
         raise CurationError(f"where: {text!r} is a value, not a condition; compare it with one")
     return Condition(sql, tuple(parameters))
 
@@ -70,7 +75,7 @@ class _Translator:
             case ast.Call(func=ast.Name(id=name), args=[_, *_] as args, keywords=[]) if (
                 name in FUNCTIONS
             ):
-                return f"{FUNCTIONS[name]}({', '.join(self.visit(arg) for arg in args)})"
+                return self._call(FUNCTIONS[name], args)
             case ast.Name(id=name):
                 return self._column(name)
             case ast.Constant(value=bool() | int() | float() | str() as value):
@@ -81,6 +86,15 @@ class _Translator:
             f"where: {part!r} is not allowed; use columns, numbers, text, + - * /, comparisons, "
             f"and, or, not, {', '.join(FUNCTIONS)}"
         )
+
+    def _call(self, function: str, args: list[ast.expr]) -> str:
+        call = f"{function}({', '.join(self.visit(arg) for arg in args)})"
+        # SQL's least and greatest pass over a missing value; here it makes the whole missing.
+        names = {n.id for arg in args for n in ast.walk(arg) if isinstance(n, ast.Name)}
+        missing = [f"{self._column(n)} IS NULL" for n in sorted(names & set(self.columns))]
+        if not missing:
+            return call
+        return f"(CASE WHEN {' OR '.join(missing)} THEN NULL ELSE {call} END)"
 
     def _column(self, name: str) -> str:
         if name not in self.columns:

@@ -56,10 +56,10 @@ class ShardFolder:
 
     def receipt(self, shard: int) -> Receipt | None:
         """The shard's receipt; None where the stage has not been finished."""
-        path = self.file(shard, "json")
-        if not path.is_file():
-            return None
-        return Receipt(**json.loads(path.read_text()))
+        try:
+            return Receipt(**json.loads(self.file(shard, "json").read_bytes()))
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
+            return None  # not there, or cut off with the power
 
     def is_done(self, shard: int, fingerprint: str) -> bool:
         receipt = self.receipt(shard)
@@ -129,12 +129,18 @@ class Workspace(Store):
                 f"{path} is not a workspace: it has no workspace.toml; "
                 "make one with `python -m curation score SOURCE --workspace DIR`"
             )
-        if workspace.info().schema > SCHEMA:
+        schema = read_toml(path / "workspace.toml").get("schema", SCHEMA)
+        if not isinstance(schema, int) or schema > SCHEMA:
             raise CurationError(f"{path} was made by a newer version of this project; update")
+        workspace.info()
         return workspace
 
     def info(self) -> WorkspaceInfo:
-        return WorkspaceInfo(**read_toml(self.path / "workspace.toml"))
+        file = self.path / "workspace.toml"
+        try:
+            return WorkspaceInfo(**read_toml(file))
+        except TypeError as error:
+            raise CurationError(f"{file} is damaged: {error}") from None
 
     def write_info(self, info: WorkspaceInfo) -> None:
         write_toml(self.path / "workspace.toml", asdict(info))
@@ -191,7 +197,7 @@ def check_name(name: str, what: str) -> str:
 def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise CurationError(f"{path} cannot be read: {error}") from None
 
 

@@ -45,9 +45,7 @@ def main() -> None:
                     take(browser, address + view, width, 1400, scheme, file)
 
 
-def take(
-    browser: Browser, url: str, width: int, height: int, scheme: str, file: Path
-) -> None:
+def take(browser: Browser, url: str, width: int, height: int, scheme: str, file: Path) -> None:
     page = browser.new_page(
         viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",

@@ -1,10 +1,11 @@
-"""CSV: the selected samples with their columns, streamed, every text quoted."""
+"""CSV: the selected samples with their columns, streamed; every text quoted, bytes as hex."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from curation.catalog import Catalog
@@ -22,6 +23,19 @@ class CsvExporter:
         self, catalog: Catalog, selection: Selection, columns: Sequence[str], path: Path
     ) -> None:
         batches = catalog.batches(columns, selection.mask)
-        with pa_csv.CSVWriter(path, batches.schema) as writer:
+        schema = pa.schema([(f.name, _written(f.type)) for f in batches.schema])
+        with pa_csv.CSVWriter(path, schema) as writer:
             for batch in batches:
-                writer.write_batch(batch)
+                texts = [_plain(column, f.type) for column, f in zip(batch, schema, strict=True)]
+                writer.write_batch(pa.record_batch(texts, schema=schema))
+
+
+def _written(type_: pa.DataType) -> pa.DataType:
+    """The type a column is written as: bytes have no form of their own in CSV."""
+    return pa.string() if pa.types.is_binary(type_) else type_
+
+
+def _plain(column: pa.Array, type_: pa.DataType) -> pa.Array:
+    if column.type == type_:
+        return column
+    return pa.array([None if v is None else v.hex() for v in column.to_pylist()], pa.string())

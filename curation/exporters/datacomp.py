@@ -44,6 +44,8 @@ def load(path: Path) -> uids.Words:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise CurationError(f"{path} is not a .npy file of uids: {error}") from None
+    if not isinstance(array, np.ndarray):
+        raise CurationError(f"{path} is not a .npy file of uids but a .npz")
     if array.dtype != DTYPE or array.ndim != 1:
         raise CurationError(f"{path} holds {array.dtype}; a DataComp subset holds u8,u8")
     return np.stack([array["f0"], array["f1"]], axis=1)

@@ -127,24 +127,53 @@ def check(rows: Iterable[Row], root: Path, captions_required: bool) -> ShardSamp
         pa.array(column, type=f.type) for column, f in zip(columns, SAMPLE_FIELDS, strict=True)
     ]
     table = pa.Table.from_arrays(arrays, schema=pa.schema(SAMPLE_FIELDS))
-    for name in dict.fromkeys(name for extra in extras for name in extra):
-        table = table.append_column(
-            source_name(name), plain_array([extra.get(name) for extra in extras])
-        )
+    keys = list(dict.fromkeys(name for extra in extras for name in extra))
+    names = distinct([source_name(key) for key in keys], SAMPLE_COLUMNS)
+    for key, name in zip(keys, names, strict=True):
+        table = table.append_column(name, plain_array([extra.get(key) for extra in extras]))
     return ShardSamples(table, skipped)
 
 
+def is_text(value: object) -> bool:
+    """Whether every string in a JSON value can be written as UTF-8: JSON allows half characters."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def distinct(names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
+    """Column names, none empty, none twice, none taken (capitals and small letters alike)."""
+    used = {name.lower() for name in taken}
+    result = []
+    for position, name in enumerate(names, 1):
+        stem = name.encode("utf-8", "replace").decode() or f"column_{position}"
+        new, number = stem, 2
+        while new.lower() in used:
+            new, number = f"{stem}_{number}", number + 1
+        used.add(new.lower())
+        result.append(new)
+    return result
+
+
 def source_name(name: str) -> str:
-    """The name a source's column gets: its own, unless every sample has a column so called."""
-    return f"source_{name}" if name in SAMPLE_COLUMNS else name
+    """The name a source's column gets: its own, unless every sample has a column so called.
+
+    DuckDB does not tell capitals from small letters.
+    """
+    return f"source_{name}" if name.lower() in SAMPLE_COLUMNS else name
 
 
 def plain_array(values: Sequence[object]) -> pa.Array:
     """Values as one Arrow array; lists and records as JSON text, mixed types as text."""
-    flat = [json.dumps(v, ensure_ascii=False) if isinstance(v, list | dict) else v for v in values]
+    flat = [
+        json.dumps(v, ensure_ascii=False, default=str) if isinstance(v, list | dict) else v
+        for v in values
+    ]
     try:
         return pa.array(flat)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pa.array([None if v is None else str(v) for v in flat], type=pa.string())
 
 
@@ -171,7 +200,7 @@ def _checked(row: Row, root: Path, captions_required: bool) -> tuple[object, ...
         raise CurationError("no image is named")
     if captions_required and (row.caption is None or not row.caption.strip()):
         raise CurationError("the caption is empty")
-    if row.uid is not None and not uids.is_uid(row.uid):
+    if row.uid and not uids.is_uid(row.uid):
         raise CurationError(f"the uid {row.uid!r} is not 32 lower-case hex digits")
     width, height = images.size(images.ImageRef(row.image_file).read(root))
     caption = (row.caption or "").strip()

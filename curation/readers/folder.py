@@ -55,7 +55,9 @@ class FolderReader:
         shards = base.cut(self.source, len(files), self.options.shard_size, 0, None)
         return [
             replace(shard, fingerprint=fingerprint(
-                self.options.mark(), [_pair_stamp(file) for file in files[shard.start : shard.stop]]
+                self.options.mark(),
+                [(str(file.relative_to(self.source)), _pair_stamp(file))
+                 for file in files[shard.start : shard.stop]],
             ))
             for shard in shards
         ]  # fmt: skip
@@ -78,6 +80,10 @@ class FolderReader:
     def _rows(self, files: Sequence[Path], skipped: list[base.Skipped]) -> Iterator[base.Row]:
         for file in files:
             where = file.relative_to(self.source).as_posix()
+            if not base.is_text(where):
+                shown = where.encode("utf-8", "replace").decode()
+                skipped.append(base.Skipped(shown, "the file's name is not UTF-8"))
+                continue
             try:
                 caption, extra = _sidecar(file)
             except CurationError as problem:
@@ -114,15 +120,18 @@ def _sidecar(file: Path) -> tuple[str | None, dict[str, object]]:
     try:
         if record_file.is_file():
             record = json.loads(record_file.read_bytes())
-            if not isinstance(record, dict):
-                raise CurationError(f"{record_file.name} is not a JSON object")
+            if not isinstance(record, dict) or not base.is_text(record):
+                raise CurationError(f"{record_file.name} is not a JSON object of UTF-8 text")
             key = next((name for name in base.CAPTION_COLUMNS if name in record), None)
-            caption = None if key is None else str(record.pop(key))
+            told = None if key is None else record.pop(key)
+            caption = None if told is None else str(told)
             extra = record
         if text_file.is_file():
-            caption = text_file.read_text(encoding="utf-8")
+            caption = text_file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise CurationError("the caption is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise CurationError(f"{record_file.name} is not JSON ({error.msg})") from None
+    except (OSError, RecursionError) as error:
+        raise CurationError(f"the caption cannot be read ({error})") from None
     return caption, extra

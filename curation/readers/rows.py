@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.errors import CurationError
-from curation.readers.base import Skipped, plain_array
+from curation.readers.base import Skipped, distinct, is_text, plain_array
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
 
@@ -34,11 +34,13 @@ def load(path: Path) -> tuple[pa.Table, list[Skipped]]:
         ".ndjson": _load_jsonl,
         ".parquet": _load_parquet,
     }
+    if path.suffix.lower() not in loaders:
+        raise CurationError(f"{path} is not a table; expected {', '.join(sorted(EXTENSIONS))}")
     try:
         return loaders[path.suffix.lower()](path)
     except OSError as error:
         raise CurationError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (pa.ArrowInvalid, csv.Error) as error:
+    except (pa.ArrowException, csv.Error) as error:
         raise CurationError(f"{path} cannot be read: {error}") from None
 
 
@@ -105,7 +107,8 @@ def _load_csv(path: Path) -> tuple[pa.Table, list[Skipped]]:
                 origins.append(where)
     columns = list(zip(*values, strict=True)) if values else [()] * len(header)
     arrays = [pa.array(column, type=pa.string()) for column in columns]
-    return pa.table([*arrays, pa.array(origins, pa.string())], names=[*header, ORIGIN]), skipped
+    names = [*distinct(header, [ORIGIN]), ORIGIN]
+    return pa.table([*arrays, pa.array(origins, pa.string())], names=names), skipped
 
 
 def _load_jsonl(path: Path) -> tuple[pa.Table, list[Skipped]]:
@@ -124,16 +127,26 @@ def _load_jsonl(path: Path) -> tuple[pa.Table, list[Skipped]]:
             except json.JSONDecodeError as error:
                 skipped.append(Skipped(where, f"is not JSON ({error.msg})"))
                 continue
+            except RecursionError:
+                skipped.append(Skipped(where, "is JSON nested too deep"))
+                continue
             if not isinstance(record, dict):
                 skipped.append(Skipped(where, "is not a JSON object"))
-                continue
-            records.append(record | {ORIGIN: where})
-    names = dict.fromkeys(name for record in records for name in record)
-    return pa.table({n: plain_array([r.get(n) for r in records]) for n in names}), skipped
+            elif b"\\u" in line and not is_text(record):
+                skipped.append(Skipped(where, "holds text that is not UTF-8"))
+            else:
+                records.append(record | {ORIGIN: where})
+    if not records:
+        first = f"; the first: {skipped[0].where} {skipped[0].reason}" if skipped else ""
+        raise CurationError(f"{path} has no usable row{first}")
+    keys = list(dict.fromkeys(name for record in records for name in record if name != ORIGIN))
+    columns = [plain_array([r.get(key) for r in records]) for key in (*keys, ORIGIN)]
+    return pa.table(columns, names=[*distinct(keys, [ORIGIN]), ORIGIN]), skipped
 
 
 def _load_parquet(path: Path) -> tuple[pa.Table, list[Skipped]]:
-    table = pq.read_table(path, memory_map=True)
+    table = pq.ParquetFile(path, memory_map=True).read()
+    table = table.rename_columns(distinct(table.column_names, [ORIGIN]))
     for position, column in enumerate(table.schema):
         if pa.types.is_nested(column.type):
             table = table.set_column(

@@ -65,25 +65,42 @@ class TableReader:
             caption = rows.pick_column(
                 names, self.options.caption_column, base.CAPTION_COLUMNS, "--caption-column", file
             )
+            if caption == image:
+                raise CurationError(f"{file}: {image!r} cannot be both the image and the caption")
             renamed[caption] = "caption"
-        if self.options.uid_column is not None or "uid" in names:
+        if self.options.uid_column is not None or "uid" in map(str.lower, names):
             uid = rows.pick_column(names, self.options.uid_column, ("uid",), "--uid-column", file)
+            if uid in renamed:
+                raise CurationError(f"{file}: {uid!r} is the {renamed[uid]}, not the uid")
             renamed[uid] = "uid"
         columns: dict[str, pa.ChunkedArray] = {}
+        kept: list[str] = []
         for name in table.column_names:
             column = table.column(name)
             if name in renamed:
-                columns[renamed[name]] = column.cast(pa.string())
+                columns[renamed[name]] = _as_text(column, name, file)
             elif name == rows.ORIGIN:
                 columns[name] = column
             else:
-                columns[base.source_name(name)] = rows.narrow(column)
+                kept.append(name)
+        free = base.distinct([base.source_name(name) for name in kept], columns)
+        for name, new in zip(kept, free, strict=True):
+            columns[new] = rows.narrow(table.column(name))
         return pa.table(columns), broken
 
 
 def parts(folder: Path) -> list[Path]:
     """The table files of a folder, in the order of their names."""
-    return sorted(f for f in folder.iterdir() if f.is_file() and f.suffix in rows.EXTENSIONS)
+    return sorted(
+        f for f in folder.iterdir() if f.is_file() and f.suffix.lower() in rows.EXTENSIONS
+    )
+
+
+def _as_text(column: pa.ChunkedArray, name: str, file: Path) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise CurationError(f"{file}: the column {name!r} is not text ({error})") from None
 
 
 def _rows(table: pa.Table) -> Iterator[base.Row]:

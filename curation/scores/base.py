@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +20,12 @@ Floats = NDArray[np.float32]
 Side = Literal["image", "text", "target"]
 
 
+_KINDS: dict[type, tuple[Any, str]] = {
+    int: ((int, np.integer), "a whole number"),
+    float: ((int, float, np.integer, np.floating), "a number"),
+}
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One setting of a score; the command line and the app make their options from it."""
@@ -29,6 +36,7 @@ class Parameter:
     help: str
     minimum: float | None = None
     exclusive: bool = False
+    finite: bool = False
     choices: tuple[str, ...] = ()
     # Takes several values: its default and its values are tuples.
     multiple: bool = False
@@ -39,6 +47,8 @@ class Parameter:
         Raises:
             CurationError: it is not; names the parameter, the value and what was expected.
         """
+        if self.multiple and not isinstance(value, tuple | list):
+            raise CurationError(f"{self.name} is {value!r}; expected several values")
         for single in value if self.multiple else (value,):
             self._check_one(single)
         return value
@@ -46,6 +56,11 @@ class Parameter:
     def _check_one(self, value: Any) -> None:
         if self.choices and value not in self.choices:
             raise CurationError(f"{self.name} is {value!r}; expected {' or '.join(self.choices)}")
+        kinds, noun = _KINDS.get(self.type, ((self.type,), self.type.__name__))
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise CurationError(f"{self.name} is {value!r}; expected {noun}")
+        if self.finite and math.isinf(value):
+            raise CurationError(f"{self.name} is {value}; expected a finite number")
         if self.minimum is not None:
             low = value <= self.minimum if self.exclusive else value < self.minimum
             if low or value != value:

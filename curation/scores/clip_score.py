@@ -47,7 +47,8 @@ class ClipScore:
             for part in chunks(len(shard)):
                 image, no_image = unit(shard.image[part])
                 text, no_text = unit(shard.text[part])
-                result[part] = np.einsum("ij,ij->i", image, text)
+                # Rounding may lead a little beyond the cosine's range.
+                result[part] = np.einsum("ij,ij->i", image, text).clip(-1, 1)
                 result[part][no_image | no_text] = np.nan
                 data.advance(part.stop - part.start)
             return {self.name: result}

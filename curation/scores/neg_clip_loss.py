@@ -42,7 +42,7 @@ class NegClipLoss:
     parameters: tuple[Parameter, ...] = (
         Parameter("temperature", float, 0.01, "τ of the softmax: 1/exp(logit_scale) of the model "
                   "that made the embeddings (`auto`); 0.01 for OpenAI's",
-                  minimum=0, exclusive=True),
+                  minimum=0, exclusive=True, finite=True),
         Parameter("batch_size", int, 32768, "|B|, pairs a contrastive batch", minimum=2),
         Parameter("batches", int, 10, "K, batches averaged; 5 already do well", minimum=1),
         Parameter("negatives", str, "pool", "pool: every sample against the same K random pools, "
@@ -178,7 +178,8 @@ def _by_pool(data: Data, parameters: Mapping[str, Any]) -> Scorer:
             _score_rows(shard.image[part], shard.text[part], words[part], part)
             for part in chunks(len(shard))
         ]
-        return {name: np.concatenate([p[name] for p in parts]) for name in _COLUMNS}
+        none = [np.empty(0, dtype=np.float32)]
+        return {name: np.concatenate(none + [p[name] for p in parts]) for name in _COLUMNS}
 
     def _score_rows(
         image_rows: Rows, text_rows: Rows, words: uids.Words, part: slice
@@ -219,7 +220,7 @@ def _by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     if len(usable) < 2:
         raise CurationError("negCLIPLoss needs at least two samples with usable embeddings")
     # Batches of equal size: a short last one would inflate its members' scores.
-    per_draw = max(1, round(len(usable) / parameters["batch_size"]))
+    per_draw = max(1, min(round(len(usable) / parameters["batch_size"]), len(usable) // 2))
     draws = parameters["batches"] if per_draw > 1 else 1
     sums = _Sums(len(own))
     for draw in range(draws):

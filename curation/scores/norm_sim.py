@@ -69,7 +69,7 @@ class NormSim:
         targets = {
             name: on_device(_usable(name, rows), device) for name, rows in data.targets.items()
         }
-        grams = {name: _gram(rows) for name, rows in targets.items() if 2.0 in parameters["p"]}
+        roots = {name: _root(rows) for name, rows in targets.items() if 2.0 in parameters["p"]}
 
         def score(shard: Shard) -> dict[str, Floats]:
             columns = {
@@ -88,7 +88,7 @@ class NormSim:
                         )
                     for p in parameters["p"]:
                         values = (
-                            _by_gram(left, grams[name]) if p == 2 else power_sum(left, right, p)
+                            _by_root(left, roots[name]) if p == 2 else power_sum(left, right, p)
                         )
                         column = columns[_column(p, name)][part]
                         column[:] = values.cpu().numpy()
@@ -142,19 +142,26 @@ def _usable(name: str, rows: Rows) -> Floats:
     return target[~bad]
 
 
-def _gram(rows: torch.Tensor) -> torch.Tensor:
-    """GᵀG of a target, (d, d), summed in float64 (on the CPU: not every GPU has it)."""
+def _root(rows: torch.Tensor) -> torch.Tensor:
+    """R, (d, d), with R·Rᵀ = GᵀG of a target, in float64 (on the CPU: not every GPU has it)."""
     import torch
 
     total = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
     for part in chunks(len(rows), 65536):
         wide = rows[part].cpu().double()
         total += wide.T @ wide
-    return total.float().to(rows.device)
+    values, vectors = torch.linalg.eigh(total)
+    root: torch.Tensor = vectors * values.clamp_(min=0).sqrt_()
+    return root.float().to(rows.device)
 
 
-def _by_gram(left: torch.Tensor, gram: torch.Tensor) -> torch.Tensor:
-    return ((left @ gram) * left).sum(dim=1).clamp_(min=0).sqrt_()
+def _by_root(left: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    # ‖vᵀR‖ = √(vᵀ GᵀG v), without the square whose rounding would hide a norm near 0.
+
+    norms: torch.Tensor = torch.linalg.vector_norm(left @ root, dim=1)
+    return norms
 
 
 SCORE: Score = NormSim()

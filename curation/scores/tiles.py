@@ -76,14 +76,16 @@ def power_sum(left: torch.Tensor, right: torch.Tensor, p: float) -> torch.Tensor
     result = torch.empty(len(left), device=left.device)
     for part in chunks(len(left), ROWS):
         rows = left[part]
-        total = torch.zeros(len(rows), dtype=torch.float64, device=left.device)
+        # Terms are taken relative to the largest yet, so that no power of them underflows.
+        top = torch.full((len(rows),), torch.finfo(torch.float32).tiny, device=left.device)
+        total = torch.zeros(len(rows), device=left.device)
         for tile in _tiles(rows, right):
-            tile.abs_()
-            if math.isinf(p):
-                total = torch.maximum(total, tile.amax(dim=1).double())
-            else:
-                total += tile.pow_(p).sum(dim=1, dtype=torch.float64)
-        result[part] = (total if math.isinf(p) else total.pow_(1 / p)).float()
+            new_top = torch.maximum(top, tile.abs_().amax(dim=1))
+            if not math.isinf(p):
+                total.mul_((top / new_top).pow_(p))
+                total.add_(tile.div_(new_top[:, None]).pow_(p).sum(dim=1))
+            top = new_top
+        result[part] = top if math.isinf(p) else top * total.pow_(1 / p)
     return result
 
 

@@ -1,0 +1,177 @@
+import json
+import os
+
+import pytest
+
+from curation.errors import CurationError
+from curation.readers import Options, open_source
+from tests import make
+
+
+def captions(found):
+    return dict(
+        zip(found.samples["image_file"].to_pylist(), found.samples["caption"].to_pylist(),
+            strict=True)
+    )  # fmt: skip
+
+
+def reasons(found):
+    return {s.where: s.reason for s in found.skipped}
+
+
+def test_metadata_csv_lists_the_samples(tmp_path):
+    make.jpeg(tmp_path / "a" / "1.jpg")
+    make.jpeg(tmp_path / "unlisted.jpg")
+    (tmp_path / "metadata.csv").write_text("file_name,text\na/1.jpg,a dog\n")
+    assert captions(make.read(tmp_path)) == {"a/1.jpg": "a dog"}
+
+
+def test_metadata_jsonl_lists_the_samples(tmp_path):
+    make.jpeg(tmp_path / "1.jpg")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "1.jpg", "caption": "a dog"}\n')
+    assert captions(make.read(tmp_path)) == {"1.jpg": "a dog"}
+
+
+def test_captions_lie_beside_the_images_as_text(tmp_path):
+    make.jpeg(tmp_path / "deep" / "1.JPG")
+    (tmp_path / "deep" / "1.txt").write_text(" ein Hund über\n", encoding="utf-8")
+    assert captions(make.read(tmp_path)) == {"deep/1.JPG": "ein Hund über"}
+
+
+def test_captions_lie_beside_the_images_as_json_with_other_facts(tmp_path):
+    make.jpeg(tmp_path / "1.jpg")
+    record = {"caption": "a dog", "uid": make.uid(7), "url": "u", "width": 9, "tags": ["a"]}
+    (tmp_path / "1.json").write_text(json.dumps(record))
+    (row,) = make.read(tmp_path).samples.to_pylist()
+    assert (row["uid"], row["caption"], row["width"]) == (make.uid(7), "a dog", 40)
+    assert (row["url"], row["source_width"], row["tags"]) == ("u", 9, '["a"]')
+
+
+def test_text_beside_an_image_goes_before_json(tmp_path):
+    make.jpeg(tmp_path / "1.jpg")
+    (tmp_path / "1.json").write_text('{"caption": "from json", "stars": 3}')
+    (tmp_path / "1.txt").write_text("from text")
+    (row,) = make.read(tmp_path).samples.to_pylist()
+    assert (row["caption"], row["stars"]) == ("from text", 3)
+
+
+def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_path):
+    for number, name in enumerate(
+        ("good", "bare", "latin", "badjson", "list", "null", "blank", "half", "badkey")
+    ):
+        make.jpeg(tmp_path / f"{name}.jpg", number)
+    (tmp_path / "good.txt").write_text("a dog")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    (tmp_path / "badjson.json").write_text("{")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "null.json").write_text('{"caption": null}')
+    (tmp_path / "blank.txt").write_text(" \n")
+    (tmp_path / "half.json").write_text(r'{"caption": "\ud800"}')
+    (tmp_path / "badkey.json").write_text('{"caption": "x", "uid": "xyz"}')
+    (tmp_path / "fake.png").write_text("not an image")
+    (tmp_path / "fake.txt").write_text("text")
+    found = make.read(tmp_path)
+    assert captions(found) == {"good.jpg": "a dog"}
+    told = reasons(found)
+    assert told.pop("bare.jpg") == "no caption: neither bare.txt nor bare.json beside it"
+    assert told.pop("null.jpg") == "no caption: neither null.txt nor null.json beside it"
+    assert told.pop("latin.jpg") == "the caption is not UTF-8"
+    assert told.pop("badjson.jpg").startswith("badjson.json is not JSON")
+    assert told.pop("list.jpg") == "list.json is not a JSON object of UTF-8 text"
+    assert told.pop("half.jpg") == "half.json is not a JSON object of UTF-8 text"
+    assert told.pop("blank.jpg") == "the caption is empty"
+    assert told.pop("badkey.jpg") == "the uid 'xyz' is not 32 lower-case hex digits"
+    assert told.pop("fake.png") == "not an image in a format that can be read"
+    assert not told
+
+
+def test_a_file_name_that_is_not_utf8_costs_one_sample(tmp_path):
+    make.jpeg(tmp_path / "good.jpg")
+    (tmp_path / "good.txt").write_text("a dog")
+    bad = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")
+    os.link(tmp_path / "good.jpg", bad)
+    found = make.read(tmp_path)
+    assert captions(found) == {"good.jpg": "a dog"}
+    assert reasons(found) == {"caf?.jpg": "the file's name is not UTF-8"}
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    outside = make.jpeg(tmp_path / "outside.jpg")
+    root = tmp_path / "root"
+    make.jpeg(root / "in.jpg")
+    (root / "out.jpg").symlink_to(outside)
+    for name in ("in", "out"):
+        (root / f"{name}.txt").write_text("a dog")
+    found = make.read(root)
+    assert list(captions(found)) == ["in.jpg"]
+    assert "lies outside" in reasons(found)["out.jpg"]
+
+
+def test_hidden_files_are_passed_over(tmp_path):
+    make.jpeg(tmp_path / "a.jpg")
+    (tmp_path / "a.txt").write_text("a dog")
+    (tmp_path / "._a.jpg").write_bytes(b"resource fork")
+    found = make.read(tmp_path)
+    assert (len(found.samples), len(found.skipped)) == (1, 0)
+
+
+def test_without_captions_required_images_alone_do(tmp_path):
+    make.jpeg(tmp_path / "a.jpg")
+    assert captions(make.read(tmp_path, captions_required=False)) == {"a.jpg": ""}
+
+
+def test_shards_cover_the_listing_once(tmp_path):
+    for number in range(5):
+        make.jpeg(tmp_path / f"{number}.jpg", number)
+        (tmp_path / f"{number}.txt").write_text("a dog")
+    reader = open_source(tmp_path, options=Options(shard_size=2))
+    parts = [reader.read(s).samples["image_file"].to_pylist() for s in reader.shards()]
+    assert parts == [["0.jpg", "1.jpg"], ["2.jpg", "3.jpg"], ["4.jpg"]]
+
+
+def prints(folder):
+    return [s.fingerprint for s in open_source(folder, options=Options(shard_size=2)).shards()]
+
+
+def test_a_changed_caption_changes_the_fingerprint_of_its_shard_only(tmp_path):
+    for number in range(4):
+        make.jpeg(tmp_path / f"{number}.jpg", number)
+        (tmp_path / f"{number}.txt").write_text("a dog")
+    before = prints(tmp_path)
+    assert prints(tmp_path) == before
+    (tmp_path / "3.txt").write_text("a cat, longer")
+    after = prints(tmp_path)
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+
+
+def test_a_renamed_folder_changes_the_fingerprint(tmp_path):
+    make.jpeg(tmp_path / "cats" / "1.jpg")
+    (tmp_path / "cats" / "1.txt").write_text("a cat")
+    before = prints(tmp_path)
+    (tmp_path / "cats").rename(tmp_path / "dogs")
+    assert prints(tmp_path) != before
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    with pytest.raises(CurationError, match="is empty: it should hold images or a table"):
+        open_source(tmp_path)
+    with pytest.raises(CurationError, match="holds no image and no metadata"):
+        open_source(tmp_path, "folder").shards()
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path):
+    (tmp_path / "notes.md").write_text("x")
+    with pytest.raises(CurationError, match="in no format known here"):
+        open_source(tmp_path)
+
+
+def test_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(CurationError, match="nowhere does not exist"):
+        open_source(tmp_path / "nowhere")
+
+
+def test_a_file_is_not_a_folder(tmp_path):
+    with pytest.raises(CurationError, match="is not a folder"):
+        open_source(make.jpeg(tmp_path / "a.jpg"), "folder")
+    with pytest.raises(CurationError, match="in no format known here"):
+        open_source(tmp_path / "a.jpg")

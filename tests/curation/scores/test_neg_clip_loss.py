@@ -1,0 +1,262 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from curation.errors import CurationError
+from curation.scores import neg_clip_loss
+from curation.scores.base import Data, Shard, check_parameters
+from curation.scores.neg_clip_loss import SCORE
+from tests.curation.scores import reference
+from tests.curation.scores.reference import TOLERANCE, clustered, loss_of_batch
+
+MODES = pytest.mark.parametrize("negatives", ["pool", "partition"])
+
+
+@MODES
+@pytest.mark.parametrize("tau", [0.001, 0.01, 0.07, 1.0])
+def test_one_batch_of_everything_is_the_formula(negatives, tau):
+    image, text = clustered(300)
+    result = neg_clip_loss(image, text, temperature=tau, negatives=negatives)
+    np.testing.assert_allclose(result.score, loss_of_batch(image, text, tau), atol=TOLERANCE)
+    assert not result.standard_error.any()
+
+
+@pytest.mark.parametrize("tau", [0.01, 0.1])
+@pytest.mark.parametrize("batch_size", [2, 17, 60])
+def test_a_pool_is_the_smallest_draw_keys_and_the_pair_itself(tau, batch_size):
+    image, text = clustered(75)
+    result = neg_clip_loss(image, text, temperature=tau, batch_size=batch_size, batches=3, seed=5)
+    score, error = reference.loss_by_pool(image, text, tau, batch_size, 3, 5)
+    np.testing.assert_allclose(result.score, score, atol=TOLERANCE)
+    np.testing.assert_allclose(result.standard_error, error, atol=TOLERANCE)
+
+
+def test_a_partition_puts_every_pair_in_one_batch_of_each_draw():
+    # Captions alike: a score then tells the size of the batch, −τ·log |B|.
+    image = np.ones((100, 3), dtype=np.float32)
+    result = neg_clip_loss(
+        image, image, temperature=1.0, batch_size=30, batches=4, negatives="partition"
+    )
+    sizes = np.exp(-result.score.astype(np.float64))
+    # 100 in batches of about 30: three, of 33, 33 and 34; no short last batch.
+    assert sizes.min() > 33 - 1e-3
+    assert sizes.max() < 34 + 1e-3
+
+
+def test_a_partition_differs_from_the_whole_by_no_more_than_a_batch_does():
+    image, text = clustered(200)
+    whole = loss_of_batch(image, text, 0.1)
+    result = neg_clip_loss(
+        image, text, temperature=0.1, batch_size=50, batches=20, negatives="partition"
+    )
+    # A batch of a quarter has a quarter of the negatives: τ·log 4 less.
+    assert np.abs(result.score - 0.1 * np.log(4) - whole).max() < 0.05
+    assert np.corrcoef(result.score, whole)[0, 1] > 0.99
+
+
+def test_no_batch_of_a_partition_is_a_single_pair():
+    image, text = clustered(7)
+    result = neg_clip_loss(image, text, batch_size=2, temperature=1.0, negatives="partition")
+    # Alone in its batch a pair would score 0, the most there is.
+    assert result.score.max() < -0.01
+
+
+@MODES
+def test_cosine_one_beside_cosines_near_zero_neither_overflows_nor_vanishes(negatives):
+    image, text = np.eye(40, dtype=np.float32), np.eye(40, dtype=np.float32)
+    # One caption fits no image: its column has nothing near the other columns' maxima.
+    image[7], text[7] = image[7] + 0.05, -np.ones(40)
+    for tau in (0.001, 0.01):
+        result = neg_clip_loss(image, text, temperature=tau, negatives=negatives)
+        np.testing.assert_allclose(result.score, loss_of_batch(image, text, tau), atol=TOLERANCE)
+
+
+@MODES
+@pytest.mark.parametrize("count", [2, 3, 700, 2500])
+def test_any_number_of_samples_may_be_scored(negatives, count):
+    image, text = clustered(count, dim=8)
+    result = neg_clip_loss(image, text, negatives=negatives)
+    np.testing.assert_allclose(result.score, loss_of_batch(image, text, 0.01), atol=TOLERANCE)
+
+
+@MODES
+def test_duplicates_and_opposite_vectors_follow_the_formula(negatives):
+    image, text = clustered(20)
+    image[1], text[1] = image[0], text[0]
+    text[2] = -image[2]
+    result = neg_clip_loss(image, text, negatives=negatives)
+    np.testing.assert_allclose(result.score, loss_of_batch(image, text, 0.01), atol=TOLERANCE)
+    assert result.score[0] == pytest.approx(result.score[1], abs=TOLERANCE)
+
+
+@MODES
+def test_one_dimension_follows_the_formula(negatives):
+    image, text = np.array([[1], [-2], [3.0]]), np.array([[1], [1], [-1.0]])
+    result = neg_clip_loss(image, text, negatives=negatives)
+    np.testing.assert_allclose(result.score, loss_of_batch(image, text, 0.01), atol=TOLERANCE)
+
+
+@MODES
+def test_rows_need_not_be_of_unit_length_nor_float32(negatives):
+    image, text = clustered(60)
+    expected = loss_of_batch(image.astype(np.float16), text.astype(np.float16), 0.01)
+    result = neg_clip_loss(
+        image.astype(np.float16), text.astype(np.float16) * np.float16(4), negatives=negatives
+    )
+    np.testing.assert_allclose(result.score, expected, atol=TOLERANCE)
+
+
+@MODES
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf])
+def test_unusable_embeddings_are_nobodys_negatives(negatives, value):
+    image, text = clustered(30)
+    good = np.delete(np.arange(30), [4, 9])
+    expected = loss_of_batch(image[good], text[good], 0.01)
+    image[4], text[9] = value, value
+    result = neg_clip_loss(image, text, negatives=negatives)
+    assert np.flatnonzero(np.isnan(result.score)).tolist() == [4, 9]
+    assert np.flatnonzero(np.isnan(result.standard_error)).tolist() == [4, 9]
+    np.testing.assert_allclose(result.score[good], expected, atol=TOLERANCE)
+
+
+def test_a_pool_is_filled_up_where_unusable_pairs_are_drawn():
+    image, text = clustered(400)
+    image[:300] = np.nan
+    result = neg_clip_loss(image, text, temperature=0.1, batch_size=20, batches=2)
+    words = reference.row_number_uids(400)[300:]
+    expected, _ = reference.loss_by_pool(image[300:], text[300:], 0.1, 20, 2, 0, words)
+    np.testing.assert_allclose(result.score[300:], expected, atol=TOLERANCE)
+
+
+@MODES
+def test_a_seed_repeats_and_another_seed_differs(negatives):
+    image, text = clustered(200)
+    first, again, other = (
+        neg_clip_loss(image, text, batch_size=50, batches=2, seed=s, negatives=negatives).score
+        for s in (1, 1, 2)
+    )
+    assert first.tolist() == again.tolist()
+    assert np.abs(first - other).max() > 1e-4
+
+
+@MODES
+def test_the_score_is_at_most_zero(negatives):
+    image, _ = clustered(500)
+    for tau in (0.001, 0.01, 1.0):
+        result = neg_clip_loss(
+            image, image, temperature=tau, batch_size=40, batches=2, negatives=negatives
+        )
+        assert result.score.max() <= 0
+
+
+@MODES
+def test_the_standard_error_of_sampled_batches_is_finite(negatives):
+    image, text = clustered(200)
+    result = neg_clip_loss(image, text, batch_size=20, batches=2, negatives=negatives)
+    assert np.isfinite(result.standard_error).all()
+    assert (result.standard_error > 0).any()
+
+
+@MODES
+def test_one_sampled_batch_has_no_standard_error(negatives):
+    image, text = clustered(200)
+    result = neg_clip_loss(image, text, batch_size=20, batches=1, negatives=negatives)
+    assert np.isnan(result.standard_error).all()
+    assert np.isfinite(result.score).all()
+
+
+def test_more_batches_lessen_the_standard_error():
+    image, text = clustered(200)
+    few = neg_clip_loss(image, text, batch_size=50, batches=4).standard_error
+    many = neg_clip_loss(image, text, batch_size=50, batches=64).standard_error
+    assert np.median(many) < np.median(few) / 2
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    order=st.permutations(range(40)),
+    cuts=st.lists(st.integers(0, 40), max_size=4),
+    batch_size=st.integers(2, 50),
+    seed=st.integers(0, 2**31),
+)
+def test_neither_order_nor_shards_change_a_pool_score(order, cuts, batch_size, seed):
+    image, text = clustered(40)
+    words = reference.row_number_uids(40)
+    values = check_parameters(SCORE, {"batch_size": batch_size, "batches": 2, "seed": seed})
+    whole = _score([Shard(0, lambda: words, image, text)], values)
+    bounds = [0, *sorted(cuts), 40]
+    # Empty shards among them: all their samples were skipped.
+    parts = [np.array(order[a:b], dtype=int) for a, b in itertools.pairwise(bounds)]
+    shards = [
+        Shard(k, lambda part=part: words[part], image[part], text[part])
+        for k, part in enumerate(parts)
+    ]
+    np.testing.assert_allclose(_score(shards, values), whole[list(order)], atol=TOLERANCE)
+
+
+def _score(shards: list[Shard], values: dict) -> np.ndarray:
+    scorer = SCORE.prepare(Data(shards, device="cpu"), values)
+    return np.concatenate([scorer(shard)["neg_clip_loss"] for shard in shards])
+
+
+def test_a_partition_crosses_shards():
+    image, text = clustered(60)
+    words = reference.row_number_uids(60)
+    values = check_parameters(SCORE, {"negatives": "partition", "batch_size": 25, "batches": 2})
+    parts = [np.arange(0, 7), np.arange(7, 7), np.arange(7, 60)]
+    shards = [
+        Shard(k, lambda part=part: words[part], image[part], text[part])
+        for k, part in enumerate(parts)
+    ]
+    whole = _score([Shard(0, lambda: words, image, text)], values)
+    np.testing.assert_allclose(_score(shards, values), whole, atol=TOLERANCE)
+
+
+def test_the_two_sides_add_up_to_the_score():
+    image, text = clustered(80)
+    words = reference.row_number_uids(80)
+    shard = Shard(0, lambda: words, image, text)
+    columns = SCORE.prepare(Data([shard], device="cpu"), check_parameters(SCORE, {}))(shard)
+    cosines = reference.unit(image) @ reference.unit(text).T
+    image_side = 0.01 * reference.log_sum_exp(cosines / 0.01, 1)
+    text_side = 0.01 * reference.log_sum_exp(cosines / 0.01, 0)
+    np.testing.assert_allclose(columns["neg_clip_loss_image"], image_side, atol=TOLERANCE)
+    np.testing.assert_allclose(columns["neg_clip_loss_text"], text_side, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"batch_size": 1}, "batch_size is 1; expected ≥ 2"),
+        ({"batch_size": 2.5}, "batch_size is 2.5; expected a whole number"),
+        ({"batches": 0}, "batches is 0; expected ≥ 1"),
+        ({"temperature": 0.0}, "temperature is 0.0; expected > 0"),
+        ({"temperature": -0.01}, "temperature is -0.01; expected > 0"),
+        ({"temperature": float("nan")}, "temperature is nan; expected > 0"),
+        ({"temperature": float("inf")}, "temperature is inf; expected a finite number"),
+        ({"seed": -1}, "seed is -1; expected ≥ 0"),
+        ({"negatives": "all"}, "negatives is 'all'; expected pool or partition"),
+    ],
+)
+def test_a_bad_parameter_is_named_with_what_was_expected(parameters, message):
+    image, text = clustered(5)
+    with pytest.raises(CurationError) as raised:
+        neg_clip_loss(image, text, **parameters)
+    assert str(raised.value) == message
+
+
+def test_shapes_that_differ_are_refused():
+    with pytest.raises(CurationError, match=r"expected \(N, d\), the same for both"):
+        neg_clip_loss(np.ones((3, 4)), np.ones((2, 4)))
+    with pytest.raises(CurationError, match=r"\(3,\)"):
+        neg_clip_loss(np.ones(3), np.ones(3))
+
+
+@MODES
+def test_fewer_than_two_usable_pairs_are_refused(negatives):
+    for rows in (np.empty((0, 3)), np.ones((1, 3)), np.array([[1.0, 2], [np.nan, 1], [0, 0]])):
+        with pytest.raises(CurationError, match="at least two samples"):
+            neg_clip_loss(rows, rows, negatives=negatives)

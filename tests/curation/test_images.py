@@ -1,0 +1,165 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from curation import images
+from curation.errors import CurationError
+from curation.images import ImageRef
+from tests import make
+
+
+def test_size_is_read_from_the_header():
+    assert images.size(make.encoded(make.picture(size=(40, 30)))) == (40, 30)
+
+
+def test_transparency_is_laid_on_white():
+    clear = make.encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), "PNG")
+    assert images.rgb(clear).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_transparent_palette_is_laid_on_white():
+    palette = Image.new("P", (4, 4), 0)
+    palette.putpalette([255, 0, 0] * 256)
+    assert images.rgb(make.encoded(palette, "PNG", transparency=0)).getpixel((0, 0)) == (255,) * 3
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "1", "P", "LA", "RGBA", "I;16"])
+def test_every_mode_becomes_rgb(mode):
+    picture = make.picture().convert("L").convert("I").convert("I;16") if mode == "I;16" else (
+        make.picture().convert(mode)
+    )  # fmt: skip
+    format = "TIFF" if mode == "CMYK" else "PNG"
+    found = images.rgb(make.encoded(picture, format))
+    assert (found.mode, found.size) == ("RGB", (40, 30))
+
+
+def test_sixteen_bits_of_grey_keep_their_shades():
+    values = np.linspace(0, 65535, 256).astype(np.uint16)[None, :].repeat(4, axis=0)
+    found = np.asarray(images.rgb(make.encoded(Image.fromarray(values), "PNG")))
+    assert np.abs(found[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+
+
+def test_a_picture_is_turned_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = make.encoded(make.picture(size=(40, 30)), exif=exif.tobytes())
+    assert images.rgb(turned).size == (30, 40)
+
+
+def test_a_jpeg_may_be_decoded_small_but_not_below_what_was_asked():
+    big = make.encoded(make.picture(size=(800, 1600)))
+    small = images.rgb(big, at_least=128)
+    assert min(small.size) >= 128
+    assert max(small.size) < 800
+
+
+def test_a_thumbnail_is_a_jpeg_with_no_side_longer_than_asked():
+    data = images.thumbnail(make.encoded(make.picture(size=(300, 200))), 64)
+    found = Image.open(io.BytesIO(data))
+    assert (found.format, found.size) == ("JPEG", (64, 43))
+
+
+def test_a_truncated_jpeg_does_not_decode(tmp_path):
+    data = make.truncated_jpeg(tmp_path / "cut.jpg").read_bytes()
+    assert images.size(data) == (200, 200)
+    with pytest.raises(CurationError, match="does not decode"):
+        images.rgb(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8\xff", b"<svg></svg>", b"GIF89a"])
+def test_what_is_no_image_is_refused(data):
+    with pytest.raises(CurationError):
+        images.size(data)
+
+
+def test_a_decompression_bomb_is_refused_unopened():
+    bomb = make.encoded(Image.new("1", (20_000, 10_000)), "PNG")
+    assert len(bomb) < 100_000
+    with pytest.raises(CurationError, match="too many pixels"):
+        images.size(bomb)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_large_picture_is_refused_whatever_the_filters_of_warnings_are(monkeypatch):
+    data = make.encoded(make.picture(size=(40, 30)), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(CurationError, match="too many pixels"):
+        images.rgb(data)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_damaged_files_are_refused_in_one_way_only(format):
+    whole = make.encoded(make.picture(size=(24, 16)), format)
+    rng = np.random.default_rng(0)
+    decoded = 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 6):
+            damaged[place] = rng.integers(0, 256)
+        try:
+            images.rgb(bytes(damaged))
+            decoded += 1
+        except CurationError:
+            pass
+    assert decoded < 150
+
+
+def test_a_long_line_is_cut_to_its_middle_and_others_stay_whole():
+    line = Image.new("RGB", (3000, 2))
+    line.paste((255, 0, 0), (1480, 0, 1520, 2))
+    middle = images.without_far_ends(line)
+    assert middle.size == (40, 2)
+    assert middle.getpixel((0, 0)) == (255, 0, 0)
+    assert images.without_far_ends(line.rotate(90, expand=True)).size == (2, 40)
+    assert images.without_far_ends(make.picture()).size == (40, 30)
+
+
+def test_a_range_of_a_file_is_read_where_one_is_given(tmp_path):
+    (tmp_path / "a.tar").write_bytes(b"0123456789")
+    assert ImageRef("a.tar", 3, 4).read(tmp_path) == b"3456"
+    assert ImageRef("a.tar").read(tmp_path) == b"0123456789"
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CurationError, match=r"no/such.jpg does not exist"):
+        ImageRef("no/such.jpg").read(tmp_path)
+
+
+def test_a_path_out_of_the_root_is_not_followed(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    (root / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    (root / "folder").symlink_to(tmp_path)
+    for file in ("../secret.jpg", str(tmp_path / "secret.jpg"), "link.jpg", "folder/secret.jpg"):
+        with pytest.raises(CurationError, match="lies outside"):
+            ImageRef(file).read(root)
+
+
+def test_a_path_inside_the_root_may_be_written_in_any_way(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.jpg").write_bytes(b"x")
+    for file in ("a/b.jpg", "./a/../a/b.jpg", str(tmp_path / "a" / "b.jpg")):
+        assert ImageRef(file).read(tmp_path) == b"x"
+
+
+@pytest.mark.parametrize("file", ["a\0b.jpg", "\ud800.jpg", "x" * 5000 + ".jpg"])
+def test_what_cannot_be_the_name_of_a_file_is_refused(tmp_path, file):
+    with pytest.raises(CurationError):
+        ImageRef(file).read(tmp_path)
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "a.jpg").symlink_to("b.jpg")
+    (tmp_path / "b.jpg").symlink_to("a.jpg")
+    with pytest.raises(CurationError):
+        ImageRef("a.jpg").read(tmp_path)
+
+
+def test_a_folder_is_not_an_image(tmp_path):
+    (tmp_path / "a.jpg").mkdir()
+    with pytest.raises(CurationError, match="cannot be read"):
+        ImageRef("a.jpg").read(tmp_path)

@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation import labels, report
+from tests import make
+
+VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=20)
+
+
+@given(VALUES, VALUES)
+def test_auc_is_the_share_of_pairs_in_the_right_order(higher, lower):
+    pairs = [1.0 if h > low else 0.5 if h == low else 0.0 for h in higher for low in lower]
+    found = labels.auc(np.float32(higher), np.float32(lower))
+    assert found == pytest.approx(sum(pairs) / len(pairs))
+
+
+def test_a_score_is_judged_by_what_it_keeps_of_the_marked(tmp_path):
+    rows = [{"bad": n < 2} for n in range(6)] + [{"bad": None}]
+    scores = {"good": [0, 1, 5, 4, 3, None, 9], "poor": [9, 8, 1, 2, 3, 4, 0]}
+    catalog = make.catalog(tmp_path, scores, rows)[1]
+    good, poor = labels.judge(catalog, "bad", keep=0.3)
+    assert (good.score, good.auc, good.kept, good.base) == ("good", 1, 0, 0.4)
+    assert (poor.auc, poor.kept) == (0, 1)
+    assert "good" in report.labels(catalog, "bad", 0.3)
+
+
+def test_a_label_that_marks_nothing_judges_nothing(tmp_path):
+    catalog = make.catalog(tmp_path, {"q": [1, 2]}, [{"bad": False}, {"bad": False}])[1]
+    assert labels.judge(catalog, "bad") == []
+    assert "no score to judge by it" in report.labels(catalog, "bad", 0.3)
