@@ -9,8 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from curation import __version__, wording
-from curation.cli_options import SCORE_NAMES, score_options
-from curation.devices import CHOICES as DEVICES
+from curation.cli_score import score
 from curation.errors import CurationError
 from curation.progress import Progress
 
@@ -55,128 +54,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
-@click.argument("source", type=_FOLDER)
-@click.option(
-    "--workspace",
-    "-w",
-    type=_FOLDER,
-    required=True,
-    help="Folder to score into; an unfinished run there is taken up where it stopped.",
-)
-@click.option(
-    "--reader",
-    type=click.Choice(["auto", "folder", "table"]),
-    default="auto",
-    show_default=True,
-    help="How to read SOURCE.",
-)
-@click.option("--image-column", help="Column of a table that names the image file.")
-@click.option("--caption-column", help="Column of a table that holds the caption.")
-@click.option("--uid-column", help="Column of a table that holds 32-hex-digit uids.")
-@click.option(
-    "--image-root",
-    type=_FOLDER,
-    help="Folder that the image paths of a table are relative to.  [default: the table's]",
-)
-@click.option(
-    "--shard-size",
-    type=click.IntRange(1),
-    default=10_000,
-    show_default=True,
-    help="Samples a shard, the unit of work that a killed run loses at most.",
-)
-@click.option(
-    "--model",
-    help="An open_clip architecture (ViT-L-14), or a folder with "
-    "open_clip_config.json.  [default: the small model that ships]",
-)
-@click.option(
-    "--pretrained",
-    help="Weights of the architecture: a tag (openai, dfn2b_s39b) or a checkpoint file.",
-)
-@click.option(
-    "--target",
-    "targets",
-    multiple=True,
-    metavar="NAME=SOURCE",
-    help="Reference set "
-    "for NormSim: a folder or table of images, or a .npy of embeddings. Repeatable.",
-)
-@click.option(
-    "--score",
-    "scores",
-    multiple=True,
-    type=click.Choice(SCORE_NAMES),
-    help="Only this score. Repeatable.  [default: all that the inputs allow]",
-)
-@score_options
-@click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    default="auto",
-    show_default=True,
-    help="auto takes CUDA, then MPS, then the CPU.",
-)
-@click.option(
-    "--executor",
-    type=click.Choice(["local"]),
-    default="local",
-    show_default=True,
-    help="Where shards are worked on.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors.")
-@click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
-def score(
-    source: Path, workspace: Path, reader: str, image_column: str | None,
-    caption_column: str | None, uid_column: str | None, image_root: Path | None, shard_size: int,
-    model: str | None, pretrained: str | None, targets: tuple[str, ...],
-    scores: tuple[str, ...], device: str, executor: str, quiet: bool, strict: bool,
-    **parameters: Any,
-) -> None:  # fmt: skip
-    """Score the pairs of SOURCE into a workspace.
-
-    SOURCE is a folder of images (captions in metadata.csv or beside each image) or a table
-    (CSV, TSV, JSONL, Parquet). Each stage works shard by shard and is used again by the next run.
-
-    \b
-    Examples:
-      python -m curation score photos/ -w work/photos --target food=food_images/
-      python -m curation score pairs.parquet -w work/pairs --caption-column alt_text \\
-          --model ViT-L-14 --pretrained openai
-    """
-    from curation import pipeline
-    from curation.encoder import ModelSpec
-    from curation.readers import Options
-    from curation.targets import TargetSource
-
-    default = ModelSpec()
-    job = pipeline.Job(
-        source=source,
-        workspace=workspace,
-        reader=reader,
-        options=Options(image_column, caption_column, uid_column, image_root, shard_size),
-        model=ModelSpec(model, pretrained) if model else default,
-        targets=tuple(TargetSource.parse(text) for text in targets),
-        scores=scores,
-        parameters=parameters,
-        device=device,
-        executor=executor,
-    )
-    if pretrained and not model:
-        raise CurationError("--pretrained goes with --model; the shipped model has its weights")
-    summary = pipeline.run(job, Progress(quiet))
-    click.echo(
-        f"{wording.plural(summary.samples, 'sample')} scored, "
-        f"{wording.count(summary.skipped)} skipped: {workspace}"
-    )
-    if not quiet:
-        stages = ", ".join(f"{k} {wording.duration(v)}" for k, v in summary.seconds.items())
-        click.echo(f"Time: {stages}")
-    if summary.skipped:
-        click.echo(f"What was skipped, and why: python -m curation info {workspace}")
-        if strict:
-            sys.exit(1)
+cli.add_command(score)
 
 
 @cli.command()
@@ -218,8 +96,9 @@ def import_scores(workspace: Path, file: Path) -> None:
     from curation.workspace import Workspace
 
     opened = Workspace.open(workspace)
-    joined = imports.import_scores(opened, file)
-    publish.publish(opened, Progress())
+    with opened.writing():
+        joined = imports.import_scores(opened, file)
+        publish.publish(opened, Progress())
     _say_joined(joined)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from curation.encoder import Encoder, ModelSpec
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.progress import Progress
-from curation.readers import Options, open_source
+from curation.readers import Options, Reader, open_source
+from curation.readers.base import SourceShard
 from curation.reading import read_shard
 from curation.targets import TargetSource
 from curation.workspace import Receipt, Store, Workspace, WorkspaceInfo, now, write_toml
@@ -60,57 +61,77 @@ def run(job: Job, progress: Progress) -> Summary:
     reader = open_source(job.source, job.reader, job.options)
     shards = reader.shards()
     workspace = _prepare(job, reader.name, reader.image_root)
-    executor = EXECUTORS[job.executor]()
+    with workspace.writing():
+        read = _read(job, workspace, reader, shards, progress)
+        model = _load_model(job, workspace, progress)
+        mark = job.model.fingerprint()
+        embedded = _embed(workspace, reader.image_root, model, mark, "Embedding", progress)
+        if all(receipt.rows == receipt.skipped for receipt in embedded):
+            raise _nothing_usable(workspace, job.source)
+        _embed_targets(job, workspace, model, mark, progress)
+        temperature = job.parameters.get("temperature")
+        request = scoring.Request(
+            scores=job.scores,
+            parameters={
+                **job.parameters,
+                "temperature": model.temperature if temperature is None else temperature,
+            },
+            targets=tuple(workspace.targets()),
+            model=job.model.slug,
+            device=job.device,
+        )
+        scoring.run(workspace, request, progress)
+        published = publish.publish(workspace, progress)
+    seconds: dict[str, float] = {}
+    for receipt in (*read, *embedded):
+        for stage, spent in receipt.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + spent
+    seconds["in all"] = time.perf_counter() - began
+    return Summary(published.samples, published.skipped, published.columns, seconds)
 
+
+def _read(
+    job: Job,
+    workspace: Workspace,
+    reader: Reader,
+    shards: Sequence[SourceShard],
+    progress: Progress,
+) -> list[Receipt]:
     progress.say(
         f"Source: {job.source}, read as {reader.name}, {wording.plural(len(shards), 'shard')}"
     )
+    receipts: list[Receipt] = []
     with progress.bar("Reading", len(shards), "shard") as bar:
-        read: list[Receipt] = []
+        executor = EXECUTORS[job.executor]()
         for receipt in executor.map(partial(read_shard, workspace, reader), shards):
-            read.append(receipt)
+            receipts.append(receipt)
             bar.update(1)
     workspace.samples.trim(len(shards))
-    if not sum(receipt.rows for receipt in read):
+    if not sum(receipt.rows for receipt in receipts):
         raise _nothing_usable(workspace, job.source)
+    return receipts
 
+
+def _load_model(job: Job, workspace: Workspace, progress: Progress) -> Encoder:
     model = encoder.load(job.model, job.device)
     _record_model(workspace, model)
     progress.say(
         f"Model: {job.model.slug}, {model.dim} dimensions, temperature {model.temperature:.4g}"
     )
-    slug, mark = job.model.slug, job.model.fingerprint()
-    embedded = _embed(workspace, reader.image_root, model, mark, "Embedding", progress)
-    if all(receipt.rows == receipt.skipped for receipt in embedded):
-        raise _nothing_usable(workspace, job.source)
+    return model
+
+
+def _embed_targets(
+    job: Job, workspace: Workspace, model: Encoder, mark: str, progress: Progress
+) -> None:
+    """The targets named, and those of earlier runs: this may be another model."""
     for target in job.targets:
-        targets.read(workspace, target, slug, progress)
-    # Those of earlier runs too: this may be another model.
+        targets.read(workspace, target, job.model.slug, progress)
     for name in workspace.targets():
         store = workspace.target(name)
         if store.shard_count():
             root = Path(targets.info(store).image_root)
             _embed(store, root, model, mark, f"Target {name}", progress, texts=False)
-
-    temperature = job.parameters.get("temperature")
-    request = scoring.Request(
-        scores=job.scores,
-        parameters={
-            **job.parameters,
-            "temperature": model.temperature if temperature is None else temperature,
-        },
-        targets=tuple(workspace.targets()),
-        model=slug,
-        device=job.device,
-    )
-    scoring.run(workspace, request, progress)
-    published = publish.publish(workspace, progress)
-    seconds: dict[str, float] = {}
-    for receipt in (*read, *embedded):
-        for stage, spent in receipt.seconds.items():
-            seconds[stage] = seconds.get(stage, 0.0) + spent
-    seconds["this run"] = time.perf_counter() - began
-    return Summary(published.samples, published.skipped, published.columns, seconds)
 
 
 def _prepare(job: Job, reader: str, image_root: Path) -> Workspace:
@@ -124,7 +145,9 @@ def _prepare(job: Job, reader: str, image_root: Path) -> Workspace:
                 f"{job.workspace} holds {info.source}, not {source}; "
                 "give another --workspace, or delete that folder"
             )
-        primary, created = info.model, info.created
+        # A model that could not be loaded has left no embeddings: it was not the first.
+        begun = workspace.embeddings(info.model).path.is_dir()
+        primary, created = info.model if begun else job.model.slug, info.created
     elif job.workspace.exists() and (
         not job.workspace.is_dir() or next(job.workspace.iterdir(), None) is not None
     ):

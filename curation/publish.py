@@ -25,13 +25,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curation import __version__, scoring, uids
+from curation import schema as schemas
 from curation.files import atomic
 from curation.progress import Progress
-from curation.readers.base import SAMPLE_COLUMNS, distinct
+from curation.readers.base import SAMPLE_COLUMNS
 from curation.reading import SKIPPED_SCHEMA
 from curation.workspace import Workspace, now, read_toml
 
-_ROW_NAMES = ("rowid", "row_id")
 _SKIPPED = pa.schema([("stage", pa.string()), *SKIPPED_SCHEMA])
 
 
@@ -58,9 +58,9 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
     """Make the catalog anew from what is finished; readers of the old one keep it."""
     folders = _whole_scores(workspace, progress)
     shards = range(workspace.shard_count())
-    names = _names(workspace, folders)
-    schema = _schema(workspace, folders, names)
-    taken = {c["name"] for folder in folders for c in folder.columns}
+    scores = [c["name"] for folder in folders for c in folder.columns]
+    names = schemas.names(workspace, scores)
+    schema = schemas.schema(workspace, scores, names)
     repeated = _repeated(workspace)
     skipped = _skipped_before(workspace)
     with atomic(workspace.catalog) as partial:
@@ -70,7 +70,7 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 connection.execute("CREATE TABLE samples AS FROM empty")
                 for shard in shards:
                     table, lost = _shard_table(workspace, folders, shard, repeated, names)
-                    batch = _conform(table, schema)
+                    batch = schemas.conform(table, schema)
                     connection.register("batch", batch)
                     connection.execute("INSERT INTO samples FROM batch")
                     skipped.append(lost)
@@ -84,7 +84,7 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 connection.execute("CREATE TABLE dataset AS FROM about")
         finally:
             partial.with_name(partial.name + ".wal").unlink(missing_ok=True)
-    return Published(total, len(losses), tuple(sorted(taken)))
+    return Published(total, len(losses), tuple(sorted(scores)))
 
 
 def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
@@ -94,12 +94,12 @@ def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def _whole_scores(workspace: Workspace, progress: Progress) -> list[_ScoreFolder]:
-    mark = scoring.dataset_mark(workspace)
     whole: list[_ScoreFolder] = []
     taken: set[str] = set()
     for path in scoring.score_folders(workspace):
         record = read_toml(path / "score.toml")
         names = {column["name"] for column in record["columns"]}
+        mark = scoring.dataset_mark(workspace, record["model"])
         if record["dataset"] == mark and not names & taken:
             whole.append(_ScoreFolder(path, record))
             taken |= names
@@ -114,85 +114,6 @@ def _whole_scores(workspace: Workspace, progress: Progress) -> list[_ScoreFolder
                 "score or import it again"
             )
     return whole
-
-
-def _names(workspace: Workspace, folders: list[_ScoreFolder]) -> dict[str, str]:
-    """The name in the catalog of every sample column of any shard.
-
-    The source's give way to the scores, to what DuckDB and ``Catalog.rows`` call a row, and,
-    where they differ in capitals only, to each other.
-    """
-    scores = {c["name"] for folder in folders for c in folder.columns}
-    found = dict.fromkeys(
-        name
-        for shard in range(workspace.shard_count())
-        for name in pq.read_schema(workspace.samples.file(shard, "parquet")).names
-    )
-    taken = {*scores, *_ROW_NAMES, *SAMPLE_COLUMNS}
-    own = [name for name in found if name not in SAMPLE_COLUMNS]
-    given = distinct([f"source_{n}" if n.lower() in taken else n for n in own], taken)
-    return {name: name for name in SAMPLE_COLUMNS} | dict(zip(own, given, strict=True))
-
-
-def _schema(
-    workspace: Workspace, folders: list[_ScoreFolder], names: Mapping[str, str]
-) -> pa.Schema:
-    """Every sample column of any shard, then the scores."""
-    types: dict[str, pa.DataType] = {}
-    for shard in range(workspace.shard_count()):
-        for field in pq.read_schema(workspace.samples.file(shard, "parquet")):
-            name = names[field.name]
-            types[name] = _common(types.get(name, field.type), field.type)
-    fields = [(name, _storable(type_)) for name, type_ in types.items()]
-    scores = [(c["name"], pa.float32()) for folder in folders for c in folder.columns]
-    return pa.schema([*fields, *scores])
-
-
-def _storable(type_: pa.DataType) -> pa.DataType:
-    """The type in the catalog: DuckDB has no column of nothing and no 16-bit floats.
-
-    Spans of time come out of it as what no file format takes, so they are text.
-    """
-    if pa.types.is_null(type_) or pa.types.is_duration(type_):
-        return pa.string()
-    return pa.float32() if pa.types.is_float16(type_) else type_
-
-
-def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    if one == other or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    numbers = pa.types.is_floating, pa.types.is_integer
-    if all(any(is_one(t) for is_one in numbers) for t in (one, other)):
-        return pa.float64()
-    return pa.string()
-
-
-def _conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    columns = [
-        _known(_cast(table.column(f.name), f.type)) if f.name in table.column_names
-        else pa.nulls(len(table), f.type)
-        for f in schema
-    ]  # fmt: skip
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    try:
-        if not pa.types.is_duration(column.type):
-            return column.cast(type_, safe=False)
-    except pa.ArrowException:
-        pass  # bytes that are no text
-    texts = [None if v is None else str(v) for v in column.to_pylist()]
-    return pa.chunked_array([texts], pa.string()).cast(type_)
-
-
-def _known(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """NaN as NULL: DuckDB holds NaN greater than any number."""
-    if not pa.types.is_floating(column.type):
-        return column
-    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
 
 
 def _shard_table(

@@ -170,10 +170,12 @@ def edges(catalog: Catalog, score: str, bins: int) -> NDArray[np.float64]:
     if not len(ranked):
         return np.linspace(0, 1, bins + 1)
     low, high = float(ranked[0]), float(ranked[-1])
-    inner = [float(ranked[round(q * (len(ranked) - 1))]) for q in (0.001, 0.999)]
-    spread = inner[1] - inner[0]
+    # A thousandth at either end, but at least one, may be far away.
+    ends = max(1, len(ranked) // 1000) if len(ranked) > 20 else 0
+    inner_low, inner_high = float(ranked[ends]), float(ranked[-1 - ends])
+    spread = inner_high - inner_low
     if spread > 0:
-        low, high = max(low, inner[0] - spread / 2), min(high, inner[1] + spread / 2)
+        low, high = max(low, inner_low - spread / 2), min(high, inner_high + spread / 2)
     if low == high:
         low, high = low - 0.5, high + 0.5
     return np.linspace(low, high, bins + 1)
@@ -190,7 +192,8 @@ def _cell(values: NDArray[np.float32], bounds: NDArray[np.float64]) -> NDArray[n
     bins = len(bounds) - 1
     scale = np.float32(bins / (bounds[-1] - bounds[0]))
     position = (values - np.float32(bounds[0])) * scale
-    return np.clip(position, 0, bins - 1).astype(np.int16)
+    cells: NDArray[np.int16] = np.clip(position, 0, bins - 1).astype(np.int16)
+    return cells
 
 
 def _step(score: str, at_line: float, high: bool) -> ScoreStep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +27,7 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard) -> Receipt:
     placed = fingerprint(mark, str(reader.image_root))
     done = folder.receipt(shard.index)
     if done is not None and done.fingerprint == (placed if done.skipped else mark):
-        return done
+        return replace(done, seconds={})
     folder.discard(shard.index)
     began = time.perf_counter()
     found = reader.read(shard)

@@ -150,7 +150,7 @@ def write_record(
             "source": source,
             "version": __version__,
             "created": now(),
-            "dataset": dataset_mark(workspace),
+            "dataset": dataset_mark(workspace, model),
             "parameters": {
                 k: list(v) if isinstance(v, tuple) else v for k, v in parameters.items()
             },
@@ -161,9 +161,13 @@ def write_record(
     )
 
 
-def dataset_mark(workspace: Workspace) -> str:
-    """Changes when a sample does; a score of another state of the dataset is not published."""
-    receipts = [workspace.samples.receipt(shard) for shard in range(workspace.shard_count())]
+def dataset_mark(workspace: Workspace, model: str) -> str:
+    """Changes when a sample does, or its embedding by ``model`` ("" for scores without one).
+
+    A score of another state of the dataset is not published.
+    """
+    folder = workspace.embeddings(model) if model else workspace.samples
+    receipts = [folder.receipt(shard) for shard in range(workspace.shard_count())]
     return fingerprint([r.fingerprint for r in receipts if r])
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curation import uids, where
 from curation.catalog import Catalog, Mask
@@ -88,10 +89,20 @@ def _select(
         left.append(int(mask.sum()))
     unknown: list[str] = []
     for marked, value in ((recipe.keep, True), (recipe.drop, False)):
-        rows = [catalog.find(uid) for uid in marked]
-        unknown += [uid for uid, row in zip(marked, rows, strict=True) if row is None]
-        mask[[row for row in rows if row is not None]] = value
+        found, missing = _rows_of(catalog, marked)
+        mask[found] = value
+        unknown += missing
     return Selection(recipe, mask, tuple(left), tuple(unknown), catalog.words)
+
+
+def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:
+    """The rowids of some uids, and those the catalog does not have."""
+    words = uids.to_words(marked)
+    first = uids.first_of_each(words)
+    place = uids.find(catalog.words, words[first])
+    rows = np.flatnonzero(place >= 0)
+    known = {int(first[p]) for p in place[rows]}
+    return rows, [marked[int(position)] for position in first if int(position) not in known]
 
 
 def _apply(

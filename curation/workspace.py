@@ -16,10 +16,12 @@ of what it was made from. So a killed run goes on where it stopped, and changed 
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,8 +97,17 @@ class Store:
         return ShardFolder(self.path / "embeddings" / model)
 
     def shard_count(self) -> int:
-        """How many shards have been read."""
-        return len(list(self.samples.path.glob("[0-9]*.json")))
+        """How many shards have been read.
+
+        Raises:
+            CurationError: some are missing in between: reading was interrupted.
+        """
+        numbers = sorted(int(f.stem) for f in self.samples.path.glob("[0-9]*.json"))
+        if numbers != list(range(len(numbers))):
+            raise CurationError(
+                f"{self.path} has not been read to the end; run its `score` command again"
+            )
+        return len(numbers)
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,27 @@ class Workspace(Store):
             raise CurationError(f"{path} was made by a newer version of this project; update")
         workspace.info()
         return workspace
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep other processes from scoring or importing into this workspace meanwhile.
+
+        Half-written files that a killed run left are cleared away.
+
+        Raises:
+            CurationError: another process is at it.
+        """
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CurationError(
+                    f"another process is writing into {self.path}; wait for it, or stop it"
+                ) from None
+            for folder in ("samples", "embeddings/*", "scores/*", "targets/*/*", "targets/*/*/*"):
+                for left in self.path.glob(f"{folder}/.*.partial"):
+                    left.unlink(missing_ok=True)
+            yield
 
     def info(self) -> WorkspaceInfo:
         file = self.path / "workspace.toml"

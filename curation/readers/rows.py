@@ -71,7 +71,11 @@ def narrow(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pa.types.is_string(column.type):
         return column
     filled = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-    if filled.null_count == len(filled):
+    # What has leading zeros is a code, as in 007, and would lose them.
+    if (
+        filled.null_count == len(filled)
+        or pc.any(pc.match_substring_regex(filled, r"^-?0\d")).as_py()
+    ):
         return column
     for target in (pa.int64(), pa.float64(), pa.bool_()):
         try:

@@ -389,5 +389,5 @@ def test_a_failed_publication_leaves_the_old_catalog(scored_copy):
     with pytest.raises(Exception, match=r"[Pp]arquet"):
         publish.publish(scored_copy, make.QUIET)
     assert scored_copy.catalog.read_bytes() == before
-    assert not list(scored_copy.path.glob(".*"))
+    assert not list(scored_copy.path.glob(".*.partial"))
     pq.write_table(table, scores)

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from curation import quadrants
+from curation.quadrants import QUADRANTS, Cut, View
+from curation.selection import select
+from tests import make
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    """Ten samples with x = 0 … 0.9 and y falling, one of them without y."""
+    y = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, None]
+    return make.catalog(tmp_path, {"x": [k / 10 for k in range(10)], "y": y})[1]
+
+
+def test_a_sample_on_the_line_is_on_its_high_side(catalog):
+    view = View(catalog, "x", "y", 0.3, 0.5)
+    assert view.side("x", True).tolist() == [False] * 3 + [True] * 7
+    assert view.side("x", False).tolist() == [True] * 3 + [False] * 7
+
+
+def test_a_sample_without_a_score_is_in_no_quadrant(catalog):
+    view = View(catalog, "x", "y", 0.3, 0.5)
+    assert view.counts() == {"high_high": 2, "low_high": 3, "high_low": 4, "low_low": 0}
+    assert not any(view.mask(q)[9] for q in QUADRANTS)
+
+
+@pytest.mark.parametrize("quadrant", QUADRANTS)
+@pytest.mark.parametrize("lines", [(0.3, 0.5), (0.35, 0.45), (-1.0, 2.0), (0.9, 0.1)])
+def test_mask_count_and_recipe_of_a_quadrant_agree(catalog, quadrant, lines):
+    view = View(catalog, "x", "y", *lines)
+    mask = view.mask(quadrant)
+    assert int(mask.sum()) == view.counts()[quadrant]
+    assert (select(view.recipe(quadrant, "it"), catalog).mask == mask).all()
+
+
+@pytest.mark.parametrize(
+    ("cut", "kept"),
+    [(Cut("top", 30), 3), (Cut("top", 0), 0), (Cut("top", 100), 10), (Cut("percentile", 70), 3),
+     (Cut("percentile", 0), 10), (Cut("value", 0.75), 2)],
+)  # fmt: skip
+def test_a_cut_keeps_what_it_says(catalog, cut, kept):
+    line = quadrants.line(catalog, "x", cut)
+    assert int((catalog.array("x") >= np.float32(line)).sum()) == kept
+
+
+@pytest.mark.parametrize("at", [0, 10, 30, 50, 100])
+@pytest.mark.parametrize("by", ["top", "percentile"])
+def test_a_cut_stated_by_value_is_stated_back(catalog, by, at):
+    line = quadrants.line(catalog, "x", Cut(by, at))
+    assert quadrants.restate(catalog, "x", line, "value") == line
+    assert quadrants.restate(catalog, "x", line, by) == pytest.approx(at)
+
+
+def test_nearest_are_those_next_to_the_line_nearest_first(catalog):
+    everyone = np.ones(10, dtype=bool)
+    inside = quadrants.nearest(catalog, "x", 0.45, everyone, True, 3)
+    outside = quadrants.nearest(catalog, "x", 0.45, everyone, False, 3)
+    assert inside.tolist() == [5, 6, 7]
+    assert outside.tolist() == [4, 3, 2]
+
+
+def test_a_box_has_its_edges(catalog):
+    view = View(catalog, "x", "y", 0, 0)
+    assert np.flatnonzero(view.box((0.2, 0.4), (0.6, 0.7))).tolist() == [2, 3]
+
+
+def test_density_counts_every_sample_that_has_both_scores(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=500), rng.normal(size=500)
+    x[7] = 1e6  # far away
+    catalog = make.catalog(tmp_path, {"x": x.tolist(), "y": [None, *y[1:].tolist()]})[1]
+    grid = quadrants.density(catalog, "x", "y")
+    assert grid.cells.sum() == 499
+    assert grid.clipped >= 1
+    assert grid.x_edges[-1] < 100
+
+
+def test_density_of_equal_values_is_one_cell(tmp_path):
+    catalog = make.catalog(tmp_path, {"x": [0.5] * 4, "y": [0.1] * 4})[1]
+    grid = quadrants.density(catalog, "x", "y")
+    assert grid.cells.max() == 4
+
+
+def test_histogram_counts_every_known_value(catalog):
+    bounds = quadrants.edges(catalog, "y", 5)
+    assert quadrants.histogram(catalog, "y", bounds).sum() == 9
