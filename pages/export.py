@@ -192,7 +192,7 @@ def files(exported: export.Exported) -> None:
 
 
 def preview(catalog: Catalog, selection: Selection) -> None:
-    st.subheader("The first rows", anchor=False)
+    st.subheader("The first of them", anchor=False)
     rows = catalog.rows(selection.mask.nonzero()[0][:PREVIEW])
     shown = export.default_columns(catalog)
     st.dataframe([{name: row[name] for name in shown} for row in rows], hide_index=True)

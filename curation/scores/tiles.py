@@ -14,8 +14,9 @@ import torch
 from curation.scores.arrays import chunks
 from curation.scores.base import Floats
 
-ROWS = 1024
-COLUMNS = 2048
+# Wide tiles keep the products fast; 16 MB of float32 a tile.
+ROWS = 512
+COLUMNS = 8192
 
 # exp(x) of float32 is zero or denormal below this.
 _UNDERFLOW = -87.0
@@ -37,7 +38,7 @@ def row_log_sum_exp(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
         for tile in _tiles(rows, right):
             new_top = torch.maximum(top, tile.amax(dim=1))
             tile.sub_(new_top[:, None]).exp_()
-            total.mul_((top - new_top).exp_()).add_(tile.sum(dim=1))
+            total.mul_((top - new_top).exp_()).add_(_row_sums(tile))
             top = new_top
         result[part] = total.log_().add_(top)
     return result
@@ -52,11 +53,13 @@ def both_log_sum_exp(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Ten
     row_result = torch.empty(len(left), device=left.device)
     column_total = torch.zeros(len(right), device=left.device)
     column_top = torch.tensor(-math.inf, device=left.device)
-    for part in chunks(len(left), ROWS // 2):
-        tile = left[part] @ right.T
+    buffer = torch.empty(min(ROWS, len(left)), len(right), device=left.device)
+    for part in chunks(len(left), ROWS):
+        rows = left[part]
+        tile = torch.mm(rows, right.T, out=buffer[: len(rows)])
         top = tile.amax(dim=1)
         tile.sub_(top[:, None]).exp_()
-        row_result[part] = tile.sum(dim=1).log_().add_(top)
+        row_result[part] = _row_sums(tile).log_().add_(top)
         new_top = torch.maximum(column_top, top.max())
         column_total.mul_((column_top - new_top).exp())
         column_total.addmv_(tile.T, (top - new_top).exp_())
@@ -87,6 +90,11 @@ def power_sum(left: torch.Tensor, right: torch.Tensor, p: float) -> torch.Tensor
             top = new_top
         result[part] = top if math.isinf(p) else top * total.pow_(1 / p)
     return result
+
+
+def _row_sums(tile: torch.Tensor) -> torch.Tensor:
+    # A product with ones: on a CPU many times faster than a sum over rows.
+    return torch.mv(tile, torch.ones(tile.shape[1], device=tile.device))
 
 
 def _tiles(rows: torch.Tensor, right: torch.Tensor) -> Iterator[torch.Tensor]:

@@ -34,13 +34,18 @@ _CSS = """
 [data-testid="stMetricValue"] {font-size: 1.7rem; font-variant-numeric: tabular-nums}
 .st-key-quadrant_cards [data-testid="stColumn"]:first-child [data-testid="stMetric"]
   {border-left: 4px solid #0072B2}
-h3 {font-size: 1.3rem !important; padding: .6rem 0 .2rem !important}
+h3 {font-size: 1.3rem !important; padding: .6rem 0 .5rem !important}
 .st-key-recipe_text textarea {font-family: ui-monospace, monospace; font-size: .86rem}
 /* Chart and pictures: side by side where there is room, one above the other where not. */
 .st-key-desk > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
   {flex-wrap: wrap}
 .st-key-desk > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
   > [data-testid="stColumn"] {min-width: min(100%, 620px)}
+@media (min-width: 1650px) {
+  /* The chart stays in view while its pictures scroll. */
+  .st-key-desk [data-testid="stColumn"]:first-child > [data-testid="stVerticalBlock"]
+    {position: sticky; top: 4rem}
+}
 """
 
 

@@ -39,3 +39,13 @@ def test_another_handful_shows_other_samples(open_page: Open) -> None:
 
 def test_nothing_skipped_is_said(open_page: Open) -> None:
     assert any("Nothing was skipped" in s.value for s in open_page("overview").success)
+
+
+def test_skipped_samples_are_listed_with_their_reason(open_page: Open, scored: Workspace) -> None:
+    app = open_page("overview", root=scored.path)
+    assert metrics(app)["Skipped"].startswith("1 ")
+    by_reason = app.dataframe[-2].value
+    assert by_reason["Stage"].tolist() == ["embed"]
+    assert by_reason["For example"].tolist() == ["broken.jpg"]
+    app.segmented_control(key="skipped").set_value("each").run()
+    assert app.dataframe[-2].value["Where"].tolist() == ["broken.jpg"]
