@@ -1,0 +1,1 @@
+"""One script a claim; README.md has the figures."""

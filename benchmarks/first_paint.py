@@ -3,7 +3,7 @@
 Measured from the start of the process to the quadrant chart and the first thumbnail being in the
 page, and the same for a floor: a Streamlit script that shows one number.
 
-    python benchmarks/first_paint.py [WORKSPACES]      (default data/workspaces)
+    python -m benchmarks.first_paint [WORKSPACES]      (default data/workspaces)
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """negCLIPLoss against the bare float32 products that it cannot do without.
 
-    python benchmarks/neg_clip_loss.py [--samples 65536 --batch 8192 --batches 2 --dim 512]
+    python -m benchmarks.neg_clip_loss [--samples 65536 --batch 8192 --batches 2 --dim 512]
 
 Pool mode needs two products a batch (both sides against the pool), partition mode one that serves
 both directions. Floor and score are timed in turn, so that a busy machine slows both.

@@ -8,7 +8,7 @@ from curation import labels as judging
 from curation.catalog import Catalog
 from curation.recipe import describe
 from curation.selection import Selection
-from curation.wording import count, plural, score, share
+from curation.wording import count, place, plural, score, share
 
 # How many reasons for skipping are listed.
 _REASONS = 20
@@ -18,7 +18,7 @@ def overview(catalog: Catalog) -> str:
     """Where the dataset comes from, its scores, and what was skipped."""
     about = catalog.dataset
     lines = [
-        f"{plural(len(catalog), 'sample')} of {about.source}, read as {about.reader}",
+        f"{plural(len(catalog), 'sample')} of {place(about.source)}, read as {about.reader}",
         f"model {about.model}; targets {about.targets or 'none'}; scored {about.published}",
         "",
         _row("score", "missing", "min", "median", "max", "parameters"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 
 def count(number: int) -> str:
@@ -47,3 +48,9 @@ def file_size(number: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:.3g} TB"
+
+
+def place(path: Path | str) -> str:
+    """A path as short as it can be: from here, if it lies below here."""
+    full = Path(path)
+    return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else str(full)

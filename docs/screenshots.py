@@ -1,6 +1,6 @@
 """Take the README's pictures of the app, of the sample as ``make run`` scores it.
 
-``python docs/screenshots.py``; with ``--all FOLDER``, every page at both widths, light and dark,
+``python -m docs.screenshots``; with ``--all FOLDER``, every page at both widths, light and dark,
 to look at before a release.
 """
 

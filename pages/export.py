@@ -153,7 +153,7 @@ def write(catalog: Catalog, selection: Selection) -> None:
         )  # fmt: skip
     name = st.text_input("File name", value=selection.recipe.name, key=f"name_{format_}")
     path = shell.workspace().exports / f"{Path(name).name or 'selection'}{exporter.extension}"
-    st.caption(f"Written to `{path}`, with its recipe and a manifest beside it.")
+    st.caption(f"Written to `{wording.place(path)}`, with its recipe and a manifest beside it.")
     overwrite = path.exists() and st.checkbox(f"Replace `{path.name}`, which is there already")
     ready = selection.count > 0 and (overwrite or not path.exists())
     if st.button("Export", type="primary", icon=":material/download:", disabled=not ready):

@@ -43,7 +43,7 @@ def facts(catalog: Catalog) -> None:
     for column, (name, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
         column.metric(name, value, border=True)
     st.caption(
-        f"`{about.source}`, read as {about.reader} · model `{about.model}` · "
+        f"`{wording.place(about.source)}`, read as {about.reader} · model `{about.model}` · "
         f"scored {about.published.replace('T', ' ')[:16]} UTC"
     )
 

@@ -91,7 +91,7 @@ def workspace() -> Workspace:
             "    --target animals=data/targets/animals --target food=data/targets/food",
             language="bash",
         )
-        folders = ", ".join(f"`{root}`" for root in _roots())
+        folders = ", ".join(f"`{wording.place(root)}`" for root in _roots())
         st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
         st.stop()
     return Workspace(found[st.session_state.get("ws") or next(iter(found))])

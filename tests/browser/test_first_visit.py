@@ -22,12 +22,24 @@ def sql_uids(workspace: Workspace, condition: str) -> set[str]:
     return {row[0] for row in rows}
 
 
-def set_threshold(page: Page, label: str, value: str) -> None:
-    field = page.get_by_label(label)
+def in_url(page: Page, part: str) -> None:
+    """Wait until the address says so, which it does when the script has run."""
+    expect(page).to_have_url(re.compile(re.escape(part)))
+    settled(page)
+
+
+def set_threshold(page: Page, axis: str, by: str, value: str) -> None:
+    field = page.get_by_label(f"{'Across' if axis == 'x' else 'Up'} threshold")
+    # While the page changes, the field that was there and the one that comes both are.
+    expect(field).to_have_count(1)
     field.fill(value)
     field.press("Enter")
-    page.wait_for_timeout(300)
-    settled(page)
+    in_url(page, f"{axis}_{by}={value}")
+
+
+def state_by_value(page: Page, axis: str) -> None:
+    page.get_by_role("radio", name="Value").nth(0 if axis == "x" else 1).click()
+    in_url(page, f"{axis}_by=value")
 
 
 def test_new_user_finds_moves_looks_and_exports(
@@ -39,13 +51,11 @@ def test_new_user_finds_moves_looks_and_exports(
     assert len(pictures) == 24
     expect(page.locator("figure[data-uid] img").first).to_be_visible()
 
-    page.get_by_role("radio", name="Value").first.click()
-    page.wait_for_timeout(300)
+    state_by_value(page, "x")
     assert tiles(page) == start
-    set_threshold(page, "Across threshold", "-0.25")
-    page.get_by_role("radio", name="Value").nth(1).click()
-    page.wait_for_timeout(300)
-    set_threshold(page, "Up threshold", "0.45")
+    set_threshold(page, "x", "value", "-0.25")
+    state_by_value(page, "y")
+    set_threshold(page, "y", "value", "0.45")
     wanted = sql_uids(
         sample_workspace,
         "neg_clip_loss >= -0.25::FLOAT AND norm_sim_inf_animals >= 0.45::FLOAT",
@@ -79,7 +89,7 @@ def test_dragging_a_box_shows_what_is_in_it(visit: Visit) -> None:
     page.mouse.move(left + 0.3 * plot["width"], top + 0.3 * plot["height"], steps=8)
     page.mouse.up()
     expect(page.get_by_text("in the box,")).to_be_visible()
-    assert "box=" in page.url
+    in_url(page, "box=")
     in_box = shown_uids(page)
     assert in_box
     page.reload()
@@ -96,15 +106,15 @@ def test_a_threshold_can_be_moved_by_keyboard(visit: Visit) -> None:
     page.get_by_role("slider").first.focus()
     for _ in range(20):
         page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(800)
+    in_url(page, "x_top=28.0")
     assert int(tiles(page)[KEPT]) < before
 
 
 def test_view_comes_back_from_its_url(visit: Visit) -> None:
     page = visit("/quadrants")
-    set_threshold(page, "Across threshold", "12")
+    set_threshold(page, "x", "top", "12")
     page.get_by_text("At a line", exact=True).click()
-    page.wait_for_timeout(500)
+    in_url(page, "shown=line")
     seen = tiles(page), shown_uids(page)
     again = visit(page.url.removeprefix(page.url.split("/quadrants")[0]))
     assert (tiles(again), shown_uids(again)) == seen
@@ -112,10 +122,12 @@ def test_view_comes_back_from_its_url(visit: Visit) -> None:
 
 def test_view_goes_along_from_page_to_page(visit: Visit) -> None:
     page = visit("/quadrants?x_top=12&y=norm_sim_inf_food")
-    kept = tiles(page)["High quality · like food"]
+    name = "High quality · like food"
+    kept = tiles(page)[name]
     for _ in range(2):
         page.get_by_role("link", name="Export").click()
-        expect(page.get_by_test_id("stMetricValue").first).to_have_text(kept)
+        expect(page.get_by_text("Selected", exact=True)).to_be_visible()
+        assert tiles(page) == {"Selected": kept}
         page.get_by_role("link", name="Quadrants").click()
-        expect(page.get_by_test_id("stMetricValue").first).to_have_text(kept)
-        assert tiles(page)["High quality · like food"] == kept
+        expect(page.get_by_test_id("stMetric").get_by_text(name, exact=True)).to_be_visible()
+        assert tiles(page)[name] == kept

@@ -29,3 +29,9 @@ from curation import wording
 )
 def test_numbers_are_written_for_people(found, expected):
     assert found == expected
+
+
+def test_a_place_below_here_is_named_from_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert wording.place(tmp_path / "a" / "b") == "a/b"
+    assert wording.place("/elsewhere/b") == "/elsewhere/b"

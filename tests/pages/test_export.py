@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from curation import uids
+from curation import uids, wording
 from curation.catalog import Catalog
 from curation.exporters import datacomp
 from curation.workspace import Workspace
@@ -89,4 +89,4 @@ def test_an_empty_selection_cannot_be_exported(open_page: Open) -> None:
 def test_a_file_name_cannot_leave_the_exports_folder(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe"})
     app.text_input(key="name_datacomp").set_value("../../escaped").run()
-    assert any(str(exports / "escaped.npy") in caption.value for caption in app.caption)
+    assert any(wording.place(exports / "escaped.npy") in caption.value for caption in app.caption)
