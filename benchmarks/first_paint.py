@@ -1,7 +1,7 @@
 """How long from a cold ``streamlit run`` to the first page, drawn in a browser?
 
-Measured from the start of the process to the quadrant chart and the first thumbnail being in the
-page, and the same for a floor: a Streamlit script that shows one number.
+Three moments from the start of the process: the threshold controls are there; counts and pictures
+are; the chart is drawn too. And the same for a floor: a Streamlit script that shows one number.
 
     python -m benchmarks.first_paint [WORKSPACES]      (default data/workspaces)
 """
@@ -18,12 +18,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import QUIET
+from tests.browser.conftest import QUIET, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR = "import streamlit as st\nst.metric('floor', 1)\n"
+
+
+MOMENTS = {
+    "controls": "[data-testid=stSlider]",
+    "counts and pictures": "figure[data-uid] img",
+    "chart": ".js-plotly-plot .heatmaplayer image",
+}
 
 
 def main() -> None:
@@ -31,6 +38,7 @@ def main() -> None:
     parser.add_argument("workspaces", nargs="?", type=Path, default=ROOT / "data" / "workspaces")
     parser.add_argument("--repeat", type=int, default=5)
     chosen = parser.parse_args()
+    arguments = ["--", str(chosen.workspaces.resolve())]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         floor_script = Path(folder) / "floor.py"
         floor_script.write_text(FLOOR)
@@ -38,19 +46,21 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
         floors, apps = [], []
         for _ in range(chosen.repeat):
-            floors.append(first_paint(browser, floor_script, [], "[data-testid=stMetric]"))
-            arguments = ["--", str(chosen.workspaces.resolve())]
-            drawn = ".js-plotly-plot .hm image, .js-plotly-plot .heatmaplayer image"
-            apps.append(first_paint(browser, ROOT / "app.py", arguments, drawn))
+            floors += first_paint(browser, floor_script, [], ["[data-testid=stMetric]"])
+            apps.append(first_paint(browser, ROOT / "app.py", arguments, list(MOMENTS.values())))
         browser.close()
-    floor, app = statistics.median(floors), statistics.median(apps)
-    print(f"floor  {floor:.2f} s  (one number; median of {chosen.repeat})")
-    print(f"app    {app:.2f} s  ({min(apps):.2f} to {max(apps):.2f})")
-    print(f"ratio  {app / floor:.2f}")
+    floor = statistics.median(floors)
+    print(f"{'floor: one number':<22}{floor:.2f} s  (median of {chosen.repeat})")
+    for name, spent in zip(MOMENTS, zip(*apps, strict=True), strict=True):
+        middle = statistics.median(spent)
+        print(f"{name:<22}{middle:.2f} s  ({min(spent):.2f} to {max(spent):.2f}), "
+              f"{middle / floor:.2f} of the floor")  # fmt: skip
 
 
-def first_paint(browser: Browser, script: Path, arguments: list[str], drawn: str) -> float:
-    """Seconds from starting the server to ``drawn`` being visible."""
+def first_paint(
+    browser: Browser, script: Path, arguments: list[str], drawn: list[str]
+) -> list[float]:
+    """Seconds from starting the server to each of ``drawn`` being visible."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -65,14 +75,13 @@ def first_paint(browser: Browser, script: Path, arguments: list[str], drawn: str
         stderr=subprocess.DEVNULL,
     )
     try:
-        while True:
-            try:
-                page.goto(f"http://127.0.0.1:{port}/")
-                break
-            except Error:
-                time.sleep(0.02)
-        page.locator(drawn).first.wait_for(timeout=60_000)
-        return time.perf_counter() - began
+        wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+        page.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
+        moments = []
+        for selector in drawn:
+            page.locator(selector).first.wait_for(timeout=60_000)
+            moments.append(time.perf_counter() - began)
+        return moments
     finally:
         page.close()
         server.terminate()

@@ -184,8 +184,12 @@ class Catalog:
         try:
             rows = self._arrow(f"SELECT rowid AS r FROM samples WHERE {condition}", parameters)
         except duckdb.Error as error:
-            first_line = str(error).splitlines()[0]
-            raise CurationError(f"where: the condition does not fit: {first_line}") from None
+            # DuckDB's own words hold values, which are strangers' captions.
+            kind = type(error).__name__.removesuffix("Exception").lower()
+            raise CurationError(
+                f"where: the condition does not fit the columns ({kind} error): it compares what "
+                "cannot be compared, as text with a number, or takes a text for true or false"
+            ) from None
         mask = np.zeros(len(self), dtype=bool)
         mask[np.asarray(rows.column("r"))] = True
         return mask
@@ -227,11 +231,15 @@ class Catalog:
         """What was left out, and why."""
         return self._records(f"FROM skipped LIMIT {int(limit)}")
 
-    def skipped_by_reason(self) -> list[dict[str, Any]]:
-        """How many samples were left out for each reason, most first."""
+    def skipped_by_reason(self, limit: int = 1000) -> list[dict[str, Any]]:
+        """How many samples were left out for each reason, most first, with an example.
+
+        What a reason says after its first colon is about one sample and is not told apart.
+        """
         return self._records(
-            'SELECT stage, reason, count(*) AS samples, min("where") AS example FROM skipped '
-            "GROUP BY ALL ORDER BY samples DESC, reason"
+            "SELECT stage, split_part(reason, ': ', 1) AS reason, count(*) AS samples, "
+            'min("where") AS example FROM skipped '
+            f"GROUP BY 1, 2 ORDER BY samples DESC, reason LIMIT {int(limit)}"
         )
 
     def _columns(self) -> dict[str, ColumnInfo]:

@@ -11,6 +11,7 @@ import click
 from curation import __version__, wording
 from curation.cli_score import score
 from curation.errors import CurationError
+from curation.exporters import EXPORTERS
 from curation.progress import Progress
 
 _FOLDER = click.Path(path_type=Path)
@@ -29,7 +30,7 @@ def main() -> None:
         problem.show()
         sys.exit(problem.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; run the same command again to go on where it stopped", err=True)
+        click.echo("stopped; the same command again goes on where it stopped", err=True)
         sys.exit(130)
 
 
@@ -152,7 +153,7 @@ def select(workspace: Path, recipe: Path, save: str | None) -> None:
     "format_",
     default="parquet",
     show_default=True,
-    type=click.Choice(["datacomp", "parquet", "csv"]),
+    type=click.Choice(list(EXPORTERS)),
     help="What to write.",
 )
 @click.option("--to", "path", type=_FOLDER, required=True, help="The file to write.")

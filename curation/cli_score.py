@@ -12,7 +12,9 @@ from curation import wording
 from curation.cli_options import SCORE_NAMES, score_options
 from curation.devices import CHOICES as DEVICES
 from curation.errors import CurationError
+from curation.executors import EXECUTORS
 from curation.progress import Progress
+from curation.readers import READERS
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -28,7 +30,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option(
     "--reader",
-    type=click.Choice(["auto", "folder", "table"]),
+    type=click.Choice(["auto", *READERS]),
     default="auto",
     show_default=True,
     help="How to read SOURCE.",
@@ -82,7 +84,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option(
     "--executor",
-    type=click.Choice(["local"]),
+    type=click.Choice(list(EXECUTORS)),
     default="local",
     show_default=True,
     help="Where shards are worked on.",

@@ -42,6 +42,13 @@ class Decisions:
     def of(cls, workspace: Workspace) -> Decisions:
         return cls(workspace.curation)
 
+    def selections(self) -> list[str]:
+        """The saved selections."""
+        if not self.path.is_file():
+            return []
+        with self._open() as db:
+            return [r[0] for r in db.execute("SELECT name FROM selections ORDER BY 1").fetchall()]
+
     def names(self) -> list[str]:
         """The saved selections and uid lists."""
         if not self.path.is_file():

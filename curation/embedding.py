@@ -67,8 +67,11 @@ def embed_shard(
     if with_texts:
         captions = [row["caption"] for row in rows]
         _save(folder.file(shard, "text.npy"), _embed_texts(captions, encoder, clock))
-    skipped = [Skipped(refs[row].file, reason) for row, reason in failed.items()]
+    skipped = [Skipped(refs[row].file, str(problem)) for row, problem in failed.items()]
     write_skipped(folder, shard, skipped, [rows[row]["uid"] for row in failed])
+    if any(isinstance(problem, images.UnreadableError) for problem in failed.values()):
+        # They could be read a stage ago: a disk that went away may come back.
+        mark = fingerprint(mark, "to be tried again")
     receipt = Receipt(mark, len(rows), len(failed), clock.seconds)
     folder.finish(shard, receipt)
     return receipt
@@ -90,14 +93,14 @@ class _Clock:
 
 def _embed_images(
     refs: list[ImageRef], root: Path, encoder: Encoder, clock: _Clock, advance: Advance
-) -> tuple[NDArray[np.float16], dict[int, str]]:
+) -> tuple[NDArray[np.float16], dict[int, CurationError]]:
     result = np.full((len(refs), encoder.dim), np.nan, dtype=np.float16)
-    failed: dict[int, str] = {}
+    failed: dict[int, CurationError] = {}
     clock.lap(None)
     for start, pixels in _batches(refs, root, encoder):
         clock.lap("wait for images")
-        good = [k for k, p in enumerate(pixels) if not isinstance(p, str)]
-        failed |= {start + k: p for k, p in enumerate(pixels) if isinstance(p, str)}
+        good = [k for k, p in enumerate(pixels) if not isinstance(p, CurationError)]
+        failed |= {start + k: p for k, p in enumerate(pixels) if isinstance(p, CurationError)}
         if good:
             batch = torch.stack([pixels[k] for k in good])  # type: ignore[misc]
             result[[start + k for k in good]] = encoder.encode_images(batch)
@@ -108,19 +111,19 @@ def _embed_images(
 
 def _batches(
     refs: list[ImageRef], root: Path, encoder: Encoder
-) -> Iterator[tuple[int, list[torch.Tensor | str]]]:
+) -> Iterator[tuple[int, list[torch.Tensor | CurationError]]]:
     """Batches of preprocessed images, or why there is none, made ahead by a pool of threads.
 
     Pillow decodes and resizes outside Python's lock, so threads keep every core busy.
     """
 
-    def prepare(ref: ImageRef) -> torch.Tensor | str:
+    def prepare(ref: ImageRef) -> torch.Tensor | CurationError:
         try:
             # Twice the model's side: reduced decoding then stays finer than the resize after it.
             picture = images.rgb(ref.read(root), at_least=2 * encoder.input_side)
             return encoder.preprocess(images.without_far_ends(picture))
         except CurationError as problem:
-            return str(problem)
+            return problem
 
     workers = os.cpu_count() or 1
     starts = range(0, len(refs), BATCH)

@@ -59,30 +59,48 @@ def export(
     if path.is_dir():
         raise CurationError(f"{path} is a folder; name a file in it, as in {path / 'selection'}"
                             f"{exporter.extension}")  # fmt: skip
-    if path.exists() and not overwrite:
-        raise CurationError(f"{path} is there already; pass --overwrite, or another name")
-    recipe_file = path.with_name(f"{path.stem}.recipe.yaml")
-    manifest_file = path.with_name(f"{path.stem}.manifest.json")
+    if not overwrite and (there := in_the_way(selection, path)):
+        raise CurationError(f"{there[0]} is there already; pass --overwrite, or another name")
+    recipe_file, manifest_file = _beside(path)
     digest = selection.digest()
     before = _manifest_of(manifest_file)
     # The same selection in another format shares the recipe and the manifest.
     recipe_is_there = _holds(recipe_file, selection.recipe)
     same = recipe_is_there and before.get("sha256_of_sorted_uids") == digest
-    for file, fits in ((recipe_file, recipe_is_there), (manifest_file, same)):
-        if file.exists() and not fits and not overwrite:
-            raise CurationError(f"{file} is there already; pass --overwrite, or another name")
     with atomic(path) as partial:
         exporter.write(catalog, selection, chosen, partial)
     if not recipe_is_there:
         with atomic(recipe_file) as partial:
             partial.write_text(selection.recipe.to_yaml(), encoding="utf-8")
-    manifest = _manifest(catalog, selection, format, path)
+    manifest = _manifest(catalog, selection, format, path, digest)
     if same:
         manifest["files"] = before.get("files", {}) | manifest["files"]
     with atomic(manifest_file) as partial:
         text = json.dumps(_plain(manifest), indent=2, ensure_ascii=False, allow_nan=False)
         partial.write_text(text, encoding="utf-8")
     return Exported(path, recipe_file, manifest_file, digest)
+
+
+def in_the_way(selection: Selection, path: Path) -> list[Path]:
+    """The files that an export to ``path`` would replace.
+
+    The recipe and the manifest of the same selection in another format are not among them.
+    """
+    recipe_file, manifest_file = _beside(path)
+    there = [path] if path.exists() else []
+    same = _holds(recipe_file, selection.recipe)
+    if recipe_file.exists() and not same:
+        there.append(recipe_file)
+    if manifest_file.exists() and not (
+        same and _manifest_of(manifest_file).get("sha256_of_sorted_uids") == selection.digest()
+    ):
+        there.append(manifest_file)
+    return there
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Where the recipe and the manifest of an export go."""
+    return path.with_name(f"{path.stem}.recipe.yaml"), path.with_name(f"{path.stem}.manifest.json")
 
 
 def _manifest_of(file: Path) -> dict[str, Any]:
@@ -110,7 +128,9 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _manifest(catalog: Catalog, selection: Selection, format: str, path: Path) -> dict[str, Any]:
+def _manifest(
+    catalog: Catalog, selection: Selection, format: str, path: Path, digest: str
+) -> dict[str, Any]:
     dataset = catalog.dataset
     return {
         "name": selection.recipe.name,
@@ -132,5 +152,5 @@ def _manifest(catalog: Catalog, selection: Selection, format: str, path: Path) -
             for c in catalog.scores
         },
         "files": {path.name: sha256_of(path)},
-        "sha256_of_sorted_uids": selection.digest(),
+        "sha256_of_sorted_uids": digest,
     }

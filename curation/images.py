@@ -20,6 +20,10 @@ from curation.errors import CurationError
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 
+class UnreadableError(CurationError):
+    """The file itself could not be read: another try may find it."""
+
+
 @dataclass(frozen=True)
 class ImageRef:
     """A file below the image root, or a range of its bytes (an image inside a tar)."""
@@ -42,9 +46,11 @@ class ImageRef:
                 file.seek(self.offset)
                 return file.read(self.length if self.length is not None else -1)
         except FileNotFoundError:
-            raise CurationError(f"the file {self.file} does not exist") from None
+            raise UnreadableError(f"the file does not exist: {self.file}") from None
         except OSError as error:
-            raise CurationError(f"the file {self.file} cannot be read: {error.strerror}") from None
+            raise UnreadableError(
+                f"the file cannot be read: {self.file}: {error.strerror}"
+            ) from None
 
 
 def inside(root: Path, file: str) -> Path:
@@ -58,7 +64,7 @@ def inside(root: Path, file: str) -> Path:
     except (OSError, ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, a loop of links
         raise CurationError(f"{file!r} is not the name of a file ({error})") from None
     if not path.is_relative_to(root.resolve()):
-        raise CurationError(f"the file {file} lies outside {root}; give its folder as --image-root")
+        raise CurationError(f"the file lies outside the image root (--image-root sets it): {file}")
     return path
 
 
@@ -97,7 +103,7 @@ def rgb(data: bytes, at_least: int | None = None) -> Image.Image:
                 upright = Image.alpha_composite(white, upright)
             return upright.convert("RGB")
         except Exception as error:  # Pillow's decoders raise many kinds over damaged files
-            raise CurationError(f"the image does not decode ({error})") from None
+            raise CurationError(f"the image does not decode: {error}") from None
 
 
 def without_far_ends(picture: Image.Image, longest: int = 20) -> Image.Image:
@@ -133,7 +139,7 @@ def _open(data: bytes) -> Image.Image:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise CurationError("the image has too many pixels to be opened safely") from None
     except Exception as error:  # as above
-        raise CurationError(f"the image cannot be opened ({error})") from None
+        raise CurationError(f"the image cannot be opened: {error}") from None
     # Filters of warnings belong to the process: another thread may have put ours away.
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
         raise CurationError("the image has too many pixels to be opened safely")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from curation import scoring, uids
+from curation import schema, scoring, uids
 from curation.decisions import Decisions
 from curation.errors import CurationError
 from curation.exporters import datacomp
@@ -126,7 +126,7 @@ def _taken(workspace: Workspace) -> set[str]:
     """The names an imported score may not have: it would hide something measured here."""
     computed = [read_toml(folder / "score.toml") for folder in scoring.score_folders(workspace)]
     columns = {c["name"] for record in computed if record["model"] for c in record["columns"]}
-    return columns | set(SCORES) | set(SAMPLE_COLUMNS)
+    return columns | set(SCORES) | set(SAMPLE_COLUMNS) | set(schema.ROW_NAMES)
 
 
 def _free(name: str, taken: set[str], file: Path) -> str:

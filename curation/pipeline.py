@@ -19,7 +19,7 @@ from curation.readers import Options, Reader, open_source
 from curation.readers.base import SourceShard
 from curation.reading import read_shard
 from curation.targets import TargetSource
-from curation.workspace import Receipt, Store, Workspace, WorkspaceInfo, now, write_toml
+from curation.workspace import LOCK, Receipt, Store, Workspace, WorkspaceInfo, now, write_toml
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ def run(job: Job, progress: Progress) -> Summary:
     progress.say(f"Device: {devices.describe(devices.pick(job.device))}")
     reader = open_source(job.source, job.reader, job.options)
     shards = reader.shards()
-    workspace = _prepare(job, reader.name, reader.image_root)
+    workspace = _checked(job)
     with workspace.writing():
+        _write_info(workspace, job, reader)
         read = _read(job, workspace, reader, shards, progress)
         model = _load_model(job, workspace, progress)
         mark = job.model.fingerprint()
@@ -134,30 +135,31 @@ def _embed_targets(
             _embed(store, root, model, mark, f"Target {name}", progress, texts=False)
 
 
-def _prepare(job: Job, reader: str, image_root: Path) -> Workspace:
-    """Make the workspace, or check that the one there is of the same source."""
-    source = str(job.source.resolve())
-    workspace = Workspace(job.workspace)
-    if (job.workspace / "workspace.toml").is_file():
-        info = Workspace.open(job.workspace).info()
-        if info.source != source:
+def _checked(job: Job) -> Workspace:
+    """The workspace, if the folder is new, empty, or a workspace of the same source."""
+    source, folder = str(job.source.resolve()), job.workspace
+    if (folder / "workspace.toml").is_file():
+        held = Workspace.open(folder).info().source
+        if held != source:
             raise CurationError(
-                f"{job.workspace} holds {info.source}, not {source}; "
+                f"{folder} holds {held}, not {source}; "
                 "give another --workspace, or delete that folder"
             )
+    elif folder.exists() and (not folder.is_dir() or any(f.name != LOCK for f in folder.iterdir())):
+        raise CurationError(f"{folder} exists and is not a workspace; give a new or empty folder")
+    return Workspace(folder)
+
+
+def _write_info(workspace: Workspace, job: Job, reader: Reader) -> None:
+    primary, created = job.model.slug, now()
+    if (workspace.path / "workspace.toml").is_file():
+        info = workspace.info()
+        created = info.created
         # A model that could not be loaded has left no embeddings: it was not the first.
-        begun = workspace.embeddings(info.model).path.is_dir()
-        primary, created = info.model if begun else job.model.slug, info.created
-    elif job.workspace.exists() and (
-        not job.workspace.is_dir() or next(job.workspace.iterdir(), None) is not None
-    ):
-        raise CurationError(
-            f"{job.workspace} exists and is not a workspace; give a new or empty folder"
-        )
-    else:
-        primary, created = job.model.slug, now()
-    workspace.write_info(WorkspaceInfo(source, reader, str(image_root), primary, created))
-    return workspace
+        if workspace.embeddings(info.model).path.is_dir():
+            primary = info.model
+    source, root = str(job.source.resolve()), str(reader.image_root)
+    workspace.write_info(WorkspaceInfo(source, reader.name, root, primary, created))
 
 
 def _embed(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.catalog import Catalog, Mask
+from curation.errors import CurationError
 from curation.recipe import Recipe, ScoreStep
 
 By = Literal["top", "percentile", "value"]
@@ -79,7 +80,14 @@ class View:
         return mask
 
     def recipe(self, quadrant: Quadrant, name: str) -> Recipe:
-        """The recipe that selects exactly a quadrant's samples."""
+        """The recipe that selects exactly a quadrant's samples.
+
+        Raises:
+            CurationError: no sample has one of the scores, so there is no line.
+        """
+        for score, at in ((self.x, self.x_line), (self.y, self.y_line)):
+            if np.isnan(at):
+                raise CurationError(f"no sample has the score {score}: there is nothing to select")
         steps = [
             _step(score, line, side == "high")
             for score, line, side in zip(
@@ -131,6 +139,24 @@ def nearest(
     return candidates[np.lexsort((candidates, distance))]
 
 
+def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) -> NDArray[np.int64]:
+    """Of these samples, the ``wanted`` best (or worst) by both scores together, in order.
+
+    Each score counts by its distance from its median, in units of its inner half, so that
+    neither score's scale decides.
+    """
+    total = np.zeros(len(rows), dtype=np.float32)
+    for name in (view.x, view.y):
+        known = view.catalog.ranked(name)
+        low, middle, high = known[len(known) // 4], known[len(known) // 2], known[-len(known) // 4]
+        total += (view.catalog.array(name)[rows] - middle) / max(high - low, np.float32(1e-6))
+    keys = -total if best else total
+    if len(rows) > wanted:
+        first = np.argpartition(keys, wanted)[:wanted]
+        rows, keys = rows[first], keys[first]
+    return rows[np.argsort(keys, kind="stable")]
+
+
 @dataclass(frozen=True)
 class Density:
     """How many samples lie in each cell of a grid over two scores.
@@ -167,6 +193,7 @@ def density(catalog: Catalog, x: str, y: str) -> Density:
 def edges(catalog: Catalog, score: str, bins: int) -> NDArray[np.float64]:
     """Equal bins over a score's range; far outliers do not stretch it."""
     ranked = catalog.ranked(score)
+    ranked = ranked[np.isfinite(ranked)]
     if not len(ranked):
         return np.linspace(0, 1, bins + 1)
     low, high = float(ranked[0]), float(ranked[-1])

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from curation.readers.base import SAMPLE_COLUMNS, distinct
 from curation.workspace import Workspace
 
-_ROW_NAMES = ("rowid", "row_id")
+# What DuckDB and Catalog.rows call a row.
+ROW_NAMES = ("rowid", "row_id")
 
 
 def names(workspace: Workspace, scores: Sequence[str]) -> dict[str, str]:
@@ -29,7 +30,7 @@ def names(workspace: Workspace, scores: Sequence[str]) -> dict[str, str]:
         for shard in range(workspace.shard_count())
         for name in pq.read_schema(workspace.samples.file(shard, "parquet")).names
     )
-    taken = {*scores, *_ROW_NAMES, *SAMPLE_COLUMNS}
+    taken = {*scores, *ROW_NAMES, *SAMPLE_COLUMNS}
     own = [name for name in found if name not in SAMPLE_COLUMNS]
     given = distinct([f"source_{n}" if n.lower() in taken else n for n in own], taken)
     return {name: name for name in SAMPLE_COLUMNS} | dict(zip(own, given, strict=True))

@@ -75,11 +75,14 @@ def _run_one(
     # A pool is drawn from the whole dataset, so a score depends on every shard.
     mark = fingerprint(VERSION, score.name, sorted(parameters.items()), names, target_marks, marks)
     pending = [s for s in range(len(marks)) if not folder.is_done(s, mark)]
-    if not pending:
+    if not pending and (folder.path / "score.toml").is_file():
         progress.say(f"{score.title}: done before")
         return
     shards = [_shard(workspace, embeddings, shard, score) for shard in range(len(marks))]
     total = sum(r.rows for r in receipts if r) * score.passes(parameters)
+    made = score.columns(parameters, names)
+    if len({column.name for column in made}) < len(made):
+        raise CurationError(f"the parameters of {score.name} give two columns one name")
     # Until every shard is made anew, the score is not whole and is not published.
     (folder.path / "score.toml").unlink(missing_ok=True)
     with progress.bar(score.title, total) as bar:

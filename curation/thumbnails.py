@@ -27,7 +27,7 @@ def load(
 def _one(workspace: Workspace, image_root: Path, row: dict[str, Any]) -> bytes | None:
     uid = str(row["uid"])
     kept = workspace.thumbnails / uid[:2] / f"{uid}.jpg"
-    if kept.is_file():
+    if _is_newer(kept, image_root / str(row["image_file"])):
         return kept.read_bytes()
     try:
         small = images.thumbnail(image_ref(row).read(image_root), SIDE)
@@ -40,3 +40,10 @@ def _one(workspace: Workspace, image_root: Path, row: dict[str, Any]) -> bytes |
         # A workspace that cannot be written is still good to look at.
         return small
     return small
+
+
+def _is_newer(kept: Path, source: Path) -> bool:
+    try:
+        return kept.stat().st_mtime_ns >= source.stat().st_mtime_ns
+    except OSError:
+        return False

@@ -7,9 +7,10 @@ quotes, ``+ - * /``, comparisons, ``and``, ``or``, ``not``, and the functions of
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from curation.catalog import ColumnInfo
 from curation.errors import CurationError
 
 FUNCTIONS = {"min": "least", "max": "greatest", "abs": "abs", "length": "length"}
@@ -30,7 +31,7 @@ class Condition:
     parameters: tuple[object, ...]
 
 
-def parse(text: str, columns: Collection[str]) -> Condition:
+def parse(text: str, columns: Mapping[str, ColumnInfo]) -> Condition:
     """A condition over these columns.
 
     Raises:
@@ -39,7 +40,7 @@ def parse(text: str, columns: Collection[str]) -> Condition:
     parameters: list[object] = []
     try:
         tree = ast.parse(text.strip(), mode="eval")
-        sql = _Translator(text, columns, parameters).visit(tree.body)
+        sql = _Translator(text, columns, parameters).condition(tree.body)
     except SyntaxError as error:
         hint = "; compare with ==" if "==" not in text and "=" in text else ""
         raise CurationError(f"where: {text!r} is not a condition ({error.msg}{hint})") from None
@@ -54,18 +55,29 @@ def parse(text: str, columns: Collection[str]) -> Condition:
 
 
 class _Translator:
-    def __init__(self, text: str, columns: Collection[str], parameters: list[object]) -> None:
+    def __init__(
+        self, text: str, columns: Mapping[str, ColumnInfo], parameters: list[object]
+    ) -> None:
         self.text = text
         self.columns = columns
         self.parameters = parameters
+
+    def condition(self, node: ast.expr) -> str:
+        """What is true or false by itself: a comparison, or a column that is."""
+        if isinstance(node, ast.Name):
+            sql = self._column(node.id)
+            if not self.columns[node.id].is_label:
+                raise CurationError(f"where: {node.id} is not true or false; compare it")
+            return sql
+        return self.visit(node)
 
     def visit(self, node: ast.expr) -> str:
         match node:
             case ast.BoolOp(op=op, values=values):
                 word = " AND " if isinstance(op, ast.And) else " OR "
-                return "(" + word.join(self.visit(value) for value in values) + ")"
+                return "(" + word.join(self.condition(value) for value in values) + ")"
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return f"(NOT {self.visit(operand)})"
+                return f"(NOT {self.condition(operand)})"
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return f"(-{self.visit(operand)})"
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
@@ -103,12 +115,22 @@ class _Translator:
             )
         return '"' + name.replace('"', '""') + '"'
 
+    def _side(self, node: ast.expr, other: ast.expr) -> str:
+        """One side of a comparison; a number is as coarse as the scores it is compared with."""
+        sql = self.visit(node)
+        bare = node.operand if isinstance(node, ast.UnaryOp) else node
+        is_number = isinstance(bare, ast.Constant) and isinstance(bare.value, int | float)
+        is_score = isinstance(other, ast.Name) and self.columns[other.id].type == "FLOAT"
+        return f"CAST({sql} AS FLOAT)" if is_number and is_score else sql
+
     def _comparison(self, left: ast.expr, ops: list[ast.cmpop], comparators: list[ast.expr]) -> str:
         # Each ? is a value in turn, so a side that is used twice is translated twice.
         parts = []
         for op, right in zip(ops, comparators, strict=True):
             if type(op) not in _COMPARISONS:
                 raise CurationError(f"where: {self.text!r}: compare with == != < <= > >=")
-            parts.append(f"{self.visit(left)} {_COMPARISONS[type(op)]} {self.visit(right)}")
+            parts.append(
+                f"{self._side(left, right)} {_COMPARISONS[type(op)]} {self._side(right, left)}"
+            )
             left = right
         return "(" + " AND ".join(parts) + ")"

@@ -33,6 +33,7 @@ from curation.errors import CurationError
 from curation.files import atomic
 
 SCHEMA = 1
+LOCK = ".lock"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
@@ -155,7 +156,8 @@ class Workspace(Store):
         Raises:
             CurationError: another process is at it.
         """
-        with (self.path / ".lock").open("w") as file:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / LOCK).open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

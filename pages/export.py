@@ -13,6 +13,7 @@ from curation.recipe import Recipe, describe
 from curation.selection import Selection, select
 from pages.widgets import cuts, shell
 from pages.widgets.names import quadrant_names
+from pages.widgets.plain import plain, problem
 from pages.widgets.url import choose
 
 shell.enter("export")
@@ -63,8 +64,8 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
             help="Each step narrows what the steps before it left.",
         )  # fmt: skip
         return Recipe.parse(text)
-    except CurationError as problem:
-        st.error(str(problem))
+    except CurationError as error:
+        problem(error)
         return None
 
 
@@ -81,20 +82,19 @@ def example(catalog: Catalog) -> str:
 
 
 def saved_recipe() -> Recipe | None:
-    decisions = shell.decisions()
-    saved = {n: r for n in decisions.names() if (r := decisions.recipe(n)) is not None}
+    saved = shell.decisions().selections()
     if not saved:
         st.info("Nothing is saved yet. Save a selection here, or with "
                 "`python -m curation select WORKSPACE RECIPE --save NAME`.")  # fmt: skip
         return None
-    return saved[choose(st.selectbox, "Saved selection", list(saved), "saved")]
+    return shell.decisions().recipe(choose(st.selectbox, "Saved selection", saved, "saved"))
 
 
 def evaluate(recipe: Recipe, catalog: Catalog) -> Selection | None:
     try:
         return select(recipe, catalog, shell.decisions())
-    except CurationError as problem:
-        st.error(str(problem))
+    except CurationError as error:
+        problem(error)
         return None
 
 
@@ -132,8 +132,8 @@ def save(name: str, recipe: Recipe) -> None:
     try:
         shell.decisions().save_recipe(name, recipe)
         st.toast(f"Saved as {name}", icon=":material/bookmark:")
-    except CurationError as problem:
-        st.error(str(problem))
+    except CurationError as error:
+        problem(error)
 
 
 def write(catalog: Catalog, selection: Selection) -> None:
@@ -151,25 +151,31 @@ def write(catalog: Catalog, selection: Selection) -> None:
             "Columns", list(catalog.columns), default=export.default_columns(catalog),
             key="columns", persist_state="session",
         )  # fmt: skip
-    name = st.text_input("File name", value=selection.recipe.name, key=f"name_{format_}")
+    # One field a recipe: another selection must not go out under the name of the last.
+    own = selection.recipe.name
+    name = st.text_input("File name", value=own, key=f"name_{format_}_{own}")
     path = shell.workspace().exports / f"{Path(name).name or 'selection'}{exporter.extension}"
     st.caption(f"Written to `{wording.place(path)}`, with its recipe and a manifest beside it.")
-    overwrite = path.exists() and st.checkbox(f"Replace `{path.name}`, which is there already")
-    ready = selection.count > 0 and (overwrite or not path.exists())
+    there = export.in_the_way(selection, path)
+    names = ", ".join(plain(file.name) for file in there)
+    overwrite = bool(there) and st.checkbox(f"Replace what is there already: {names}")
+    ready = selection.count > 0 and (overwrite or not there)
     if st.button("Export", type="primary", icon=":material/download:", disabled=not ready):
         try:
             with st.spinner(f"Writing {wording.plural(selection.count, 'sample')} …"):
                 exported = export.export(
-                    catalog, selection, format_, path, columns=columns, overwrite=True
+                    catalog, selection, format_, path, columns=columns, overwrite=overwrite
                 )
             st.session_state["exported"] = exported
+            st.session_state["exported_recipe"] = selection.recipe
             st.rerun()
-        except (CurationError, OSError) as problem:
-            st.error(str(problem))
+        except (CurationError, OSError) as error:
+            problem(error)
     if selection.count == 0:
         st.info("This selection is empty: there is nothing to export.")
     exported = st.session_state.get("exported")
-    if isinstance(exported, export.Exported) and exported.path == path and path.exists():
+    is_this = isinstance(exported, export.Exported) and exported.path == path
+    if is_this and path.exists() and st.session_state.get("exported_recipe") == selection.recipe:
         files(exported)
 
 

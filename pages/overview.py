@@ -3,9 +3,10 @@
 import numpy as np
 import streamlit as st
 
-from curation import labels, wording
+from curation import wording
 from curation.catalog import Catalog, ColumnInfo
-from pages.widgets import distributions, gallery, shell
+from pages.widgets import cached, distributions, gallery, shell
+from pages.widgets.plain import plain
 from pages.widgets.url import choose
 
 shell.enter("overview")
@@ -59,7 +60,7 @@ def scores(catalog: Catalog) -> None:
 
 def score_tile(catalog: Catalog, info: ColumnInfo) -> None:
     ranked = catalog.ranked(info.name)
-    st.markdown(f"**{info.title}**", help=info.help)
+    st.markdown(f"**{plain(info.title)}**", help=plain(info.help) or None)
     if not len(ranked):
         st.caption("missing for every sample")
         return
@@ -77,14 +78,14 @@ def score_tile(catalog: Catalog, info: ColumnInfo) -> None:
 
 def known_bad(catalog: Catalog, label: ColumnInfo) -> None:
     """Where the source marks bad samples: how well does each score find them?"""
-    results = labels.judge(catalog, label.name, KEEP)
+    results = cached.judge(catalog, label.name, KEEP)
     if not results:
         return
-    st.subheader(f"How well each score finds `{label.name}`", anchor=False)
+    st.subheader(f"How well each score finds {plain(label.name)}", anchor=False)
     st.caption(
-        f"{wording.share(results[0].base)} of the pool is marked `{label.name}` by the source. "
-        "AUC is the chance that an unmarked sample scores above a marked one: 1 is perfect, "
-        "0.5 is blind."
+        f"{wording.share(results[0].base)} of the pool is marked {plain(label.name)} by the "
+        "source. AUC is the chance that an unmarked sample scores above a marked one: "
+        "1 is perfect, 0.5 is blind."
     )
     st.dataframe(
         [

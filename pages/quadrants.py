@@ -2,11 +2,13 @@
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from curation import quadrants, wording
 from curation.quadrants import QUADRANTS, View
 from pages.widgets import cuts, gallery, quadrant_chart, shell
 from pages.widgets.names import quadrant_names
+from pages.widgets.plain import plain
 from pages.widgets.url import choose
 
 shell.enter("quadrants")
@@ -14,6 +16,8 @@ shell.enter("quadrants")
 SHOWN = {"quadrant": "A quadrant", "line": "At a line", "box": "In the box"}
 ORDERS = {"random": "random", "best": "best first", "worst": "worst first"}
 SEED = 0
+# As many pictures as a person might page through.
+MOST = 100 * gallery.PAGE
 
 Box = tuple[float, float, float, float]
 
@@ -26,10 +30,12 @@ def main() -> None:
     cards(view, names)
     with st.container(key="desk"):
         left, right = st.columns([11, 9], gap="medium")
-    with left:
-        box = chart(view)
+    box = _read_box()
+    # The chart comes last: the browser draws the rest while it loads what charts need.
     with right:
         pictures(view, names, box)
+    with left:
+        chart(view, box)
 
 
 def pictures(view: View, names: dict[quadrants.Quadrant, str], box: Box | None) -> None:
@@ -53,7 +59,7 @@ def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
     with st.container(key="quadrant_cards"):
         for column, quadrant in zip(st.columns(4), QUADRANTS, strict=True):
             column.metric(
-                names[quadrant],
+                plain(names[quadrant]),
                 wording.count(counts[quadrant]),
                 wording.share(counts[quadrant], total)
                 + (" kept" if quadrant == "high_high" else ""),
@@ -68,9 +74,8 @@ def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
         )
 
 
-def chart(view: View) -> Box | None:
-    """The chart; returns the region that was dragged on it, which is also in the URL."""
-    box = _read_box()
+def chart(view: View, box: Box | None) -> None:
+    """The chart, with the region that was dragged on it."""
     st.plotly_chart(
         quadrant_chart.figure(view, shell.is_dark(), box),
         key="chart",
@@ -83,7 +88,6 @@ def chart(view: View) -> Box | None:
         "Every sample is in this picture: the stronger a cell, the more samples it holds "
         "(logarithmic). Blue is kept. Drag a box to look inside it."
     )
-    return box
 
 
 def show_quadrant(view: View, names: dict[quadrants.Quadrant, str]) -> None:
@@ -94,18 +98,18 @@ def show_quadrant(view: View, names: dict[quadrants.Quadrant, str]) -> None:
         )
     rows = np.flatnonzero(view.mask(quadrant))
     if order == "random":
-        rows = np.random.default_rng(SEED).permutation(rows)
+        rows = some(rows)
     else:
-        # By the sum of both ranks, so that neither score's scale decides.
-        rank = sum(
-            np.searchsorted(view.catalog.ranked(name), view.catalog.array(name)[rows])
-            for name in (view.x, view.y)
-        )
-        rows = rows[np.argsort(-rank if order == "best" else rank, kind="stable")]
+        rows = quadrants.ranked_rows(view, rows, order == "best", MOST)
     gallery.paged(
         shell.workspace(), view.catalog, rows, (view.x, view.y), "page",
         "No sample is in this quadrant. Move a line towards it.",
     )  # fmt: skip
+
+
+def some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """MOST of the rows at random, always the same ones."""
+    return np.random.default_rng(SEED).choice(rows, min(MOST, len(rows)), replace=False)
 
 
 def show_line(view: View) -> None:
@@ -133,7 +137,7 @@ def show_box(view: View, box: Box | None) -> None:
             f"{wording.share(count, len(view.catalog))} of the pool"
         )
         st.button("Clear the box", on_click=_clear_box, icon=":material/close:")
-    rows = np.random.default_rng(SEED).permutation(np.flatnonzero(mask))
+    rows = some(np.flatnonzero(mask))
     gallery.paged(shell.workspace(), view.catalog, rows, (view.x, view.y), "box_page")
 
 

@@ -201,7 +201,7 @@ def _checked(row: Row, root: Path, captions_required: bool) -> tuple[object, ...
     if captions_required and (row.caption is None or not row.caption.strip()):
         raise CurationError("the caption is empty")
     if row.uid and not uids.is_uid(row.uid):
-        raise CurationError(f"the uid {row.uid!r} is not 32 lower-case hex digits")
+        raise CurationError(f"the uid is not 32 lower-case hex digits: {row.uid!r}")
     width, height = images.size(images.ImageRef(row.image_file).read(root))
     caption = (row.caption or "").strip()
     uid = row.uid or uids.from_key(f"{row.image_file}\0{caption}")

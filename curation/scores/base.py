@@ -28,7 +28,7 @@ _KINDS: dict[type, tuple[Any, str]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting of a score; the command line and the app make their options from it."""
+    """One setting of a score; the command line makes its options from it."""
 
     name: str
     type: type
@@ -51,7 +51,7 @@ class Parameter:
             raise CurationError(f"{self.name} is {value!r}; expected several values")
         for single in value if self.multiple else (value,):
             self._check_one(single)
-        return value
+        return tuple(dict.fromkeys(value)) if self.multiple else value
 
     def _check_one(self, value: Any) -> None:
         if self.choices and value not in self.choices:

@@ -14,7 +14,7 @@ import streamlit as st
 from curation import quadrants, wording
 from curation.catalog import Catalog
 from curation.quadrants import By, Cut, View
-from pages.widgets.url import choose, number
+from pages.widgets.url import choose, current, number
 
 Axis = Literal["x", "y"]
 
@@ -55,10 +55,11 @@ def _axis(
             {n: catalog.column(n).title for n in numbers},
             axis,
             start,
-            on_change=_forget_line,
-            args=(axis,),
-            help=catalog.column(st.session_state.get(axis) or start).help or None,
+            always=True,
+            on_change=_forget_box,
+            help=catalog.column(current(axis, numbers, start)).help or None,
         )
+        _forget_value_of_another(catalog, axis, name)
         by = choose(
             st.segmented_control,
             "Threshold by",
@@ -73,11 +74,9 @@ def _axis(
         at = _number(catalog, axis, label, name, by)
         at_line = quadrants.line(catalog, name, Cut(by, at))
         st.session_state[f"{axis}_line"] = at_line
-        if by == "value":
-            above = quadrants.restate(catalog, name, at_line, "top")
-            st.caption(f"keeps the top {above:.1f} %")
-        else:
-            st.caption(f"line at {wording.score(at_line)}")
+        # With ties, a share that was asked for and the share that is kept may differ.
+        kept = quadrants.restate(catalog, name, at_line, "top")
+        st.caption(f"line at {wording.score(at_line)}, keeps {kept:.1f} %")
     return name, at_line
 
 
@@ -85,7 +84,8 @@ def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> floa
     """A slider and a number field for the same threshold; either moves the other."""
     ranked = catalog.ranked(name)
     if by == "value":
-        low, high = (float(ranked[0]), float(ranked[-1])) if len(ranked) else (0.0, 1.0)
+        finite = ranked[np.isfinite(ranked)]
+        low, high = (float(finite[0]), float(finite[-1])) if len(finite) else (0.0, 1.0)
         step = _step(high - low)
         low, high = np.floor(low / step) * step, np.ceil(high / step) * step
         start = quadrants.line(catalog, name, Cut("top", _START))
@@ -119,7 +119,7 @@ def _follow(source: str, target: str) -> None:
 
 
 def _keep_line(catalog: Catalog, axis: Axis, name: str) -> None:
-    """Another way to state the threshold: the line stays where it is."""
+    """Another way to state the threshold: the line stays, as near as a share of 0.1 % can."""
     by: By = st.session_state[f"{axis}_by"]
     at_line = st.session_state.get(f"{axis}_line")
     if at_line is not None and not np.isnan(at_line):
@@ -130,11 +130,21 @@ def _keep_line(catalog: Catalog, axis: Axis, name: str) -> None:
         st.session_state[f"{axis}_{by}"] = float(at)
 
 
-def _forget_line(axis: Axis) -> None:
-    """Another score: a value of the old one means nothing, a share still does."""
-    if st.session_state.get(f"{axis}_by") == "value":
-        st.session_state[f"{axis}_by"] = "top"
-    st.session_state.pop(f"{axis}_value", None)
+def _forget_box() -> None:
+    """Another score: the box that was dragged means nothing now."""
+    st.query_params.pop("box", None)
+
+
+def _forget_value_of_another(catalog: Catalog, axis: Axis, name: str) -> None:
+    """Another score or workspace: a value of the old one means nothing, a share still does."""
+    shown = (str(catalog.path), name)
+    before = st.session_state.setdefault(f"{axis}_of", shown)
+    if before != shown:
+        st.session_state[f"{axis}_of"] = shown
+        st.session_state.pop(f"{axis}_value", None)
+        st.query_params.pop(f"{axis}_value", None)
+        if st.session_state.get(f"{axis}_by") == "value":
+            st.session_state[f"{axis}_by"] = "top"
 
 
 def _step(spread: float) -> float:

@@ -83,8 +83,7 @@ def paged(
             page = st.number_input(
                 "Page", 1, pages, key=key, width=150, label_visibility="collapsed"
             )
-            shown = wording.count(len(rowids))
-            st.caption(f"page {page} of {wording.count(pages)} · {shown} samples")
+            st.caption(f"page {page} of {wording.count(pages)}")
     show(workspace, catalog, rowids[(page - 1) * PAGE : page * PAGE], scores, empty)
 
 

@@ -1,13 +1,9 @@
-"""What quadrants are called, and their colours."""
+"""What quadrants are called."""
 
 from __future__ import annotations
 
 from curation.catalog import Catalog
 from curation.quadrants import QUADRANTS, Quadrant, View
-
-# Blue to keep, orange to drop: told apart with every common colour vision.
-KEEP = "#0072B2"
-DROP = "#D55E00"
 
 
 def quadrant_names(view: View) -> dict[Quadrant, str]:

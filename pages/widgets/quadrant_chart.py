@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from curation import quadrants, wording
 from curation.quadrants import Density, Quadrant, View
+from pages.widgets import cached
 from pages.widgets.names import quadrant_names
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 HEIGHT = 620
 
@@ -26,8 +29,10 @@ _PAPER = {False: "rgba(255,255,255,0.7)", True: "rgba(18,22,29,0.7)"}
 
 def figure(view: View, dark: bool, box: tuple[float, float, float, float] | None) -> go.Figure:
     """The chart of a view; ``box`` is (x0, x1, y0, y1) of the region that was dragged."""
+    import plotly.graph_objects as go
+
     catalog = view.catalog
-    grid = quadrants.density(catalog, view.x, view.y)
+    grid = cached.density(catalog, view.x, view.y)
     fig = go.Figure()
     _add_density(fig, view, grid, dark)
     _add_margin(fig, view.x, view.x_line, grid.x_edges, view, dark, "x")

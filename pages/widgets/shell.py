@@ -14,6 +14,7 @@ from curation.catalog import Catalog
 from curation.decisions import Decisions
 from curation.errors import CurationError
 from curation.workspace import Workspace
+from pages.widgets.plain import problem
 from pages.widgets.url import choose
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -77,7 +78,7 @@ def pick_workspace() -> None:
     names = list(_workspaces())
     with st.sidebar:
         if names:
-            choose(st.selectbox, "Workspace", names, "ws")
+            choose(st.selectbox, "Workspace", names, "ws", always=True)
 
 
 def workspace() -> Workspace:
@@ -94,7 +95,11 @@ def workspace() -> Workspace:
         folders = ", ".join(f"`{wording.place(root)}`" for root in _roots())
         st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
         st.stop()
-    return Workspace(found[st.session_state.get("ws") or next(iter(found))])
+    try:
+        return Workspace.open(found[st.session_state.get("ws") or next(iter(found))])
+    except CurationError as error:
+        problem(error)
+        st.stop()
 
 
 def catalog() -> Catalog:
@@ -110,8 +115,8 @@ def catalog() -> Catalog:
             f"The workspace `{path.parent.name}` has no catalog: its scoring has not finished. "
             "Run the same `python -m curation score` again; it goes on where it stopped."
         )
-    except CurationError as problem:
-        st.error(str(problem))
+    except CurationError as error:
+        problem(error)
     st.stop()
 
 

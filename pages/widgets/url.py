@@ -21,24 +21,30 @@ def choose(
     options: Mapping[T, str] | Sequence[T],
     key: str,
     start: T | None = None,
+    always: bool = False,
     **settings: Any,
 ) -> T:
     """A selectbox or segmented control whose option is in the URL as ``key``.
 
     ``options`` maps what the URL says to what people read. ``start`` is the option to begin
-    with, by default the first; the URL leaves it out. The choice outlives a change of page.
+    with, by default the first; the URL leaves it out unless ``always`` says that it may be
+    another one tomorrow. The choice outlives a change of page.
     """
     names = list(options)
     first = names[0] if start is None else start
     if isinstance(options, Mapping):
         settings["format_func"] = options.__getitem__
-    asked = st.query_params.get(key)
-    known = st.session_state.get(key)
     # Set on every run: what no one has touched yet would be lost with the change of page.
-    st.session_state[key] = next(n for n in (known, asked, first) if n in names)
+    st.session_state[key] = current(key, names, first)
     chosen: T = widget(label, names, key=key, persist_state="session", **settings)
-    _tell(key, chosen, chosen == first)
+    _tell(key, chosen, chosen == first and not always)
     return chosen
+
+
+def current(key: str, names: Sequence[T], first: T) -> T:
+    """What ``choose`` is about to show: what was chosen, else what the URL asks for."""
+    known, asked = st.session_state.get(key), st.query_params.get(key)
+    return next(name for name in (known, asked, first) if name in names)  # type: ignore[return-value]
 
 
 def number(

@@ -124,7 +124,7 @@ def test_a_range_of_a_file_is_read_where_one_is_given(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(CurationError, match=r"no/such.jpg does not exist"):
+    with pytest.raises(CurationError, match=r"does not exist: no/such.jpg"):
         ImageRef("no/such.jpg").read(tmp_path)
 
 

@@ -151,3 +151,11 @@ def test_an_exported_list_comes_back(tmp_path):
     again = select(Recipe.parse("steps: [{intersect: best}]"), catalog, Decisions.of(workspace))
     assert again.digest() == best.digest()
     assert len(datacomp.load(tmp_path / "best.npy")) == 2
+
+
+@pytest.mark.parametrize("name", ["rowid", "row_id"])
+def test_a_score_cannot_be_called_as_rows_are(scored_copy, tmp_path, name):
+    file = tmp_path / "scores.csv"
+    file.write_text(f"uid,{name}\n{make.uid(0)},1.5\n")
+    with pytest.raises(CurationError, match=name):
+        imports.import_scores(scored_copy, file)

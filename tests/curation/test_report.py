@@ -14,12 +14,12 @@ def test_the_overview_tells_scores_and_what_was_skipped(tmp_path):
     assert lines[-1] == "nothing skipped"
 
 
-def test_many_reasons_are_cut_short(tmp_path):
+def test_samples_skipped_for_one_reason_are_counted_together(tmp_path):
     rows = [{}] + [{"file_name": f"gone{n}.jpg"} for n in range(30)]
     text = report.overview(Catalog.of(make.workspace(tmp_path, rows)))
     assert "30 samples skipped:" in text
-    assert text.count("does not exist") == 20
-    assert text.splitlines()[-1].split() == ["10", "for", "other", "reasons"]
+    last = text.splitlines()[-1].split()
+    assert last[:5] == ["30", "the", "file", "does", "not"]
 
 
 def test_a_selection_is_told_step_by_step(tmp_path):

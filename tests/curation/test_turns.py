@@ -11,6 +11,7 @@ from curation.encoder import ModelSpec
 from curation.errors import CurationError
 from curation.workspace import Workspace
 from tests import make
+from tests.conftest import PAIRS
 
 
 def run(job, **changes):
@@ -60,6 +61,38 @@ def test_scores_of_earlier_weights_are_not_published(
     run(changed, workspace=tmp_path / "w")
     assert [c.name for c in Catalog.of(Workspace.open(tmp_path / "w")).scores] == ["clip_score"]
     assert "neg_clip_loss is of an earlier state" in capsys.readouterr().err
+
+
+def test_an_image_that_could_not_be_read_is_tried_again(job, source, tmp_path):
+    folder = shutil.copytree(source, tmp_path / "photos")
+    changed = {"source": folder, "workspace": tmp_path / "w"}
+    run(job, **changed)
+    workspace = Workspace.open(tmp_path / "w")
+    away = (folder / "003.jpg").rename(tmp_path / "003.jpg")
+    workspace.embeddings(workspace.info().model).discard(0)
+    run(job, **changed)
+    assert len(Catalog.of(workspace)) == PAIRS - 1
+    away.rename(folder / "003.jpg")
+    run(job, **changed)
+    assert len(Catalog.of(workspace)) == PAIRS
+
+
+def test_a_run_killed_before_a_score_was_recorded_records_it(job, scored_copy):
+    (scored_copy.scores("clip_score").path / "score.toml").unlink()
+    run(job, workspace=scored_copy.path)
+    assert "clip_score" in [c.name for c in Catalog.of(scored_copy).scores]
+
+
+def test_a_norm_asked_for_twice_is_made_once(job, scored_copy):
+    run(job, workspace=scored_copy.path, parameters={**job.parameters, "p": (2.0, 2.0)})
+    names = [c.name for c in Catalog.of(scored_copy).scores]
+    assert names[2:] == ["norm_sim_2_dots", "norm_sim_2_lines"]
+
+
+def test_norms_too_near_to_be_told_apart_are_refused(job, scored_copy):
+    near = {**job.parameters, "p": (2.0, 2.0000001)}
+    with pytest.raises(CurationError, match="two columns one name"):
+        run(job, workspace=scored_copy.path, parameters=near)
 
 
 def test_what_was_done_before_took_no_time_of_this_run(job, scored_copy):

@@ -1,3 +1,6 @@
+from dataclasses import astuple
+
+import numpy as np
 import pytest
 
 from curation import where
@@ -142,10 +145,34 @@ def test_an_unknown_column_is_named_with_those_there_are(catalog):
         where.parse("starz > 1", catalog.columns)
 
 
-@pytest.mark.parametrize("text", ["caption > 5", "caption", "abs(caption) > 1", "bad > 'x'"])
+@pytest.mark.parametrize("text", ["caption > 5", "abs(caption) > 1", "bad > 'x'"])
 def test_a_comparison_that_makes_no_sense_is_a_message(catalog, text):
     with pytest.raises(CurationError, match="where: the condition does not fit"):
         _chosen(catalog, text)
+
+
+@pytest.mark.parametrize("text", ["caption", "not caption", "bad or caption", "stars"])
+def test_only_what_is_true_or_false_is_a_condition(catalog, text):
+    with pytest.raises(CurationError, match="is not true or false"):
+        _chosen(catalog, text)
+
+
+def test_a_message_never_holds_a_caption(catalog):
+    with pytest.raises(CurationError) as told:
+        _chosen(catalog, "caption > 5")
+    captions = [row["caption"] for row in catalog.rows(range(len(catalog)))]
+    assert not any(caption in str(told.value) for caption in captions)
+
+
+def test_a_number_is_as_coarse_as_the_score_that_it_is_compared_with(tmp_path):
+    values = np.random.default_rng(0).normal(size=30).astype(np.float32)
+    _, scored = make.catalog(tmp_path / "scored", {"q": values.tolist()})
+    for value in values:
+        text = f"q >= {value}"
+        assert (
+            scored.where(*astuple(where.parse(text, scored.columns))).sum()
+            == (values >= value).sum()
+        )
 
 
 def test_every_value_is_a_parameter_and_no_part_of_the_sql(catalog):

@@ -8,12 +8,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextInput
 
 from curation import uids, wording
 from curation.catalog import Catalog
 from curation.exporters import datacomp
 from curation.workspace import Workspace
 from tests.pages.conftest import Open, metrics
+
+
+def file_name(app: AppTest) -> TextInput:
+    return next(field for field in app.text_input if field.label == "File name")
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_the_paper_recipe_leaves_a_fifth(open_page: Open, sample_workspace: Work
 
 def test_exported_file_holds_the_selected_uids(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe"})
-    app.text_input(key="name_datacomp").set_value("page-test").run()
+    file_name(app).set_value("page-test").run()
     app.button[-1].click().run()
     assert not app.exception
     words = datacomp.load(exports / "page-test.npy")
@@ -56,7 +62,7 @@ def test_exported_file_holds_the_selected_uids(open_page: Open, exports: Path) -
 def test_table_formats_take_columns(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe", "format": "parquet"})
     app.multiselect(key="columns").set_value(["uid", "neg_clip_loss"]).run()
-    app.text_input(key="name_parquet").set_value("two-columns").run()
+    file_name(app).set_value("two-columns").run()
     app.button[-1].click().run()
     table = pq.read_table(exports / "two-columns.parquet")
     assert table.column_names == ["uid", "neg_clip_loss"]
@@ -88,5 +94,34 @@ def test_an_empty_selection_cannot_be_exported(open_page: Open) -> None:
 
 def test_a_file_name_cannot_leave_the_exports_folder(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe"})
-    app.text_input(key="name_datacomp").set_value("../../escaped").run()
+    file_name(app).set_value("../../escaped").run()
     assert any(wording.place(exports / "escaped.npy") in caption.value for caption in app.caption)
+
+
+def test_the_file_is_named_after_the_selection_that_is_shown(open_page: Open) -> None:
+    app = open_page("export")
+    assert file_name(app).value.endswith("high-high")
+    app.selectbox(key="quadrant").set_value("low_low").run()
+    assert file_name(app).value.endswith("low-low")
+
+
+def test_another_selection_does_not_take_the_place_of_a_recipe_unasked(
+    open_page: Open, exports: Path
+) -> None:
+    def export_as_sel(parameters: dict[str, str]) -> AppTest:
+        app = open_page("export", **parameters)
+        file_name(app).set_value("sel").run()
+        if not app.button[-1].disabled:
+            app.button[-1].click().run()
+        return app
+
+    export_as_sel({"from": "recipe"})
+    recipe = (exports / "sel.recipe.yaml").read_text()
+    app = export_as_sel({"from": "quadrant", "format": "csv"})
+    assert (exports / "sel.recipe.yaml").read_text() == recipe
+    assert not (exports / "sel.csv").exists()
+    assert "sel" in app.checkbox[-1].label
+    app.checkbox[-1].check().run()
+    app.button[-1].click().run()
+    assert (exports / "sel.csv").exists()
+    assert (exports / "sel.recipe.yaml").read_text() != recipe

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from curation import pipeline
+from curation.encoder import ModelSpec
 from curation.workspace import Workspace
+from tests import make
 from tests.pages.conftest import Open
 
 
@@ -48,3 +52,34 @@ def test_pages_that_show_scores_do_not_import_torch(page: str, sample_workspaces
         "assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)
+
+
+def test_a_change_of_workspace_keeps_what_the_other_has_too(
+    open_page: Open, tmp_path: Path, sample_workspace: Workspace, scored: Workspace
+) -> None:
+    for name, workspace in (("a", sample_workspace), ("b", scored)):
+        (tmp_path / name).symlink_to(workspace.path)
+    app = open_page("quadrants", root=tmp_path, y="norm_sim_inf_food", x_by="value", x_value="-0.3")
+    other = next(n for n in app.selectbox(key="ws").options if n != app.selectbox(key="ws").value)
+    app.selectbox(key="ws").set_value(other).run()
+    assert not app.exception
+    assert app.selectbox(key="y").value.startswith("norm_sim")
+    assert app.segmented_control(key="x_by").value == "top"
+    assert len(app.metric) == 4
+
+
+def test_columns_named_by_strangers_are_shown_as_text(
+    open_page: Open, tmp_path: Path, model_folder: Path
+) -> None:
+    evil = "a` ![x](http://example.invalid/a.png) `"
+    folder = tmp_path / "source"
+    rows = [{"file_name": f"{n}.jpg", "caption": f"pair {n}", evil: n % 2 == 0} for n in range(6)]
+    for n in range(6):
+        make.jpeg(folder / f"{n}.jpg", n)
+    (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    job = pipeline.Job(folder, tmp_path / "w" / "evil", model=ModelSpec(str(model_folder)))
+    pipeline.run(job, make.QUIET)
+    app = open_page("overview", root=tmp_path / "w")
+    texts = [e.value for e in (*app.subheader, *app.caption, *app.markdown)]
+    assert any("example" in text for text in texts)
+    assert not any("![x](" in text for text in texts)

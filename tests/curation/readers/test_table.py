@@ -124,13 +124,13 @@ def test_broken_rows_of_csv_are_listed_with_file_line_and_reason(folder):
     assert reasons["a.csv line 3"] == "holds text that is not UTF-8"
     assert reasons["a.csv line 4"] == "has 1 fields where the header has 3"
     assert reasons["a.csv line 5"] == "has 4 fields where the header has 3"
-    assert reasons["a.csv line 7"] == "the file none.jpg does not exist"
+    assert reasons["a.csv line 7"] == "the file does not exist: none.jpg"
     assert reasons["a.csv line 8"] == "not an image in a format that can be read"
     assert reasons["a.csv line 9"] == "the caption is empty"
     assert reasons["a.csv line 10"] == "no image is named"
     assert "lies outside" in reasons["a.csv line 11"]
     assert "lies outside" in reasons["a.csv line 12"]
-    assert reasons["a.csv line 13"] == "the uid 'XYZ' is not 32 lower-case hex digits"
+    assert reasons["a.csv line 13"] == "the uid is not 32 lower-case hex digits: 'XYZ'"
     assert len(reasons) == 10
 
 
@@ -169,7 +169,7 @@ def test_broken_rows_of_parquet_are_listed_with_file_and_row(folder):
     assert len(found.samples) == 1
     assert told(found) == [
         ("a.parquet row 1", "no image is named"),
-        ("a.parquet row 2", "the file none.jpg does not exist"),
+        ("a.parquet row 2", "the file does not exist: none.jpg"),
     ]
 
 
