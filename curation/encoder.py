@@ -131,7 +131,7 @@ def load(spec: ModelSpec, device: str = "auto") -> Encoder:
     except Exception as error:  # open_clip raises many kinds; all mean: no such model here
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise CurationError(
-            f"the model {_describe(spec)} cannot be loaded: {first_line[:300]}. "
+            f"the model {_describe(spec)} cannot be loaded: {first_line[:160]}. "
             "If this machine has no network, pass a checkpoint file with --pretrained, "
             "or a folder with open_clip_config.json as --model"
         ) from error

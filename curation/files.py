@@ -31,6 +31,9 @@ def atomic(final: Path) -> Iterator[Path]:
     partial = final.with_name(f".{final.name}.{uuid4().hex[:8]}.partial")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(final, error) from error
+    try:
         yield partial
         if partial.is_dir() and final.is_dir():
             shutil.rmtree(final)
@@ -38,9 +41,7 @@ def atomic(final: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
-        raise CurationError(
-            f"cannot write {final}: {error.strerror or error}; choose a place you may write to"
-        ) from error
+        raise _cannot_write(final, error) from error
     finally:
         # Where it could not be written there is nothing to take away.
         with suppress(OSError):
@@ -48,6 +49,11 @@ def atomic(final: Path) -> Iterator[Path]:
                 shutil.rmtree(partial, ignore_errors=True)
             else:
                 partial.unlink()
+
+
+def _cannot_write(final: Path, error: OSError) -> CurationError:
+    reason = error.strerror or error
+    return CurationError(f"cannot write {final}: {reason}; choose a place you may write to")
 
 
 def sha256_of(path: Path) -> str:
