@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,11 +99,11 @@ def _embed_images(
     clock.lap(None)
     for start, pixels in _batches(refs, root, encoder):
         clock.lap("wait for images")
-        good = [k for k, p in enumerate(pixels) if not isinstance(p, CurationError)]
+        good = [(k, p) for k, p in enumerate(pixels) if not isinstance(p, CurationError)]
         failed |= {start + k: p for k, p in enumerate(pixels) if isinstance(p, CurationError)}
         if good:
-            batch = torch.stack([pixels[k] for k in good])  # type: ignore[misc]
-            result[[start + k for k in good]] = encoder.encode_images(batch)
+            batch = torch.stack([p for _, p in good])
+            result[[start + k for k, _ in good]] = encoder.encode_images(batch)
         clock.lap("image encoder")
         advance(len(pixels))
     return result, failed
@@ -128,14 +128,14 @@ def _batches(
     workers = os.cpu_count() or 1
     starts = range(0, len(refs), BATCH)
     with ThreadPoolExecutor(workers) as pool:
-        ahead: list[tuple[int, list[object]]] = []
+        ahead: list[tuple[int, list[Future[torch.Tensor | CurationError]]]] = []
         for start in starts:
             ahead.append((start, [pool.submit(prepare, r) for r in refs[start : start + BATCH]]))
             if len(ahead) > 2:
                 first, futures = ahead.pop(0)
-                yield first, [f.result() for f in futures]  # type: ignore[attr-defined]
+                yield first, [f.result() for f in futures]
         for first, futures in ahead:
-            yield first, [f.result() for f in futures]  # type: ignore[attr-defined]
+            yield first, [f.result() for f in futures]
 
 
 def _embed_texts(captions: list[str], encoder: Encoder, clock: _Clock) -> NDArray[np.float16]:

@@ -43,8 +43,8 @@ def choose(
 
 def current(key: str, names: Sequence[T], first: T) -> T:
     """What ``choose`` is about to show: what was chosen, else what the URL asks for."""
-    known, asked = st.session_state.get(key), st.query_params.get(key)
-    return next(name for name in (known, asked, first) if name in names)  # type: ignore[return-value]
+    wanted = (st.session_state.get(key), st.query_params.get(key))
+    return next((name for asked in wanted for name in names if name == asked), first)
 
 
 def number(

@@ -28,6 +28,12 @@ def uids(page: str) -> list[str]:
     return re.findall(r"data-uid='([0-9a-f]{32})'", page)
 
 
+def quality(catalog: Catalog, shown: list[str]) -> list[float]:
+    """negCLIPLoss of the samples shown, in their order."""
+    rows = [row for row in map(catalog.find, shown) if row is not None]
+    return [sample["neg_clip_loss"] for sample in catalog.rows(rows)]
+
+
 def counts(catalog: Catalog, x_line: float, y_line: float) -> list[str]:
     """The quadrants counted by SQL, as the tiles write them."""
     table = catalog._arrow(
@@ -92,14 +98,14 @@ def test_gallery_shows_samples_of_the_quadrant(open_page: Open, catalog: Catalog
     app = open_page("quadrants", x_by="value", x_value="-0.4", quadrant="low_high")
     shown = uids(html(app))
     assert len(shown) == 24
-    scores = [catalog.rows([catalog.find(uid)])[0]["neg_clip_loss"] for uid in shown]  # type: ignore[list-item]
+    scores = quality(catalog, shown)
     assert max(scores) < -0.4
 
 
 def test_line_shows_the_samples_nearest_to_it(open_page: Open, catalog: Catalog) -> None:
     app = open_page("quadrants", x_by="value", x_value="-0.4", y_top="100", shown="line")
     shown = uids(html(app))
-    scores = [catalog.rows([catalog.find(uid)])[0]["neg_clip_loss"] for uid in shown]  # type: ignore[list-item]
+    scores = quality(catalog, shown)
     values = catalog.array("neg_clip_loss")
     edge = np.float32(-0.4)
     assert np.allclose(scores[:12], np.sort(values[values >= edge])[:12])
