@@ -81,9 +81,9 @@ def known_bad(catalog: Catalog, label: ColumnInfo) -> None:
     results = cached.judge(catalog, label.name, KEEP)
     if not results:
         return
-    st.subheader(f"How well each score finds {plain(label.name)}", anchor=False)
+    st.subheader(f"How well each score finds “{plain(label.name)}”", anchor=False)
     st.caption(
-        f"{wording.share(results[0].base)} of the pool is marked {plain(label.name)} by the "
+        f"{wording.share(results[0].base)} of the pool is marked “{plain(label.name)}” by the "
         "source. AUC is the chance that an unmarked sample scores above a marked one: "
         "1 is perfect, 0.5 is blind."
     )
