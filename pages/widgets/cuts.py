@@ -36,6 +36,8 @@ def controls(catalog: Catalog) -> View:
     with st.sidebar:
         x, x_line = _axis(catalog, "x", "Across", numbers, x_start)
         y, y_line = _axis(catalog, "y", "Up", numbers, y_start)
+        if not any(column.score == "norm_sim" for column in catalog.scores):
+            st.caption("No NormSim yet: score again with `--target NAME=IMAGES`.")
     return View(catalog, x, y, x_line, y_line)
 
 

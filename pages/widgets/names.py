@@ -9,6 +9,8 @@ from curation.quadrants import QUADRANTS, Quadrant, View
 def quadrant_names(view: View) -> dict[Quadrant, str]:
     """The paper's words for negCLIPLoss and NormSim; the scores' own titles for any other two."""
     x, y = (_kinds(view.catalog, name) for name in (view.x, view.y))
+    if x == y:
+        x, y = (_by_title(view.catalog, name) for name in (view.x, view.y))
     sides = {"high": 0, "low": 1}
     return {q: f"{x[sides[q.split('_')[0]]]} · {y[sides[q.split('_')[1]]]}" for q in QUADRANTS}
 
@@ -19,4 +21,9 @@ def _kinds(catalog: Catalog, name: str) -> tuple[str, str]:
         return "High quality", "Low quality"
     if column.score == "norm_sim":
         return f"like {column.target}", f"unlike {column.target}"
-    return f"high {column.title}", f"low {column.title}"
+    return _by_title(catalog, name)
+
+
+def _by_title(catalog: Catalog, name: str) -> tuple[str, str]:
+    title = catalog.column(name).title
+    return f"high {title}", f"low {title}"

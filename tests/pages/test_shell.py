@@ -83,3 +83,13 @@ def test_columns_named_by_strangers_are_shown_as_text(
     texts = [e.value for e in (*app.subheader, *app.caption, *app.markdown)]
     assert any("example" in text for text in texts)
     assert not any("![x](" in text for text in texts)
+
+
+def test_without_a_target_it_says_how_to_have_norm_sim(
+    open_page: Open, tmp_path: Path, source: Path, model_folder: Path
+) -> None:
+    job = pipeline.Job(source, tmp_path / "w" / "plain", model=ModelSpec(str(model_folder)))
+    pipeline.run(job, make.QUIET)
+    app = open_page("quadrants", root=tmp_path / "w")
+    assert any("--target" in caption.value for caption in app.caption)
+    assert app.metric[0].label == "high negCLIPLoss · high CLIPScore"
