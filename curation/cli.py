@@ -72,7 +72,8 @@ cli.add_command(score)
     show_default=True,
     help="Share of the pool that is kept when judging labels.",
 )
-def info(workspace: Path, label: str | None, keep: float) -> None:
+@click.option("--skipped", is_flag=True, help="List every skipped sample: where, and why.")
+def info(workspace: Path, label: str | None, keep: float, skipped: bool) -> None:
     """What a workspace holds: samples, scores with their parameters, skipped samples.
 
     Where the source has a true-or-false column (as the sample's `swapped`), prints how well each
@@ -83,6 +84,10 @@ def info(workspace: Path, label: str | None, keep: float) -> None:
     from curation.workspace import Workspace
 
     catalog = Catalog.of(Workspace.open(workspace))
+    if skipped:
+        for row in catalog.skipped(limit=catalog.dataset.skipped):
+            click.echo(f"{row['where']}: {row['reason']}")
+        return
     click.echo(report.overview(catalog))
     for name in [label] if label else [c.name for c in catalog.labels]:
         click.echo(report.labels(catalog, name, keep))

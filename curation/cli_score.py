@@ -138,6 +138,6 @@ def score(
         stages = ", ".join(f"{k} {wording.duration(v)}" for k, v in summary.seconds.items())
         click.echo(f"Time: {stages}")
     if summary.skipped:
-        click.echo(f"What was skipped, and why: python -m curation info {workspace}")
+        click.echo(f"What was skipped, and why: python -m curation info {workspace} --skipped")
         if strict:
             sys.exit(1)

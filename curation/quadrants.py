@@ -145,6 +145,8 @@ def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) ->
     Each score counts by its distance from its median, in units of its inner half, so that
     neither score's scale decides.
     """
+    if not len(rows):
+        return rows
     total = np.zeros(len(rows), dtype=np.float32)
     for name in (view.x, view.y):
         known = view.catalog.ranked(name)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from curation import quadrants, wording
 from curation.quadrants import QUADRANTS, View
-from pages.widgets import cuts, gallery, quadrant_chart, shell
+from pages.widgets import cached, cuts, gallery, quadrant_chart, shell
 from pages.widgets.names import quadrant_names
 from pages.widgets.plain import plain
 from pages.widgets.url import choose
@@ -84,9 +84,11 @@ def chart(view: View, box: Box | None) -> None:
         config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "autoScale2d"]},
         alt="Density of all samples over two scores, with a threshold line across each",
     )
+    beyond = cached.density(view.catalog, view.x, view.y).clipped
+    edge = f" {wording.plural(beyond, 'sample')} beyond the edge count there." if beyond else ""
     st.caption(
         "Every sample is in this picture: the stronger a cell, the more samples it holds "
-        "(logarithmic). Blue is kept. Drag a box to look inside it."
+        f"(logarithmic).{edge} Blue is kept. Drag a box to look inside it."
     )
 
 
@@ -96,13 +98,13 @@ def show_quadrant(view: View, names: dict[quadrants.Quadrant, str]) -> None:
         order = choose(
             st.selectbox, "Order", ORDERS, "order", label_visibility="collapsed", width=150
         )
-    rows = np.flatnonzero(view.mask(quadrant))
+    members = np.flatnonzero(view.mask(quadrant))
     if order == "random":
-        rows = some(rows)
+        rows = some(members)
     else:
-        rows = quadrants.ranked_rows(view, rows, order == "best", MOST)
+        rows = quadrants.ranked_rows(view, members, order == "best", MOST)
     gallery.paged(
-        shell.workspace(), view.catalog, rows, (view.x, view.y), "page",
+        shell.workspace(), view.catalog, rows, (view.x, view.y), "page", len(members),
         "No sample is in this quadrant. Move a line towards it.",
     )  # fmt: skip
 
@@ -138,7 +140,7 @@ def show_box(view: View, box: Box | None) -> None:
         )
         st.button("Clear the box", on_click=_clear_box, icon=":material/close:")
     rows = some(np.flatnonzero(mask))
-    gallery.paged(shell.workspace(), view.catalog, rows, (view.x, view.y), "box_page")
+    gallery.paged(shell.workspace(), view.catalog, rows, (view.x, view.y), "box_page", count)
 
 
 def _copy_box() -> None:

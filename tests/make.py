@@ -107,6 +107,16 @@ def catalog(
     return made, Catalog.of(made)
 
 
+def published(table: Path) -> Catalog:
+    """The catalog of a table of pairs as it is read, without scores."""
+    reader = open_source(table)
+    made = Workspace(table.parent / "w")
+    made.write_info(WorkspaceInfo("s", "table", str(table.parent), "none", now()))
+    read_shard(made, reader, reader.shards()[0])
+    publish.publish(made, QUIET)
+    return Catalog.of(made)
+
+
 def chosen(catalog: Catalog, mask: np.ndarray) -> list[int]:
     """The numbers of the samples in a mask."""
     uids = [row["uid"] for row in catalog.rows(np.flatnonzero(mask))]

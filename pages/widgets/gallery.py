@@ -70,9 +70,10 @@ def paged(
     rowids: NDArray[np.integer[Any]],
     scores: Sequence[str],
     key: str,
+    total: int,
     empty: str = "No samples here.",
 ) -> None:
-    """The samples a page at a time."""
+    """The samples a page at a time; says so where they are only some of ``total``."""
     pages = max(1, -(-len(rowids) // PAGE))
     page = 1
     if pages > 1:
@@ -83,7 +84,10 @@ def paged(
             page = st.number_input(
                 "Page", 1, pages, key=key, width=150, label_visibility="collapsed"
             )
-            st.caption(f"page {page} of {wording.count(pages)}")
+            some = f"{wording.count(len(rowids))} of " if len(rowids) < total else ""
+            st.caption(
+                f"page {page} of {wording.count(pages)} · {some}{wording.count(total)} samples"
+            )
     show(workspace, catalog, rowids[(page - 1) * PAGE : page * PAGE], scores, empty)
 
 

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -76,8 +77,8 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     """Open a page of the app as a new visitor; fails the test if the page ran into an error."""
     contexts = []
 
-    def visited(path: str = "/", at: str = address, **settings: object) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})  # type: ignore[arg-type]
+    def visited(path: str = "/", at: str = address, **settings: Any) -> Page:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | settings))
         contexts.append(context)
         page = context.new_page()
         page.goto(at + path)

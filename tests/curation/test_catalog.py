@@ -14,9 +14,6 @@ import pytest
 from curation import publish
 from curation.catalog import Catalog, image_ref
 from curation.errors import CurationError
-from curation.readers import open_source
-from curation.reading import read_shard
-from curation.workspace import Workspace, WorkspaceInfo
 from tests import make
 
 
@@ -199,12 +196,7 @@ def test_every_kind_of_number_is_one(tmp_path):
         "day": [datetime.date(2020, 1, 1)], "bytes": [b"\xff"],
     })  # fmt: skip
     pq.write_table(table, tmp_path / "a.parquet")
-    reader = open_source(tmp_path / "a.parquet")
-    workspace = Workspace(tmp_path / "w")
-    workspace.write_info(WorkspaceInfo("s", "table", str(tmp_path), "none", "now"))
-    read_shard(workspace, reader, reader.shards()[0])
-    publish.publish(workspace, make.QUIET)
-    catalog = Catalog.of(workspace)
+    catalog = make.published(tmp_path / "a.parquet")
     numbers = {c.name: catalog.array(c.name).item() for c in catalog.numbers}
     assert numbers == {"width": 40, "height": 30, "u8": 200, "f16": 0.5, "money": 1.25}
 

@@ -292,3 +292,10 @@ def test_an_error_of_the_machine_is_one_line(here, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert here("info", "x" * 300)[0] == 2
     assert here("info", "x" * 300)[2].startswith("error: ")
+
+
+def test_info_lists_every_skipped_sample_when_asked(here, scored):
+    code, told, _ = here("info", scored.path, "--skipped")
+    assert code == 0
+    assert told.startswith("broken.jpg: the image does not decode: ")
+    assert len(told.splitlines()) == 1

@@ -8,16 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation import publish, uids
+from curation import uids
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.export import default_columns, export
 from curation.exporters import EXPORTERS
-from curation.readers import open_source
-from curation.reading import read_shard
 from curation.recipe import Recipe
 from curation.selection import select
-from curation.workspace import Workspace, WorkspaceInfo
 from tests import make
 
 CAPTION = 'a "quoted", caption\nof two lines; über = "x"'
@@ -213,12 +210,7 @@ def test_every_type_of_column_can_be_written(tmp_path, format):
         "list": [[1, 2]], "flag": [True], "nothing": pa.nulls(1),
     })  # fmt: skip
     pq.write_table(table, tmp_path / "a.parquet")
-    reader = open_source(tmp_path / "a.parquet")
-    workspace = Workspace(tmp_path / "w")
-    workspace.write_info(WorkspaceInfo("s", "table", str(tmp_path), "none", "now"))
-    read_shard(workspace, reader, reader.shards()[0])
-    publish.publish(workspace, make.QUIET)
-    catalog = Catalog.of(workspace)
+    catalog = make.published(tmp_path / "a.parquet")
     path = tmp_path / f"out.{format}"
     export(catalog, select(Recipe("all"), catalog), format, path, columns=list(catalog.columns))
     if format == "csv":

@@ -61,6 +61,14 @@ def test_nearest_are_those_next_to_the_line_nearest_first(catalog):
     assert outside.tolist() == [4, 3, 2]
 
 
+def test_the_best_are_best_by_both_scores_together(catalog):
+    view = View(catalog, "x", "x", 0, 0)
+    everyone = np.arange(10)
+    assert quadrants.ranked_rows(view, everyone, True, 3).tolist() == [9, 8, 7]
+    assert quadrants.ranked_rows(view, everyone, False, 3).tolist() == [0, 1, 2]
+    assert quadrants.ranked_rows(view, everyone[:0], True, 3).tolist() == []
+
+
 def test_a_box_has_its_edges(catalog):
     view = View(catalog, "x", "y", 0, 0)
     assert np.flatnonzero(view.box((0.2, 0.4), (0.6, 0.7))).tolist() == [2, 3]
