@@ -92,15 +92,32 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
         context.close()
 
 
+# Resolves once nothing in the page has changed for 300 ms.
+STILL = """() => new Promise(done => {
+    let timer;
+    const again = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => { watch.disconnect(); done(); }, 300);
+    };
+    const watch = new MutationObserver(again);
+    watch.observe(document.body, {subtree: true, childList: true, characterData: true});
+    again();
+})"""
+
+
 def settled(page: Page) -> None:
     """Wait until the page's script has run and what it drew is there."""
-    expect(page.locator("[data-testid=stApp]")).to_have_attribute(
-        "data-test-script-state", "notRunning"
-    )
-    expect(
-        page.get_by_test_id("stMetric").or_(page.get_by_test_id("stHeading")).first
-    ).to_be_visible()
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
+    # Between a deep link's two runs the script stands still for a moment: look twice.
+    for still in (True, False):
+        expect(page.locator("[data-testid=stApp]")).to_have_attribute(
+            "data-test-script-state", "notRunning"
+        )
+        expect(
+            page.get_by_test_id("stMetric").or_(page.get_by_test_id("stHeading")).first
+        ).to_be_visible()
+        expect(page.locator("[data-stale=true]")).to_have_count(0)
+        if still:
+            page.evaluate(STILL)
 
 
 def tiles(page: Page) -> dict[str, str]:
