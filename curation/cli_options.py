@@ -18,9 +18,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def score_options(command: Command) -> Command:
     """Give a command every parameter of every score as an option."""
-    for score in reversed(SCORES.values()):
-        for parameter in reversed(score.parameters):
-            command = _option(parameter, score.title)(command)
+    users: dict[str, list[str]] = {}
+    parameters: dict[str, Parameter] = {}
+    for score in SCORES.values():
+        for parameter in score.parameters:
+            # Scores may share a setting; they share its declaration then.
+            assert parameters.setdefault(parameter.name, parameter) is parameter
+            users.setdefault(parameter.name, []).append(score.title)
+    for name, parameter in reversed(parameters.items()):
+        command = _option(parameter, ", ".join(users[name]))(command)
     return command
 
 

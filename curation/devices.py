@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 CHOICES = ("auto", "cuda", "mps", "cpu")
 
 
+def names(name: str = "auto") -> tuple[str, ...]:
+    """Where shards are worked on side by side: every CUDA device, or the one device there is.
+
+    Raises:
+        CurationError: the device named is not available here.
+    """
+    import torch
+
+    device = pick(name)
+    if device.type == "cuda" and device.index is None:
+        return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))
+    return (str(device),)
+
+
 def pick(name: str = "auto") -> torch.device:
     """The device to compute on: the one named, or CUDA, then MPS, then CPU.
 

@@ -80,6 +80,7 @@ def run(job: Job, progress: Progress) -> Summary:
             targets=tuple(workspace.targets()),
             model=job.model.slug,
             device=job.device,
+            executor=job.executor,
         )
         scoring.run(workspace, request, progress)
         published = publish.publish(workspace, progress)

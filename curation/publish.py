@@ -58,7 +58,7 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
     """Make the catalog anew from what is finished; readers of the old one keep it."""
     folders = _whole_scores(workspace, progress)
     shards = range(workspace.shard_count())
-    scores = [c["name"] for folder in folders for c in folder.columns]
+    scores = {c["name"]: c.get("type", "float") for folder in folders for c in folder.columns}
     names = schemas.names(workspace, scores)
     schema = schemas.schema(workspace, scores, names)
     repeated = _repeated(workspace)
@@ -190,7 +190,7 @@ def _columns_table(
         facts.append(
             {
                 "name": name,
-                "kind": "detail" if column.get("of") else "score",
+                "kind": "score" if _is_score(column) else "detail",
                 "title": column["title"],
                 "help": column["help"],
                 "score": folder.record["score"],
@@ -206,6 +206,10 @@ def _columns_table(
     names = ("name", "kind", "title", "help", "score", "target", "of", "model", "parameters",
              "reference", "version", "created")  # fmt: skip
     return pa.Table.from_pylist(facts, schema=pa.schema([(n, pa.string()) for n in names]))
+
+
+def _is_score(column: Mapping[str, str]) -> bool:
+    return not column.get("of") and column.get("type", "float") in ("float", "int32")
 
 
 def _about(workspace: Workspace, samples: int, skipped: int) -> pa.Table:

@@ -19,7 +19,7 @@ VERSION = 1
 SKIPPED_SCHEMA = pa.schema([("where", pa.string()), ("uid", pa.string()), ("reason", pa.string())])
 
 
-def read_shard(store: Store, reader: Reader, shard: SourceShard) -> Receipt:
+def read_shard(store: Store, reader: Reader, shard: SourceShard, device: str = "cpu") -> Receipt:
     """Read one shard unless it has been read; returns its receipt."""
     folder = store.samples
     mark = fingerprint(VERSION, reader.name, shard.fingerprint)

@@ -6,7 +6,7 @@ be called like a score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,7 @@ from curation.workspace import Workspace
 ROW_NAMES = ("rowid", "row_id")
 
 
-def names(workspace: Workspace, scores: Sequence[str]) -> dict[str, str]:
+def names(workspace: Workspace, scores: Iterable[str]) -> dict[str, str]:
     """The name in the catalog of every sample column of any shard.
 
     The source's give way to the scores, to what DuckDB and ``Catalog.rows`` call a row, and,
@@ -36,15 +36,16 @@ def names(workspace: Workspace, scores: Sequence[str]) -> dict[str, str]:
     return {name: name for name in SAMPLE_COLUMNS} | dict(zip(own, given, strict=True))
 
 
-def schema(workspace: Workspace, scores: Sequence[str], names: Mapping[str, str]) -> pa.Schema:
-    """Every sample column of any shard, then the scores."""
+def schema(workspace: Workspace, scores: Mapping[str, str], names: Mapping[str, str]) -> pa.Schema:
+    """Every sample column of any shard, then the scores (each name with its type)."""
     types: dict[str, pa.DataType] = {}
     for shard in range(workspace.shard_count()):
         for field in pq.read_schema(workspace.samples.file(shard, "parquet")):
             name = names[field.name]
             types[name] = _common(types.get(name, field.type), field.type)
     fields = [(name, _storable(type_)) for name, type_ in types.items()]
-    return pa.schema([*fields, *((score, pa.float32()) for score in scores)])
+    made = [(score, pa.type_for_alias(type_)) for score, type_ in scores.items()]
+    return pa.schema([*fields, *made])
 
 
 def _storable(type_: pa.DataType) -> pa.DataType:

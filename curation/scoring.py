@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation import __version__, targets, uids
+from curation import __version__, devices, targets, uids
 from curation.errors import CurationError
+from curation.executors import EXECUTORS
 from curation.files import atomic, fingerprint
 from curation.progress import Progress
 from curation.scores import SCORES, Score
-from curation.scores.base import Column, Data, Shard, check_parameters
+from curation.scores.base import Column, Data, Scorer, Shard, check_parameters
 from curation.workspace import Receipt, ShardFolder, Workspace, now, write_toml
 
 # Raise it when a score's values change for the same parameters, so that they are made again.
@@ -32,6 +33,7 @@ class Request:
     targets: tuple[str, ...]
     model: str
     device: str = "auto"
+    executor: str = "local"
 
 
 def run(workspace: Workspace, request: Request, progress: Progress) -> None:
@@ -52,7 +54,11 @@ def run(workspace: Workspace, request: Request, progress: Progress) -> None:
 
 
 def _default_scores(request: Request) -> tuple[str, ...]:
-    return tuple(n for n, s in SCORES.items() if request.targets or "target" not in s.needs)
+    return tuple(
+        name
+        for name, score in SCORES.items()
+        if score.default and (request.targets or "target" not in score.needs)
+    )
 
 
 def _run_one(
@@ -66,10 +72,12 @@ def _run_one(
     if uses_targets and not request.targets:
         raise CurationError(f"the score {score.name} needs --target NAME=SOURCE")
     names = request.targets if uses_targets else ()
-    suffix = "" if request.model == workspace.info().model else f"_{request.model}"
+    # What looks at no embedding is of no model.
+    model = request.model if score.needs & {"image", "text"} else ""
+    suffix = "" if model in ("", workspace.info().model) else f"_{model}"
     folder = workspace.scores(score.name + suffix)
-    embeddings = workspace.embeddings(request.model)
-    receipts = [embeddings.receipt(shard) for shard in range(workspace.shard_count())]
+    stage = workspace.embeddings(model) if model else workspace.samples
+    receipts = [stage.receipt(shard) for shard in range(workspace.shard_count())]
     marks = [r.fingerprint for r in receipts if r]
     target_marks = [targets.mark(workspace.target(name), request.model) for name in names]
     # A pool is drawn from the whole dataset, so a score depends on every shard.
@@ -78,7 +86,9 @@ def _run_one(
     if not pending and (folder.path / "score.toml").is_file():
         progress.say(f"{score.title}: done before")
         return
-    shards = [_shard(workspace, embeddings, shard, score) for shard in range(len(marks))]
+    shards = [
+        _shard(workspace, r.rows, shard, model, score) for shard, r in enumerate(receipts) if r
+    ]
     total = sum(r.rows for r in receipts if r) * score.passes(parameters)
     made = score.columns(parameters, names)
     if len({column.name for column in made}) < len(made):
@@ -89,49 +99,71 @@ def _run_one(
         data = Data(
             shards,
             {name: targets.load(workspace.target(name), request.model) for name in names},
-            request.device,
+            devices.names(request.device),
             bar.update,
         )
-        scorer = score.prepare(data, parameters)
-        for shard in pending:
-            folder.discard(shard)
-            columns = scorer(shards[shard])
-            _write(folder, shard, {k + suffix: v for k, v in columns.items()})
-            folder.finish(shard, Receipt(mark, len(shards[shard])))
+        task = partial(_score_shard, folder, score.prepare(data, parameters), made, suffix, mark)
+        executor = EXECUTORS[request.executor]()
+        for _ in executor.map(task, [shards[number] for number in pending], data.devices):
+            pass
     folder.trim(len(marks))
     write_record(
         workspace,
         folder,
         score=score.name,
-        model=request.model,
+        model=model,
         source=score.source,
         parameters=parameters,
         columns=[
             replace(
                 c,
                 name=c.name + suffix,
-                title=f"{c.title} · {request.model}" if suffix else c.title,
+                title=f"{c.title} · {model}" if suffix else c.title,
                 of=c.of + suffix if c.of else None,
             )
-            for c in score.columns(parameters, names)
+            for c in made
         ],
     )
 
 
-def _shard(workspace: Workspace, embeddings: ShardFolder, index: int, score: Score) -> Shard:
-    samples = workspace.samples.file(index, "parquet")
+def _shard(workspace: Workspace, rows: int, index: int, model: str, score: Score) -> Shard:
+    file = workspace.samples.file(index, "parquet")
+
+    def columns(names: Sequence[str]) -> pa.Table:
+        there = pq.read_schema(file).names
+        return pq.read_table(file, columns=[name for name in names if name in there])
 
     def words() -> uids.Words:
-        return uids.to_words(pq.read_table(samples, columns=["uid"]).column("uid"))
+        return uids.to_words(columns(["uid"]).column("uid"))
 
-    text = embeddings.file(index, "text.npy") if "text" in score.needs else None
-    return Shard(index, words, embeddings.file(index, "image.npy"), text)
+    embeddings = workspace.embeddings(model)
+    image, text = (
+        embeddings.file(index, f"{side}.npy") if side in score.needs else None
+        for side in ("image", "text")
+    )
+    return Shard(index, rows, words, image, text, columns)
 
 
-def _write(folder: ShardFolder, shard: int, columns: Mapping[str, Any]) -> None:
-    table = pa.table({name: np.asarray(v, dtype=np.float32) for name, v in columns.items()})
-    with atomic(folder.file(shard, "parquet")) as partial:
-        pq.write_table(table, partial)
+def _score_shard(
+    folder: ShardFolder,
+    scorer: Scorer,
+    columns: Sequence[Column],
+    suffix: str,
+    mark: str,
+    shard: Shard,
+    device: str,
+) -> None:
+    folder.discard(shard.index)
+    values = scorer(shard, device)
+    table = pa.table(
+        {
+            column.name + suffix: pa.array(values[column.name], type=pa.type_for_alias(column.type))
+            for column in columns
+        }
+    )
+    with atomic(folder.file(shard.index, "parquet")) as unfinished:
+        pq.write_table(table, unfinished)
+    folder.finish(shard.index, Receipt(mark, len(shard)))
 
 
 def write_record(

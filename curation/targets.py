@@ -13,7 +13,7 @@ from curation.errors import CurationError
 from curation.files import atomic, sha256_of
 from curation.progress import Progress
 from curation.readers import Options, open_source
-from curation.scores.base import Floats
+from curation.scores.base import Floats, Target
 from curation.workspace import Store, Workspace, check_name, now, read_toml, write_toml
 
 # A target given as ready-made embeddings is one shard of this model.
@@ -77,20 +77,21 @@ def info(store: Store) -> TargetInfo:
     return TargetInfo(**read_toml(store.path / "target.toml"))
 
 
-def load(store: Store, model: str) -> Floats:
-    """A target's image embeddings (M, d), float32, without the images that did not decode.
+def load(store: Store, model: str) -> Target:
+    """A target's embeddings by this model, in the order of its samples.
 
     Raises:
         CurationError: the target has not been embedded with this model.
     """
-    files = sorted(store.embeddings(model).path.glob("*.image.npy"))
-    if not files:
+    sides: list[Floats | None] = []
+    for side in ("image", "text"):
+        files = sorted(store.embeddings(model).path.glob(f"*.{side}.npy"))
+        parts = [np.load(file, allow_pickle=False) for file in files]
+        sides.append(np.concatenate(parts).astype(np.float32) if parts else None)
+    target = Target(*sides)
+    if target.image is None and target.text is None:
         raise CurationError(f"the target {store.path.name} has no embeddings of the model {model}")
-    rows = np.concatenate([np.load(f, allow_pickle=False) for f in files]).astype(np.float32)
-    usable: Floats = rows[np.isfinite(rows).all(axis=1)]
-    if not len(usable):
-        raise CurationError(f"the target {store.path.name} has no usable image")
-    return usable
+    return target
 
 
 def mark(store: Store, model: str) -> list[str]:

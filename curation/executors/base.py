@@ -12,6 +12,11 @@ Result = TypeVar("Result")
 class Executor(Protocol):
     """Runs one task a shard. A task is safe to run again: what is done stays done."""
 
-    def map(self, task: Callable[[Shard], Result], shards: Sequence[Shard]) -> Iterator[Result]:
-        """The results in the order of the shards."""
+    def map(
+        self,
+        task: Callable[[Shard, str], Result],
+        shards: Sequence[Shard],
+        devices: Sequence[str] = ("cpu",),
+    ) -> Iterator[Result]:
+        """The results in the order of the shards; each device works on one shard at a time."""
         ...

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation import uids
+from curation import devices, uids
 from curation.errors import CurationError
 
 Rows = NDArray[np.floating[Any]]
 Floats = NDArray[np.float32]
-Side = Literal["image", "text", "target"]
+# What a score looks at: embeddings of images and captions, targets, or the samples' own columns.
+Side = Literal["image", "text", "target", "samples"]
 
 
 _KINDS: dict[type, tuple[Any, str]] = {
@@ -78,44 +79,71 @@ class Column:
     target: str | None = None
     # A standard error describes another column; it is not a score to select by.
     of: str | None = None
+    type: Literal["float", "int32", "bool", "string"] = "float"
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard's identifiers and embeddings, memory-mapped until they are asked for."""
+    """A shard of ``rows`` samples: identifiers, embeddings and columns, opened when asked for.
+
+    Embeddings are mapped anew at each look, so that the pages of a shard that has been scored
+    are given back.
+    """
 
     index: int
+    rows: int
     uids: Callable[[], uids.Words]
-    image_file: Path | Rows
+    image_file: Path | Rows | None = None
     text_file: Path | Rows | None = None
+    samples: Callable[[Sequence[str]], pa.Table] | None = None
 
-    @cached_property
+    @property
     def image(self) -> Rows:
         """Image embeddings (N, d)."""
-        return _open(self.image_file)
+        return _open(self.image_file, "image")
 
-    @cached_property
+    @property
     def text(self) -> Rows:
         """Caption embeddings (N, d)."""
-        if self.text_file is None:
-            raise CurationError("these samples have no caption embeddings")
-        return _open(self.text_file)
+        return _open(self.text_file, "caption")
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some of the samples' own columns, N rows."""
+        if self.samples is None:
+            raise CurationError("these samples have no columns beside their embeddings")
+        return self.samples(names)
 
     def __len__(self) -> int:
-        return len(self.image)
+        return self.rows
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target's embeddings, float32, one row a reference item; NaN where an item has none."""
+
+    image: Floats | None = None
+    text: Floats | None = None
 
 
 @dataclass(frozen=True)
 class Data:
-    """Everything a score may look at before it scores shards one by one."""
+    """Everything a score may look at before it scores shards one by one.
+
+    Attributes:
+        devices: where to compute, by torch's names; several GPUs take shards side by side.
+        advance: called with how many samples have been worked on, from any thread.
+    """
 
     shards: Sequence[Shard]
-    targets: Mapping[str, Floats] = field(default_factory=dict)
-    device: str = "auto"
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    devices: tuple[str, ...] = ("cpu",)
     advance: Callable[[int], object] = lambda _: None
 
 
-Scorer = Callable[[Shard], Mapping[str, Floats]]
+# Column by column, N values each.
+Columns = Mapping[str, NDArray[Any] | pa.Array]
+# Scores a shard on one of the devices; several threads may call it at once.
+Scorer = Callable[[Shard, str], Columns]
 
 
 class Score(Protocol):
@@ -127,13 +155,15 @@ class Score(Protocol):
     source: str
     needs: frozenset[Side]
     parameters: tuple[Parameter, ...]
+    # Whether it is made where no scores are named.
+    default: bool
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         """The columns it will make."""
         ...
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        """Look over the whole dataset once; return what scores a shard, column by column."""
+        """Look over the whole dataset; return what scores a shard, column by column."""
         ...
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
@@ -149,7 +179,7 @@ def check_parameters(score: Score, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def in_memory(image: Rows, text: Rows | None = None) -> Data:
+def in_memory(image: Rows, text: Rows | None = None, device: str = "auto") -> Data:
     """Arrays of one process as data of one shard, the row number standing for the uid.
 
     Raises:
@@ -160,10 +190,17 @@ def in_memory(image: Rows, text: Rows | None = None) -> Data:
         raise CurationError(f"embeddings have shape {shapes}; expected (N, d), the same for both")
     numbers = np.arange(len(image), dtype=np.uint64)
     words = np.stack([np.zeros_like(numbers), numbers], axis=1)
-    return Data([Shard(0, lambda: words, image, text)])
+    return Data([Shard(0, len(image), lambda: words, image, text)], devices=devices.names(device))
 
 
-def _open(source: Path | Rows) -> Rows:
+def score_arrays(score: Score, data: Data, parameters: Mapping[str, Any]) -> Columns:
+    """The columns of data of one shard, as ``in_memory`` makes it."""
+    return score.prepare(data, parameters)(data.shards[0], data.devices[0])
+
+
+def _open(source: Path | Rows | None, side: str) -> Rows:
+    if source is None:
+        raise CurationError(f"these samples have no {side} embeddings")
     if isinstance(source, Path):
         mapped: Rows = np.load(source, mmap_mode="r", allow_pickle=False)
         return mapped

@@ -19,6 +19,7 @@ from curation.scores.base import (
     Shard,
     Side,
     in_memory,
+    score_arrays,
 )
 
 
@@ -34,6 +35,7 @@ class ClipScore:
     source = "Hessel et al., EMNLP 2021, arXiv 2104.08718"
     needs: frozenset[Side] = frozenset({"image", "text"})
     parameters: tuple[Parameter, ...] = ()
+    default = True
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [Column(self.name, self.title, self.help)]
@@ -42,7 +44,7 @@ class ClipScore:
         return 1
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        def score(shard: Shard) -> dict[str, Floats]:
+        def score(shard: Shard, device: str) -> dict[str, Floats]:
             result = np.empty(len(shard), dtype=np.float32)
             for part in chunks(len(shard)):
                 image, no_image = unit(shard.image[part])
@@ -69,8 +71,7 @@ def clip_score(image: Rows, text: Rows) -> Floats:
     Raises:
         CurationError: the shapes differ.
     """
-    data = in_memory(image, text)
-    return SCORE.prepare(data, {})(data.shards[0])[SCORE.name]
+    return score_arrays(SCORE, in_memory(image, text, "cpu"), {})[SCORE.name]
 
 
 SCORE: Score = ClipScore()

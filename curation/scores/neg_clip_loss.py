@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curation import devices, uids
+from curation import uids
 from curation.errors import CurationError
 from curation.scores.arrays import chunks, unit
 from curation.scores.base import (
@@ -23,6 +23,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
     in_memory,
+    score_arrays,
 )
 from curation.scores.pools import draw_pools
 
@@ -39,6 +40,7 @@ class NegClipLoss:
     )
     source = "Wang et al., NeurIPS 2024, arXiv 2405.19547, section 3.1"
     needs: frozenset[Side] = frozenset({"image", "text"})
+    default = True
     parameters: tuple[Parameter, ...] = (
         Parameter("temperature", float, 0.01, "τ of the softmax: 1/exp(logit_scale) of the model "
                   "that made the embeddings (`auto`); 0.01 for OpenAI's",
@@ -115,9 +117,7 @@ def neg_clip_loss(
         "temperature": temperature, "batch_size": batch_size, "batches": batches,
         "seed": seed, "negatives": negatives,
     })  # fmt: skip
-    data = in_memory(image, text)
-    data = Data(data.shards, device=device)
-    result = SCORE.prepare(data, values)(data.shards[0])
+    result = score_arrays(SCORE, in_memory(image, text, device), values)
     return LossResult(result["neg_clip_loss"], result["neg_clip_loss_se"])
 
 
@@ -165,31 +165,33 @@ def _by_pool(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     from curation.scores.tiles import on_device, row_log_sum_exp
 
     tau = float(parameters["temperature"])
-    device = devices.pick(data.device)
     pools = draw_pools(
         data.shards, parameters["batch_size"], parameters["batches"], parameters["seed"]
     )
     exact = len(pools) == 1 and sum(map(len, data.shards)) <= parameters["batch_size"]
-    others = [(on_device(pool.text, device), on_device(pool.image, device)) for pool in pools]
+    others = {
+        device: [(on_device(pool.text, device), on_device(pool.image, device)) for pool in pools]
+        for device in data.devices
+    }
 
-    def score(shard: Shard) -> dict[str, Floats]:
+    def score(shard: Shard, device: str) -> dict[str, Floats]:
         words = shard.uids()
         parts = [
-            _score_rows(shard.image[part], shard.text[part], words[part], part)
+            _score_rows(shard.image[part], shard.text[part], words[part], part, device)
             for part in chunks(len(shard))
         ]
         none = [np.empty(0, dtype=np.float32)]
         return {name: np.concatenate(none + [p[name] for p in parts]) for name in _COLUMNS}
 
     def _score_rows(
-        image_rows: Rows, text_rows: Rows, words: uids.Words, part: slice
+        image_rows: Rows, text_rows: Rows, words: uids.Words, part: slice, device: str
     ) -> dict[str, Floats]:
         image, no_image = unit(image_rows)
         text, no_text = unit(text_rows)
         own = np.einsum("ij,ij->i", image, text, dtype=np.float64)
         sums = _Sums(len(own))
         lefts = [on_device(rows, device) / tau for rows in (image, text)]
-        for pool, rights in zip(pools, others, strict=True):
+        for pool, rights in zip(pools, others[device], strict=True):
             outside = ~pool.has(words)
             halves = []
             for left, right in zip(lefts, rights, strict=True):
@@ -211,7 +213,7 @@ def _by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     from curation.scores.tiles import both_log_sum_exp, on_device
 
     tau = float(parameters["temperature"])
-    device = devices.pick(data.device)
+    device = data.devices[0]
     words = np.concatenate([shard.uids() for shard in data.shards])
     first_row = np.cumsum([0, *map(len, data.shards)])
     own = np.concatenate([_own(shard) for shard in data.shards])
@@ -238,7 +240,7 @@ def _by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     columns = sums.columns(own, bad, exact=per_draw == 1)
     place = {shard.index: position for position, shard in enumerate(data.shards)}
 
-    def look_up(shard: Shard) -> dict[str, Floats]:
+    def look_up(shard: Shard, device: str) -> dict[str, Floats]:
         position = place[shard.index]
         rows = slice(int(first_row[position]), int(first_row[position + 1]))
         return {name: column[rows] for name, column in columns.items()}

@@ -21,8 +21,10 @@ from curation.scores.base import (
     Scorer,
     Shard,
     Side,
+    Target,
     check_parameters,
     in_memory,
+    score_arrays,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class NormSim:
     )
     source = "Wang et al., NeurIPS 2024, arXiv 2405.19547, section 3.2"
     needs: frozenset[Side] = frozenset({"image", "target"})
+    default = True
     parameters: tuple[Parameter, ...] = (
         Parameter(
             "p",
@@ -65,22 +68,26 @@ class NormSim:
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
         from curation.scores.tiles import on_device, power_sum
 
-        device = devices.pick(data.device)
+        usable = {name: _usable(name, target.image) for name, target in data.targets.items()}
         targets = {
-            name: on_device(_usable(name, rows), device) for name, rows in data.targets.items()
+            device: {name: on_device(rows, device) for name, rows in usable.items()}
+            for device in data.devices
         }
-        roots = {name: _root(rows) for name, rows in targets.items() if 2.0 in parameters["p"]}
+        roots = {
+            device: {name: _root(rows) for name, rows in held.items() if 2.0 in parameters["p"]}
+            for device, held in targets.items()
+        }
 
-        def score(shard: Shard) -> dict[str, Floats]:
+        def score(shard: Shard, device: str) -> dict[str, Floats]:
             columns = {
                 _column(p, name): np.empty(len(shard), dtype=np.float32)
-                for name in targets
+                for name in usable
                 for p in parameters["p"]
             }
             for part in chunks(len(shard)):
                 rows, bad = unit(shard.image[part])
                 left = on_device(rows, device)
-                for name, right in targets.items():
+                for name, right in targets[device].items():
                     if right.shape[1] != left.shape[1]:
                         raise CurationError(
                             f"the target {name} has embeddings of length {right.shape[1]}, the "
@@ -88,7 +95,9 @@ class NormSim:
                         )
                     for p in parameters["p"]:
                         values = (
-                            _by_root(left, roots[name]) if p == 2 else power_sum(left, right, p)
+                            _by_root(left, roots[device][name])
+                            if p == 2
+                            else power_sum(left, right, p)
                         )
                         column = columns[_column(p, name)][part]
                         column[:] = values.cpu().numpy()
@@ -115,8 +124,9 @@ def norm_sim(image: Rows, target: Rows, *, p: float = math.inf, device: str = "a
         CurationError: the lengths of the embeddings differ, the target is empty, or p < 1.
     """
     check_parameters(SCORE, {"p": (p,)})
-    data = Data(in_memory(image).shards, {"target": np.asarray(target)}, device)
-    return SCORE.prepare(data, {"p": (p,)})(data.shards[0])[_column(p, "target")]
+    shards = in_memory(image).shards
+    data = Data(shards, {"target": Target(np.asarray(target))}, devices.names(device))
+    return score_arrays(SCORE, data, {"p": (p,)})[_column(p, "target")]
 
 
 _HELP = {
@@ -133,7 +143,9 @@ def _sign(p: float) -> str:
     return {math.inf: "∞", 2.0: "₂"}.get(p, f" p={p:g}")
 
 
-def _usable(name: str, rows: Rows) -> Floats:
+def _usable(name: str, rows: Rows | None) -> Floats:
+    if rows is None:
+        raise CurationError(f"the target {name} has no images")
     if rows.ndim != 2 or not len(rows):
         raise CurationError(f"the target {name} is empty: it has shape {rows.shape}")
     target, bad = unit(rows)

@@ -23,7 +23,7 @@ _UNDERFLOW = -87.0
 _PRECISION = math.log(1e-7)
 
 
-def on_device(rows: Floats, device: torch.device) -> torch.Tensor:
+def on_device(rows: Floats, device: str | torch.device) -> torch.Tensor:
     """An array as a tensor on a device; not copied where that is the CPU."""
     return torch.from_numpy(rows).to(device)
 

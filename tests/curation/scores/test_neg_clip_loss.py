@@ -186,20 +186,20 @@ def test_neither_order_nor_shards_change_a_pool_score(order, cuts, batch_size, s
     image, text = clustered(40)
     words = reference.row_number_uids(40)
     values = check_parameters(SCORE, {"batch_size": batch_size, "batches": 2, "seed": seed})
-    whole = _score([Shard(0, lambda: words, image, text)], values)
+    whole = _score([Shard(0, len(image), lambda: words, image, text)], values)
     bounds = [0, *sorted(cuts), 40]
     # Empty shards among them: all their samples were skipped.
     parts = [np.array(order[a:b], dtype=int) for a, b in itertools.pairwise(bounds)]
     shards = [
-        Shard(k, lambda part=part: words[part], image[part], text[part])
+        Shard(k, len(part), lambda part=part: words[part], image[part], text[part])
         for k, part in enumerate(parts)
     ]
     np.testing.assert_allclose(_score(shards, values), whole[list(order)], atol=TOLERANCE)
 
 
 def _score(shards: list[Shard], values: dict) -> np.ndarray:
-    scorer = SCORE.prepare(Data(shards, device="cpu"), values)
-    return np.concatenate([scorer(shard)["neg_clip_loss"] for shard in shards])
+    scorer = SCORE.prepare(Data(shards), values)
+    return np.concatenate([scorer(shard, "cpu")["neg_clip_loss"] for shard in shards])
 
 
 def test_a_partition_crosses_shards():
@@ -208,18 +208,18 @@ def test_a_partition_crosses_shards():
     values = check_parameters(SCORE, {"negatives": "partition", "batch_size": 25, "batches": 2})
     parts = [np.arange(0, 7), np.arange(7, 7), np.arange(7, 60)]
     shards = [
-        Shard(k, lambda part=part: words[part], image[part], text[part])
+        Shard(k, len(part), lambda part=part: words[part], image[part], text[part])
         for k, part in enumerate(parts)
     ]
-    whole = _score([Shard(0, lambda: words, image, text)], values)
+    whole = _score([Shard(0, len(image), lambda: words, image, text)], values)
     np.testing.assert_allclose(_score(shards, values), whole, atol=TOLERANCE)
 
 
 def test_the_two_sides_add_up_to_the_score():
     image, text = clustered(80)
     words = reference.row_number_uids(80)
-    shard = Shard(0, lambda: words, image, text)
-    columns = SCORE.prepare(Data([shard], device="cpu"), check_parameters(SCORE, {}))(shard)
+    shard = Shard(0, len(image), lambda: words, image, text)
+    columns = SCORE.prepare(Data([shard]), check_parameters(SCORE, {}))(shard, "cpu")
     cosines = reference.unit(image) @ reference.unit(text).T
     image_side = 0.01 * reference.log_sum_exp(cosines / 0.01, 1)
     text_side = 0.01 * reference.log_sum_exp(cosines / 0.01, 0)
