@@ -1,9 +1,15 @@
-"""negCLIPLoss against the bare float32 products that it cannot do without.
+"""negCLIPLoss against the bare products it cannot do without, and against the plain formula.
 
     python -m benchmarks.neg_clip_loss [--samples 65536 --batch 8192 --batches 2 --dim 512]
+    python -m benchmarks.neg_clip_loss --device cuda --samples 262144 --batch 32768 --batches 10 \
+        --dim 768
 
 Pool mode needs two products a batch (both sides against the pool), partition mode one that serves
-both directions. Floor and score are timed in turn, so that a busy machine slows both.
+both directions. Floors and score are timed in turn, so that a busy machine slows all alike:
+
+- torch.mm: the products in float32 as ``torch.mm`` does them;
+- products: the same as this project does them (on a CPU by oneDNN, on CUDA in 16 bits);
+- plain: the published formula in torch, whole |B|×|B| float32 matrices, embeddings at hand.
 """
 
 from __future__ import annotations
@@ -15,10 +21,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from curation.scores import neg_clip_loss
+from curation.scores import neg_clip_loss, products
 from curation.scores.base import Rows
 
 TILE = 1024
+TAU = 0.01
 
 
 def main() -> None:
@@ -26,46 +33,81 @@ def main() -> None:
     for name, value in (("samples", 65536), ("batch", 8192), ("batches", 2), ("dim", 512)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
     chosen = parser.parse_args()
-    rng = np.random.default_rng(0)
-    image = unit_rows(rng, chosen.samples, chosen.dim)
-    text = (0.5 * image + unit_rows(rng, chosen.samples, chosen.dim)).astype(np.float16)
-    image = image.astype(np.float16)
+    image, text = pairs(chosen.samples, chosen.dim)
+    precision = products.precision("auto", chosen.device)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; {vars(chosen)}")
-    for negatives, products in (("pool", 2), ("partition", 1)):
-        floors, scores = [], []
-        for _ in range(chosen.repeat):
-            floors.append(timed(lambda n=products: bare(chosen, n)))
-            scores.append(timed(lambda m=negatives: score(image, text, chosen, m)))
-        floor, spent = min(floors), min(scores)
+    print(f"{'':<10}{'torch.mm':>12}{precision:>12}{'plain':>12}{'score':>12}   ratios")
+    for negatives, count in (("pool", 2), ("partition", 1)):
+        works: tuple[Callable[[], None], ...] = (
+            lambda n=count: bare(chosen, n, "torch.mm"),
+            lambda n=count: bare(chosen, n, precision),
+            lambda n=count: plain(image, text, chosen, n),
+            lambda mode=negatives: score(image, text, chosen, mode),
+        )
+        times = [[timed(work, chosen.device) for work in works] for _ in range(chosen.repeat)]
+        mm, ours, formula, spent = (min(column) for column in zip(*times, strict=True))
         print(
-            f"{negatives:<10} floor {floor:6.2f} s  score {spent:6.2f} s  ratio {spent / floor:.2f}"
+            f"{negatives:<10}{mm:>10.2f} s{ours:>10.2f} s{formula:>10.2f} s{spent:>10.2f} s   "
+            f"{spent / mm:.2f} of torch.mm, {spent / ours:.2f} of the products, "
+            f"{formula / spent:.2f} × faster than plain"
         )
 
 
+def pairs(samples: int, dim: int) -> tuple[Rows, Rows]:
+    """Unit rows, float16, as they lie in shards."""
+    rng = np.random.default_rng(0)
+    image = unit_rows(rng, samples, dim)
+    text = (0.5 * image + unit_rows(rng, samples, dim)).astype(np.float32)
+    text /= np.linalg.norm(text, axis=1, keepdims=True)
+    return image.astype(np.float16), text.astype(np.float16)
+
+
 def unit_rows(rng: np.random.Generator, rows: int, dim: int) -> Rows:
-    made = rng.normal(size=(rows, dim)).astype(np.float32)
+    made = rng.standard_normal((rows, dim), dtype=np.float32)
     return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
-def bare(chosen: argparse.Namespace, products: int) -> None:
-    """The products alone, into one buffer."""
-    left, right = torch.randn(TILE, chosen.dim), torch.randn(chosen.batch, chosen.dim)
-    out = torch.empty(TILE, chosen.batch)
-    for _ in range(products * chosen.batches * chosen.samples // TILE):
-        torch.mm(left, right.T, out=out)
+def bare(chosen: argparse.Namespace, count: int, how: str) -> None:
+    """The products alone, tile by tile."""
+    rows = TILE if chosen.device == "cpu" else chosen.batch
+    left = torch.randn(rows, chosen.dim, device=chosen.device)
+    right = torch.randn(chosen.batch, chosen.dim, device=chosen.device)
+    out = torch.empty(rows, chosen.batch, device=chosen.device)
+    if how == "torch.mm":
+        multiply: Callable[[torch.Tensor], torch.Tensor] = lambda x: torch.mm(x, right.T, out=out)  # noqa: E731
+    else:
+        multiply = products.by(right, how)
+    for _ in range(count * chosen.batches * chosen.samples // rows):
+        multiply(left)
+
+
+def plain(image: Rows, text: Rows, chosen: argparse.Namespace, count: int) -> None:
+    """−τ · CLIP loss of each pair of each batch, written as the formula is."""
+    images = torch.from_numpy(image[: chosen.batch]).float().to(chosen.device)
+    texts = torch.from_numpy(text[: chosen.batch]).float().to(chosen.device)
+    for _ in range(chosen.batches * chosen.samples // chosen.batch):
+        by_image = by_text = images @ texts.T / TAU
+        if count == 2:
+            # Against a pool the two directions are two products.
+            by_text = texts @ images.T / TAU
+        halves = torch.logsumexp(by_image, 1), torch.logsumexp(by_text, 0 if count == 1 else 1)
+        (images * texts).sum(dim=1) - TAU / 2 * (halves[0] + halves[1])
 
 
 def score(image: Rows, text: Rows, chosen: argparse.Namespace, negatives: str) -> None:
     neg_clip_loss(
-        image, text, batch_size=chosen.batch, batches=chosen.batches, negatives=negatives,
-        device="cpu",
+        image, text, temperature=TAU, batch_size=chosen.batch, batches=chosen.batches,
+        negatives=negatives, device=chosen.device,
     )  # fmt: skip
 
 
-def timed(work: Callable[[], None]) -> float:
+def timed(work: Callable[[], None], device: str) -> float:
     began = time.perf_counter()
     work()
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
     return time.perf_counter() - began
 
 

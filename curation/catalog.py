@@ -16,48 +16,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation import uids
+from curation.columns import ColumnInfo
 from curation.errors import CurationError
 from curation.images import ImageRef
 from curation.workspace import Workspace
 
 Mask = NDArray[np.bool_]
-
-_NUMBERS = ("FLOAT", "DOUBLE", "DECIMAL", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-            "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ColumnInfo:
-    """What a column of the samples is.
-
-    Attributes:
-        kind: ``score`` (to select by), ``detail`` (describes a score), ``source`` (what the
-            source told) or ``sample`` (what every sample has).
-        of: the score that a detail describes.
-        parameters: how a score was made.
-    """
-
-    name: str
-    kind: str
-    type: str
-    title: str
-    help: str = ""
-    score: str = ""
-    target: str = ""
-    of: str = ""
-    model: str = ""
-    parameters: Mapping[str, Any] | None = None
-    reference: str = ""
-    version: str = ""
-    created: str = ""
-
-    @property
-    def is_number(self) -> bool:
-        return self.type.partition("(")[0] in _NUMBERS
-
-    @property
-    def is_label(self) -> bool:
-        return self.type == "BOOLEAN"
 
 
 @dataclass(frozen=True)
@@ -118,20 +82,25 @@ class Catalog:
 
     @property
     def scores(self) -> list[ColumnInfo]:
-        """The columns to select by."""
+        """The columns that say how good a sample is: numbers, the higher the better."""
         return [c for c in self.columns.values() if c.kind == "score"]
 
     @property
+    def measures(self) -> list[ColumnInfo]:
+        """The columns that say what a sample is: numbers, true or false, or a word."""
+        return [c for c in self.columns.values() if c.kind == "measure"]
+
+    @property
     def numbers(self) -> list[ColumnInfo]:
-        """Every column that can be an axis: scores first, then details and the source's."""
-        order = {"score": 0, "detail": 1, "sample": 2, "source": 2}
+        """Every column that can be an axis: scores first, the source's last."""
+        order = {"score": 0, "measure": 1, "detail": 2, "sample": 3, "source": 3}
         numeric = [c for c in self.columns.values() if c.is_number and c.name not in _PLACES]
         return sorted(numeric, key=lambda c: order[c.kind])
 
     @property
     def labels(self) -> list[ColumnInfo]:
         """True-or-false columns of the source."""
-        return [c for c in self.columns.values() if c.is_label]
+        return [c for c in self.columns.values() if c.is_label and c.kind == "source"]
 
     def column(self, name: str) -> ColumnInfo:
         """Raises:
@@ -169,6 +138,11 @@ class Catalog:
                 known.flags.writeable = False
                 self._ranked[name] = known
             return self._ranked[name]
+
+    def shares(self, name: str) -> list[tuple[Any, ...]]:
+        """Each value of a column, "" where missing, and how many have it; most first."""
+        value = f"coalesce({_quote(self.column(name).name)}::VARCHAR, '')"
+        return self._all(f"SELECT {value}, count(*) FROM samples GROUP BY 1 ORDER BY 2 DESC, 1")
 
     @cached_property
     def words(self) -> uids.Words:

@@ -12,6 +12,7 @@ from curation.scores import SCORES
 from curation.scores.base import Parameter
 
 SCORE_NAMES = tuple(SCORES)
+ON_REQUEST = " or ".join(name for name, score in SCORES.items() if not score.default)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

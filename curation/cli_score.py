@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from curation import wording
-from curation.cli_options import SCORE_NAMES, score_options
+from curation.cli_options import ON_REQUEST, SCORE_NAMES, score_options
 from curation.devices import CHOICES as DEVICES
+from curation.encoder import PRECISIONS
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.progress import Progress
 from curation.readers import READERS
+
+if TYPE_CHECKING:
+    from curation.pipeline import Summary
 
 _FOLDER = click.Path(path_type=Path)
 
@@ -64,15 +68,17 @@ _FOLDER = click.Path(path_type=Path)
     "targets",
     multiple=True,
     metavar="NAME=SOURCE",
-    help="Reference set "
-    "for NormSim: a folder or table of images, or a .npy of embeddings. Repeatable.",
+    help="Reference set for NormSim: a folder or table of images, with or without captions; a "
+    ".txt of captions, one a line; or embeddings: a .npy of images, or a .npz with image, text or "
+    "both. Repeatable; several are also measured together, as `all`.",
 )
 @click.option(
     "--score",
     "scores",
     multiple=True,
     type=click.Choice(SCORE_NAMES),
-    help="Only this score. Repeatable.  [default: all that the inputs allow]",
+    help="Only this score. Repeatable.  [default: all that the inputs allow, "
+    f"but not {ON_REQUEST}]",
 )
 @score_options
 @click.option(
@@ -81,6 +87,14 @@ _FOLDER = click.Path(path_type=Path)
     default="auto",
     show_default=True,
     help="auto takes CUDA, then MPS, then the CPU.",
+)
+@click.option(
+    "--embed-precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="Precision that embeddings are computed in; auto takes float16 on CUDA and float32 "
+    "elsewhere. bfloat16 is faster on CPUs with AVX-512 BF16 or AMX.",
 )
 @click.option(
     "--executor",
@@ -95,7 +109,8 @@ def score(
     source: Path, workspace: Path, reader: str, image_column: str | None,
     caption_column: str | None, uid_column: str | None, image_root: Path | None, shard_size: int,
     model: str | None, pretrained: str | None, targets: tuple[str, ...],
-    scores: tuple[str, ...], device: str, executor: str, quiet: bool, strict: bool,
+    scores: tuple[str, ...], device: str, embed_precision: str, executor: str, quiet: bool,
+    strict: bool,
     **parameters: Any,
 ) -> None:  # fmt: skip
     """Score the pairs of SOURCE into a workspace.
@@ -126,6 +141,7 @@ def score(
         parameters=parameters,
         device=device,
         executor=executor,
+        precision=embed_precision,
     )
     if pretrained and not model:
         raise CurationError("--pretrained goes with --model; the shipped model has its weights")
@@ -135,9 +151,20 @@ def score(
         f"{wording.count(summary.skipped)} skipped: {workspace}"
     )
     if not quiet:
-        stages = ", ".join(f"{k} {wording.duration(v)}" for k, v in summary.seconds.items())
-        click.echo(f"Time: {stages}")
+        click.echo(_time(summary))
     if summary.skipped:
         click.echo(f"What was skipped, and why: python -m curation info {workspace} --skipped")
         if strict:
             sys.exit(1)
+
+
+def _time(summary: Summary) -> str:
+    """Where the time went: the stages, and how fast what was embedded was."""
+    words = {name: f"{name} {wording.duration(spent)}" for name, spent in summary.seconds.items()}
+    if "decode" in words:
+        words["decode"] += f" beside it ({wording.plural(summary.workers, 'worker')})"
+    line = f"Time: {', '.join(words.values())}"
+    if summary.embedded:
+        rate = summary.embedded / summary.embedding_seconds
+        line += f"; embedded {rate:,.0f} samples a second"
+    return line

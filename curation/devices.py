@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.errors import CurationError
@@ -44,17 +50,65 @@ def pick(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def describe(device: torch.device) -> str:
-    """The device for people, with a warning where a GPU is present but unused."""
+def describe(names: Sequence[str]) -> str:
+    """The devices for people: ``2 × CUDA (NVIDIA H100)``, ``CPU (8 threads)``."""
     import torch
 
-    if device.type == "cuda":
-        return f"CUDA ({torch.cuda.get_device_name(device)})"
-    if device.type == "mps":
+    first = torch.device(names[0])
+    if first.type == "cuda":
+        kinds = Counter(torch.cuda.get_device_name(name) for name in names)
+        return ", ".join(_times(number, f"CUDA ({kind})") for kind, number in kinds.items())
+    if first.type == "mps":
         return "MPS (Apple GPU)"
-    unused = next((name for name in ("cuda", "mps") if _available(name)), None)
-    warning = f"; WARNING: a {unused.upper()} GPU is present but not used" if unused else ""
-    return f"CPU ({torch.get_num_threads()} threads){warning}"
+    return _times(len(names), f"CPU ({torch.get_num_threads()} threads)")
+
+
+def unused_gpu(names: Sequence[str]) -> str | None:
+    """What to tell where a GPU is in this machine and the devices chosen are not it."""
+    if any(not name.startswith("cpu") for name in names):
+        return None
+    usable = tuple(name for name in ("cuda", "mps") if _available(name))
+    return _unused_gpu(usable, nvidia=not usable and _has_nvidia())
+
+
+def _unused_gpu(usable: Sequence[str], nvidia: bool) -> str | None:
+    """The same of a machine whose GPUs torch can use, or that has one that torch cannot."""
+    if usable:
+        return f"a GPU is in this machine but not used; --device {usable[0]} takes it"
+    if nvidia:
+        return (
+            "an NVIDIA GPU is in this machine but this torch cannot use it: install a CUDA build "
+            "of torch that fits its driver"
+        )
+    return None
+
+
+def workers_each(names: Sequence[str]) -> int:
+    """How many threads prepare work for each of the devices."""
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return max(1, cores // len(names))
+
+
+def _times(number: int, what: str) -> str:
+    return what if number == 1 else f"{number} × {what}"
+
+
+def _has_nvidia(driver: Path = Path("/proc/driver/nvidia/version"), tool: str = "nvidia-smi") -> (
+    bool
+):  # fmt: skip
+    """Whether NVIDIA's driver, or its tool, tells of a GPU."""
+    if driver.exists():
+        return True
+    try:
+        told = subprocess.run(
+            [tool, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return told.returncode == 0 and "GPU" in told.stdout
 
 
 def _available(name: str) -> bool:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import logging
 import math
 import re
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation import devices
+from curation import devices, open_clip_import
 from curation.errors import CurationError
 from curation.files import fingerprint, sha256_of
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "models" / "clip-lite0"
 
 BPE_FILE = "bpe_vocab.txt.gz"
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -65,63 +67,140 @@ CONFIG_FILE = "open_clip_config.json"
 
 
 @dataclass(frozen=True)
+class Pending:
+    """Unit rows that a GPU may still be computing."""
+
+    _rows: torch.Tensor
+    _ready: torch.cuda.Event | None = None
+
+    def rows(self) -> NDArray[np.float32]:
+        """The rows (N, dim), waited for."""
+        if self._ready is not None:
+            self._ready.synchronize()
+        result: NDArray[np.float32] = self._rows.numpy()
+        return result
+
+
+@dataclass(frozen=True)
 class Encoder:
     """A loaded model.
 
     Attributes:
+        precision: what its products are computed in, one of PRECISIONS but auto.
         dim: the length of an embedding.
         temperature: τ = 1 / exp(logit_scale), the temperature the model was trained to.
-        input_side: the side in pixels to which images are resized.
-        preprocess: an RGB image to a float32 tensor of shape (3, H, W).
+        input_shape: height and width in pixels of what ``preprocess`` returns.
+        preprocess: an RGB image to the model's view of it, uint8 (H, W, 3).
+        fits_longer_side: whether it shows whole images, with bars, rather than their middle.
     """
 
     spec: ModelSpec
     device: torch.device
+    precision: str
     dim: int
     temperature: float
-    input_side: int
-    preprocess: Callable[[Image.Image], torch.Tensor]
+    input_shape: tuple[int, int]
+    preprocess: Callable[[Image.Image], NDArray[np.uint8]]
+    fits_longer_side: bool
+    _mean: torch.Tensor
+    _std: torch.Tensor
     _model: Any
     _tokenizer: Any
 
-    def encode_images(self, pixels: torch.Tensor) -> NDArray[np.float32]:
-        """Preprocessed images (N, 3, H, W) to unit rows (N, dim), float32."""
-        import torch
+    @property
+    def input_side(self) -> int:
+        """The longer side in pixels of what the model sees."""
+        return max(self.input_shape)
 
-        pixels = pixels.to(self.device, non_blocking=True, memory_format=torch.channels_last)
-        return self._unit_rows(self._model.encode_image, pixels)
+    def encode_images(self, pixels: torch.Tensor) -> Pending:
+        """Preprocessed images, uint8 (N, H, W, 3), to unit rows; on a GPU this does not wait.
 
-    def encode_texts(self, captions: Sequence[str]) -> NDArray[np.float32]:
-        """Captions to unit rows (N, dim), float32; text past the context length is cut."""
+        Pinned pixels are copied behind the caller's back: leave them alone until the rows are read.
+        """
+        seen = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        # As torchvision's ToTensor and Normalize do it, to the last bit, but where it is cheap.
+        scaled = seen.float().div_(255).sub_(self._mean).div_(self._std)
+        return self._unit_rows(self._model.encode_image, scaled)
+
+    def encode_texts(self, captions: Sequence[str]) -> Pending:
+        """Captions to unit rows; text past the context length is cut."""
         tokens = self._tokenizer(list(captions)).to(self.device)
         return self._unit_rows(self._model.encode_text, tokens)
 
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """Around many batches: 16-bit copies of the weights are made once, not at each."""
+        with self._autocast():
+            yield
+
     def _unit_rows(
         self, encode: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor
-    ) -> NDArray[np.float32]:
+    ) -> Pending:
         import torch
 
-        # 16-bit products on a GPU; on a CPU float32, which every CPU has fast.
-        half = self.device.type == "cuda"
-        with torch.inference_mode(), torch.autocast("cuda", torch.float16, enabled=half):
+        with torch.inference_mode(), self._autocast():
             rows = torch.nn.functional.normalize(encode(batch).float(), dim=-1)
-        result: NDArray[np.float32] = rows.cpu().numpy()
-        return result
+        if self.device.type != "cuda":
+            return Pending(rows.cpu())
+        # The copy goes right behind the products, so that the next batch can be sent off meanwhile.
+        host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
+        host.copy_(rows, non_blocking=True)
+        ready: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        ready.record(torch.cuda.current_stream(self.device))
+        return Pending(host, ready)
+
+    def _autocast(self) -> torch.autocast:
+        import torch
+
+        kind = getattr(torch, self.precision)
+        return torch.autocast(self.device.type, kind, enabled=self.precision != "float32")
 
 
-def load(spec: ModelSpec, device: str = "auto") -> Encoder:
+class Encoders:
+    """One model on each device that asks for it, loaded when it first does."""
+
+    def __init__(self, spec: ModelSpec, precision: str = "auto") -> None:
+        self.spec = spec
+        self.precision = precision
+        self._loaded: dict[str, Encoder] = {}
+        self._lock = Lock()
+
+    def on(self, device: str) -> Encoder:
+        """The model on this device.
+
+        Raises:
+            CurationError: as ``load`` does.
+        """
+        with self._lock:
+            if device not in self._loaded:
+                self._loaded[device] = load(self.spec, device, self.precision)
+            return self._loaded[device]
+
+    def mark(self) -> str:
+        """Changes when what the model makes of a sample does.
+
+        The precision counts as it was asked for: what a GPU embedded with ``auto`` is not to be
+        made again where there is none.
+        """
+        return fingerprint(self.spec.fingerprint(), self.precision)
+
+
+def load(spec: ModelSpec, device: str = "auto", precision: str = "auto") -> Encoder:
     """Load a model onto a device.
+
+    Args:
+        precision: one of PRECISIONS; auto is float16 on CUDA and float32 elsewhere.
 
     Raises:
         CurationError: there is no such model, or its weights cannot be had.
     """
-    open_clip = _import_open_clip()
+    open_clip = open_clip_import.open_clip()
     target = devices.pick(device)
     folder = spec.folder
     name = f"local-dir:{folder}" if folder else spec.name
     _check_known(open_clip, spec)
     try:
-        with _quiet():
+        with open_clip_import.quiet():
             model, _, preprocess = open_clip.create_model_and_transforms(
                 name, pretrained=spec.pretrained, device=target
             )
@@ -138,20 +217,41 @@ def load(spec: ModelSpec, device: str = "auto") -> Encoder:
         ) from error
     import torch
 
+    if precision == "auto":
+        precision = "float16" if target.type == "cuda" else "float32"
     model = model.eval().to(memory_format=torch.channels_last)
-    size = model.visual.image_size
     with torch.inference_mode():
         dim = int(model.encode_text(tokenizer(["a"]).to(target)).shape[-1])
+    # open_clip's transforms end in these two, which the encoder does by the batch.
+    *resizing, _to_tensor, normalize = preprocess.transforms
+    mean, std = (
+        torch.tensor(values, device=target).view(3, 1, 1)
+        for values in (normalize.mean, normalize.std)
+    )
+    size = model.visual.image_size
+    height, width = size if isinstance(size, tuple | list) else (size, size)
     return Encoder(
         spec=spec,
         device=target,
+        precision=precision,
         dim=dim,
         temperature=math.exp(-float(model.logit_scale.detach())),
-        input_side=max(size) if isinstance(size, tuple | list) else int(size),
-        preprocess=preprocess,
+        input_shape=(int(height), int(width)),
+        preprocess=partial(_resized, resizing),
+        fits_longer_side=model.visual.preprocess_cfg.get("resize_mode") == "longest",
+        _mean=mean,
+        _std=std,
         _model=model,
         _tokenizer=tokenizer,
     )
+
+
+def _resized(
+    steps: Sequence[Callable[[Image.Image], Image.Image]], picture: Image.Image
+) -> NDArray[np.uint8]:
+    for step in steps:
+        picture = step(picture)
+    return np.asarray(picture)
 
 
 def _describe(spec: ModelSpec) -> str:
@@ -170,41 +270,3 @@ def _check_known(open_clip: Any, spec: ModelSpec) -> None:
         raise CurationError(
             f"{spec.name} needs --pretrained: a checkpoint file, or one of {', '.join(tags)}"
         )
-
-
-def _import_open_clip() -> Any:
-    """open_clip, also where a CPU build of torch stands beside a CUDA build of torchvision.
-
-    That torchvision fails at import because its compiled operators are missing; open_clip
-    needs only its transforms, which are plain Python, so naming the operators is enough.
-    """
-    import torch
-
-    try:
-        import_module("torchvision")
-    except RuntimeError as error:
-        if "torchvision::" not in str(error):
-            raise
-        open_library: Any = torch.library.Library
-        library = open_library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _kept_alive.append(library)
-    import open_clip
-
-    return open_clip
-
-
-# A torch.library.Library takes its operators away when it is collected.
-_kept_alive: list[Any] = []
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """open_clip logs each step and each error; ours is the one line a person needs."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logging.disable(previous)

@@ -32,8 +32,8 @@ class Exported:
 
 
 def default_columns(catalog: Catalog) -> list[str]:
-    """What a table export has unless told otherwise: identity, then every score."""
-    return [*DEFAULT_COLUMNS, *(c.name for c in catalog.scores)]
+    """What a table export has unless told otherwise: identity, then every score and measure."""
+    return [*DEFAULT_COLUMNS, *(c.name for c in [*catalog.scores, *catalog.measures])]
 
 
 def export(
@@ -149,7 +149,7 @@ def _manifest(
         "uids_not_found": list(selection.unknown),
         "scores": {
             c.name: {"model": c.model, "parameters": c.parameters, "version": c.version}
-            for c in catalog.scores
+            for c in [*catalog.scores, *catalog.measures]
         },
         "files": {path.name: sha256_of(path)},
         "sha256_of_sorted_uids": digest,

@@ -78,13 +78,14 @@ def size(data: bytes) -> tuple[int, int]:
         return image.size
 
 
-def rgb(data: bytes, at_least: int | None = None) -> Image.Image:
+def rgb(data: bytes, at_least: int | None = None, *, longer_side: bool = False) -> Image.Image:
     """The picture in RGB, upright, transparency laid on white.
 
     Args:
         data: an encoded image.
         at_least: JPEGs may be decoded at a reduced size as long as neither side falls below
             this many pixels; None decodes every pixel.
+        longer_side: whether that is asked of the longer side only.
 
     Raises:
         CurationError: the image does not decode (truncated, damaged, too large).
@@ -92,7 +93,10 @@ def rgb(data: bytes, at_least: int | None = None) -> Image.Image:
     with _open(data) as image:
         try:
             if at_least is not None and image.format == "JPEG":
-                image.draft("RGB", (at_least, at_least))
+                asked = max(image.size) if longer_side else min(image.size)
+                # Pillow keeps both sides above what it is given.
+                width, height = (math.ceil(side * at_least / asked) for side in image.size)
+                image.draft("RGB", (width, height))
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I;16"):
                 # Pillow would cut 16 bits off at 255, which is white.

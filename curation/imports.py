@@ -125,7 +125,9 @@ def _from_text(file: Path) -> uids.Words:
 def _taken(workspace: Workspace) -> set[str]:
     """The names an imported score may not have: it would hide something measured here."""
     computed = [read_toml(folder / "score.toml") for folder in scoring.score_folders(workspace)]
-    columns = {c["name"] for record in computed if record["model"] for c in record["columns"]}
+    columns = {
+        c["name"] for record in computed if record["score"] in SCORES for c in record["columns"]
+    }
     return columns | set(SCORES) | set(SAMPLE_COLUMNS) | set(schema.ROW_NAMES)
 
 

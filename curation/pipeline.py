@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curation import devices, encoder, publish, scoring, targets, wording
-from curation.embedding import embed_shard
-from curation.encoder import Encoder, ModelSpec
+from curation import devices, embedding, publish, scoring, targets, wording
+from curation.encoder import Encoder, Encoders, ModelSpec
+from curation.encoding import Clock
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.progress import Progress
@@ -37,16 +37,29 @@ class Job:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     device: str = "auto"
     executor: str = "local"
+    # What embeddings are computed in: one of encoder.PRECISIONS.
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of it."""
+    """What came of it.
+
+    Attributes:
+        seconds: by stage, ``in all`` last; of embedding, the mean over the devices. What was done
+            before takes none.
+        embedded: samples of the dataset embedded in this run.
+        embedding_seconds: how long that took by the clock on the wall.
+        workers: threads that decoded, for each device; ``decode`` is what each of them spent.
+    """
 
     samples: int
     skipped: int
     columns: tuple[str, ...]
     seconds: Mapping[str, float]
+    embedded: int = 0
+    embedding_seconds: float = 0.0
+    workers: int = 1
 
 
 def run(job: Job, progress: Progress) -> Summary:
@@ -57,39 +70,44 @@ def run(job: Job, progress: Progress) -> Summary:
             until then stays.
     """
     began = time.perf_counter()
-    progress.say(f"Device: {devices.describe(devices.pick(job.device))}")
+    places = devices.names(job.device)
+    progress.say(f"Device: {devices.describe(places)}")
+    unused = devices.unused_gpu(places)
+    if unused:
+        progress.warn(unused)
     reader = open_source(job.source, job.reader, job.options)
     shards = reader.shards()
     workspace = _checked(job)
     with workspace.writing():
         _write_info(workspace, job, reader)
         read = _read(job, workspace, reader, shards, progress)
-        model = _load_model(job, workspace, progress)
-        mark = job.model.fingerprint()
-        embedded = _embed(workspace, reader.image_root, model, mark, "Embedding", progress)
+        models = Encoders(job.model, job.precision)
+        model = models.on(places[0])
+        _record_model(workspace, model, progress)
+        started = time.perf_counter()
+        embedded = _embed(workspace, reader.image_root, models, job, "Embedding", progress)
+        embedding_seconds = time.perf_counter() - started
         if all(receipt.rows == receipt.skipped for receipt in embedded):
             raise _nothing_usable(workspace, job.source)
-        _embed_targets(job, workspace, model, mark, progress)
-        temperature = job.parameters.get("temperature")
-        request = scoring.Request(
-            scores=job.scores,
-            parameters={
-                **job.parameters,
-                "temperature": model.temperature if temperature is None else temperature,
-            },
-            targets=tuple(workspace.targets()),
-            model=job.model.slug,
-            device=job.device,
-            executor=job.executor,
-        )
-        scoring.run(workspace, request, progress)
-        published = publish.publish(workspace, progress)
-    seconds: dict[str, float] = {}
-    for receipt in (*read, *embedded):
-        for stage, spent in receipt.seconds.items():
-            seconds[stage] = seconds.get(stage, 0.0) + spent
-    seconds["in all"] = time.perf_counter() - began
-    return Summary(published.samples, published.skipped, published.columns, seconds)
+        embedded_targets = _embed_targets(job, workspace, models, progress)
+        clock = Clock()
+        for receipts, side_by_side in ((read, 1), (embedded + embedded_targets, len(places))):
+            for stage, spent in (item for r in receipts for item in r.seconds.items()):
+                clock.add(stage, spent / side_by_side)
+        with clock.stage("scores"):
+            scoring.run(workspace, _request(job, workspace, model), progress)
+        with clock.stage("catalog"):
+            published = publish.publish(workspace, progress)
+    clock.add("in all", time.perf_counter() - began)
+    return Summary(
+        published.samples,
+        published.skipped,
+        published.columns,
+        clock.seconds,
+        embedded=sum(receipt.rows for receipt in embedded if receipt.seconds),
+        embedding_seconds=embedding_seconds,
+        workers=devices.workers_each(places),
+    )
 
 
 def _read(
@@ -114,26 +132,34 @@ def _read(
     return receipts
 
 
-def _load_model(job: Job, workspace: Workspace, progress: Progress) -> Encoder:
-    model = encoder.load(job.model, job.device)
-    _record_model(workspace, model)
-    progress.say(
-        f"Model: {job.model.slug}, {model.dim} dimensions, temperature {model.temperature:.4g}"
-    )
-    return model
-
-
 def _embed_targets(
-    job: Job, workspace: Workspace, model: Encoder, mark: str, progress: Progress
-) -> None:
+    job: Job, workspace: Workspace, models: Encoders, progress: Progress
+) -> list[Receipt]:
     """The targets named, and those of earlier runs: this may be another model."""
     for target in job.targets:
         targets.read(workspace, target, job.model.slug, progress)
+    receipts: list[Receipt] = []
     for name in workspace.targets():
         store = workspace.target(name)
         if store.shard_count():
             root = Path(targets.info(store).image_root)
-            _embed(store, root, model, mark, f"Target {name}", progress, texts=False)
+            receipts += _embed(store, root, models, job, f"Target {name}", progress)
+    return receipts
+
+
+def _request(job: Job, workspace: Workspace, model: Encoder) -> scoring.Request:
+    temperature = job.parameters.get("temperature")
+    return scoring.Request(
+        scores=job.scores,
+        parameters={
+            **job.parameters,
+            "temperature": model.temperature if temperature is None else temperature,
+        },
+        targets=tuple(workspace.targets()),
+        model=job.model.slug,
+        device=job.device,
+        executor=job.executor,
+    )
 
 
 def _checked(job: Job) -> Workspace:
@@ -164,26 +190,25 @@ def _write_info(workspace: Workspace, job: Job, reader: Reader) -> None:
 
 
 def _embed(
-    store: Store,
-    image_root: Path,
-    model: Encoder,
-    mark: str,
-    label: str,
-    progress: Progress,
-    texts: bool = True,
+    store: Store, image_root: Path, models: Encoders, job: Job, label: str, progress: Progress
 ) -> list[Receipt]:
-    shards = range(store.shard_count())
-    receipts = [store.samples.receipt(shard) for shard in shards]
+    receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
     with progress.bar(label, sum(r.rows for r in receipts if r)) as bar:
-        done = [
-            embed_shard(store, shard, image_root, model, mark, with_texts=texts, advance=bar.update)
-            for shard in shards
-        ]
-    store.embeddings(model.spec.slug).trim(len(shards))
-    return done
+        return embedding.embed(
+            store,
+            image_root,
+            models,
+            devices=devices.names(job.device),
+            executor=EXECUTORS[job.executor](),
+            advance=bar.update,
+        )
 
 
-def _record_model(workspace: Workspace, model: Encoder) -> None:
+def _record_model(workspace: Workspace, model: Encoder, progress: Progress) -> None:
+    progress.say(
+        f"Model: {model.spec.slug}, {model.dim} dimensions, "
+        f"temperature {model.temperature:.4g}, computed in {model.precision}"
+    )
     write_toml(
         workspace.embeddings(model.spec.slug).path / "model.toml",
         {
@@ -191,6 +216,7 @@ def _record_model(workspace: Workspace, model: Encoder) -> None:
             "pretrained": model.spec.pretrained,
             "dim": model.dim,
             "temperature": model.temperature,
+            "precision": model.precision,
         },
     )
 

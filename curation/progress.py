@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Protocol
 
 from tqdm import tqdm
@@ -39,4 +40,16 @@ class Progress:
             dynamic_ncols=True,
             mininterval=0.2,
         ) as bar:
-            yield bar
+            yield _OneAtATime(bar)
+
+
+class _OneAtATime:
+    """A bar that several threads move: tqdm alone would lose some of their steps."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._lock = Lock()
+
+    def update(self, n: float = 1, /) -> bool | None:
+        with self._lock:
+            return self._bar.update(n)

@@ -12,6 +12,7 @@ Tables of the catalog:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from curation.readers.base import SAMPLE_COLUMNS
 from curation.reading import SKIPPED_SCHEMA
 from curation.workspace import Workspace, now, read_toml
 
+# As DataComp's metadata calls them: clip_b32_similarity_score, clip_l14_similarity_score.
+_STORED_CLIP = re.compile(r"clip_(\w+)_similarity_score")
 _SKIPPED = pa.schema([("stage", pa.string()), *SKIPPED_SCHEMA])
 
 
@@ -183,14 +186,13 @@ def _columns_table(
     declared = {c["name"]: (c, folder) for folder in folders for c in folder.columns}
     for name in schema.names:
         if name not in declared:
-            kind = "sample" if name in SAMPLE_COLUMNS else "source"
-            facts.append({"name": name, "kind": kind, "title": name.replace("_", " ")})
+            facts.append({"name": name, **_undeclared(schema.field(name))})
             continue
         column, folder = declared[name]
         facts.append(
             {
                 "name": name,
-                "kind": "score" if _is_score(column) else "detail",
+                "kind": _kind(column),
                 "title": column["title"],
                 "help": column["help"],
                 "score": folder.record["score"],
@@ -208,8 +210,27 @@ def _columns_table(
     return pa.Table.from_pylist(facts, schema=pa.schema([(n, pa.string()) for n in names]))
 
 
-def _is_score(column: Mapping[str, str]) -> bool:
-    return not column.get("of") and column.get("type", "float") in ("float", "int32")
+def _kind(column: Mapping[str, str]) -> str:
+    if column.get("of"):
+        return "detail"
+    is_number = column.get("type", "float") in ("float", "int32")
+    return column.get("kind", "score") if is_number else "measure"
+
+
+def _undeclared(field: pa.Field) -> dict[str, str]:
+    """What a column is that no score of this workspace made."""
+    if field.name in SAMPLE_COLUMNS:
+        return {"kind": "sample", "title": field.name.replace("_", " ")}
+    stored = _STORED_CLIP.fullmatch(field.name)
+    if stored and (pa.types.is_floating(field.type) or pa.types.is_integer(field.type)):
+        model = re.sub(r"^([a-z])(?=\d+$)", lambda m: f"{m[0].upper()}/", stored[1])
+        return {
+            "kind": "score",
+            "title": f"stored CLIP {model} similarity",
+            "help": "Cosine of image and caption that came with the source, made elsewhere with "
+            f"CLIP {model}; higher is better.",
+        }
+    return {"kind": "source", "title": field.name.replace("_", " ")}
 
 
 def _about(workspace: Workspace, samples: int, skipped: int) -> pa.Table:

@@ -6,12 +6,14 @@ import numpy as np
 
 from curation import labels as judging
 from curation.catalog import Catalog
+from curation.columns import ColumnInfo
 from curation.recipe import describe
 from curation.selection import Selection
 from curation.wording import count, place, plural, score, share
 
-# How many reasons for skipping are listed.
+# How many reasons for skipping are listed, and values of a measure.
 _REASONS = 20
+_VALUES = 5
 
 
 def overview(catalog: Catalog) -> str:
@@ -23,21 +25,13 @@ def overview(catalog: Catalog) -> str:
         "",
         _row("score", "missing", "min", "median", "max", "parameters"),
     ]
-    for column in catalog.scores:
-        values = catalog.array(column.name)
-        known = values[~np.isnan(values)]
-        spread = [f(known) if len(known) else float("nan") for f in (np.min, np.median, np.max)]
-        settings = ", ".join(f"{k}={_value(v)}" for k, v in (column.parameters or {}).items())
-        lines.append(
-            _row(
-                column.name,
-                count(len(values) - len(known)),
-                score(float(spread[0])),
-                score(float(spread[1])),
-                score(float(spread[2])),
-                settings,
-            )
-        )
+    lines += [_spread(catalog, column) for column in catalog.scores]
+    if catalog.measures:
+        lines += ["", _row("measure", "missing", "min", "median", "max", "parameters")]
+        numbers = [column for column in catalog.measures if column.is_number]
+        lines += [_spread(catalog, column) for column in numbers]
+        others = [column for column in catalog.measures if not column.is_number]
+        lines += [f"  {column.name:<28}{values(catalog, column.name)}" for column in others]
     reasons = catalog.skipped_by_reason()
     if reasons:
         lines += ["", f"{plural(about.skipped, 'sample')} skipped:"]
@@ -51,6 +45,14 @@ def overview(catalog: Catalog) -> str:
     else:
         lines += ["", "nothing skipped"]
     return "\n".join(lines)
+
+
+def values(catalog: Catalog, name: str) -> str:
+    """The commonest values of a column, as ``en 86.9 %, it 5.2 %``, and how many others."""
+    found = catalog.shares(name)
+    shown = [f"{value or 'missing'} {share(n, len(catalog))}" for value, n in found[:_VALUES]]
+    rest = len(found) - _VALUES
+    return ", ".join(shown) + (f", {plural(rest, 'other')}" if rest > 0 else "")
 
 
 def labels(catalog: Catalog, name: str, keep: float) -> str:
@@ -86,6 +88,17 @@ def selection(chosen: Selection) -> str:
         )
     lines.append(f"sha256 of the sorted uids: {chosen.digest()}")
     return "\n".join(lines)
+
+
+def _spread(catalog: Catalog, column: ColumnInfo) -> str:
+    every = catalog.array(column.name)
+    known = catalog.ranked(column.name)
+    number = int if column.is_whole else float
+    low, middle, high = (
+        score(number(f(known))) if len(known) else score(None) for f in (np.min, np.median, np.max)
+    )
+    settings = ", ".join(f"{k}={_value(v)}" for k, v in (column.parameters or {}).items())
+    return _row(column.name, count(len(every) - len(known)), low, middle, high, settings)
 
 
 def _row(name: str, missing: str, low: str, middle: str, high: str, rest: str) -> str:

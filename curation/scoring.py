@@ -91,8 +91,12 @@ def _run_one(
     ]
     total = sum(r.rows for r in receipts if r) * score.passes(parameters)
     made = score.columns(parameters, names)
-    if len({column.name for column in made}) < len(made):
-        raise CurationError(f"the parameters of {score.name} give two columns one name")
+    named = [column.name for column in made]
+    if len(set(named)) < len(named):
+        twice = next(name for name in named if named.count(name) > 1)
+        raise CurationError(
+            f"the parameters and targets of {score.name} give two columns one name: {twice}"
+        )
     # Until every shard is made anew, the score is not whole and is not published.
     (folder.path / "score.toml").unlink(missing_ok=True)
     with progress.bar(score.title, total) as bar:

@@ -1,10 +1,11 @@
-"""Targets: sets of reference images that NormSim measures nearness to."""
+"""Targets: sets of reference images or captions that NormSim measures nearness to."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from curation import reading
 from curation.errors import CurationError
 from curation.files import atomic, sha256_of
 from curation.progress import Progress
-from curation.readers import Options, open_source
-from curation.scores.base import Floats, Target
+from curation.readers import Options, Reader, open_source
+from curation.readers.captions import CaptionsReader
+from curation.scores.base import Floats, Rows, Target
+from curation.scores.norm_sim import ALL
 from curation.workspace import Store, Workspace, check_name, now, read_toml, write_toml
 
 # A target given as ready-made embeddings is one shard of this model.
-_READY_MADE = ".npy"
+_READY_MADE = (".npy", ".npz")
+_SIDES = ("image", "text")
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,16 @@ class TargetSource:
     @classmethod
     def parse(cls, text: str) -> TargetSource:
         """Raises:
-        CurationError: the text is not NAME=SOURCE.
+        CurationError: the text is not NAME=SOURCE, or the name is taken or cannot be one.
         """
         name, equals, source = text.partition("=")
         if not equals or not source:
             raise CurationError(
                 f"--target takes NAME=SOURCE, as in animals=data/targets/animals; got {text!r}"
+            )
+        if name == ALL:
+            raise CurationError(
+                f"{ALL!r} cannot name a target: NormSim calls all targets together so; got {text!r}"
             )
         return cls(check_name(name, "target"), Path(source))
 
@@ -51,10 +59,13 @@ class TargetInfo:
 
 
 def read(workspace: Workspace, target: TargetSource, model: str, progress: Progress) -> Store:
-    """List a target's images in the workspace; ready-made embeddings are copied as ``model``'s.
+    """List a target's items in the workspace; ready-made embeddings are copied as ``model``'s.
+
+    The source is a folder or table of images, a ``.txt`` of captions, one a line, a ``.npy`` of
+    image embeddings (M, d), or a ``.npz`` with members ``image`` and ``text``, or one of them.
 
     Raises:
-        CurationError: the source cannot be read or holds no usable image.
+        CurationError: the source cannot be read or holds nothing usable.
     """
     store = workspace.target(target.name)
     info_file = store.path / "target.toml"
@@ -62,11 +73,11 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
     if info_file.is_file() and info(store).source != source:
         progress.say(f"Target {target.name} now comes from {source}")
         shutil.rmtree(store.path)
-    if target.source.suffix == _READY_MADE:
+    if target.source.suffix.lower() in _READY_MADE:
         _copy_embeddings(target.source, store, model)
         image_root = target.source.parent
     else:
-        image_root = _read_images(store, target, progress)
+        image_root = _read_samples(store, target, progress)
     found = TargetInfo(target.name, source, str(image_root), now())
     write_toml(info_file, asdict(found))
     return store
@@ -83,46 +94,91 @@ def load(store: Store, model: str) -> Target:
     Raises:
         CurationError: the target has not been embedded with this model.
     """
-    sides: list[Floats | None] = []
-    for side in ("image", "text"):
-        files = sorted(store.embeddings(model).path.glob(f"*.{side}.npy"))
-        parts = [np.load(file, allow_pickle=False) for file in files]
-        sides.append(np.concatenate(parts).astype(np.float32) if parts else None)
-    target = Target(*sides)
-    if target.image is None and target.text is None:
+    folder = store.embeddings(model)
+    shards = sorted({int(file.name.split(".")[0]) for file in folder.path.glob("[0-9]*.npy")})
+    if not shards:
         raise CurationError(f"the target {store.path.name} has no embeddings of the model {model}")
-    return target
+    sides: list[list[Floats]] = [[], []]
+    has_side = [False, False]
+    for shard in shards:
+        found = [_side(folder.file(shard, f"{side}.npy")) for side in _SIDES]
+        shape = next(rows.shape for rows in found if rows is not None)
+        for side, rows in enumerate(found):
+            has_side[side] |= rows is not None
+            # Only this shard lacks the side: the others' rows stay with their samples.
+            missing = np.full(shape, np.nan, dtype=np.float32)
+            sides[side].append(missing if rows is None else rows)
+    image, text = (np.concatenate(sides[k]) if has_side[k] else None for k in range(2))
+    return Target(image, text)
+
+
+def _side(file: Path) -> Floats | None:
+    return np.load(file, allow_pickle=False).astype(np.float32) if file.is_file() else None
 
 
 def mark(store: Store, model: str) -> list[str]:
     """What tells that a target's embeddings have changed."""
     folder = store.embeddings(model)
     receipts = [r.read_text() for r in sorted(folder.path.glob("[0-9]*.json"))]
-    return receipts or [sha256_of(f) for f in sorted(folder.path.glob("*.image.npy"))]
+    files = sorted(folder.path.glob("[0-9]*.npy"))
+    return receipts or [f"{file.name} {sha256_of(file)}" for file in files]
 
 
-def _read_images(store: Store, target: TargetSource, progress: Progress) -> Path:
+def _read_samples(store: Store, target: TargetSource, progress: Progress) -> Path:
     options = Options(captions_required=False)
-    reader = open_source(target.source, options=options)
+    reader: Reader
+    if CaptionsReader.recognises(target.source):
+        reader, noun = CaptionsReader(target.source, options), "caption"
+    else:
+        reader, noun = open_source(target.source, options=options), "image"
     shards = reader.shards()
     receipts = [reading.read_shard(store, reader, shard) for shard in shards]
     store.samples.trim(len(shards))
     if not sum(receipt.rows for receipt in receipts):
-        raise CurationError(f"the target {target.name} has no usable image in {target.source}")
+        raise CurationError(f"the target {target.name} has no usable {noun} in {target.source}")
     skipped = sum(receipt.skipped for receipt in receipts)
     if skipped:
-        progress.warn(f"target {target.name}: {skipped} images skipped")
+        progress.warn(f"target {target.name}: {skipped} {noun}s skipped")
     return reader.image_root
 
 
 def _copy_embeddings(source: Path, store: Store, model: str) -> None:
+    sides = _ready_made(source)
+    shapes = {side: rows.shape for side, rows in sides.items()}
+    for side, shape in shapes.items():
+        if len(shape) != 2 or not all(shape):
+            raise CurationError(f"{source}: {side} has shape {shape}; a target is a matrix (M, d)")
+    if len(set(shapes.values())) > 1:
+        raise CurationError(
+            f"{source}: image has shape {shapes['image']}, text {shapes['text']}; expected the "
+            "same (M, d), a row an item (NaN where it has no image or no caption)"
+        )
+    for side in _SIDES:
+        final = store.embeddings(model).file(0, f"{side}.npy")
+        if side not in sides:
+            final.unlink(missing_ok=True)
+            continue
+        with atomic(final) as partial, partial.open("wb") as file:
+            np.save(file, sides[side], allow_pickle=False)
+
+
+def _ready_made(source: Path) -> dict[str, Rows]:
+    """The matrices of a .npy (of images) or a .npz, by side."""
+    kind = source.suffix.lower()
     try:
-        rows = np.load(source, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise CurationError(f"{source} is not a .npy array of numbers: {error}") from None
-    if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
-        raise CurationError(f"{source} is not a .npy array of numbers")
-    if rows.ndim != 2 or not len(rows):
-        raise CurationError(f"{source} has shape {rows.shape}; a target is a matrix (M, d)")
-    with atomic(store.embeddings(model).file(0, "image.npy")) as partial, partial.open("wb") as f:
-        np.save(f, rows, allow_pickle=False)
+        held = np.load(source, mmap_mode="r", allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            found = {"image": held}
+        else:
+            with held:
+                found = {side: held[side] for side in _SIDES if side in held.files}
+                if not found:
+                    members = ", ".join(held.files) or "none"
+                    raise CurationError(
+                        f"{source} has the members {members}; expected image, text or both"
+                    )
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise CurationError(f"{source} is not a {kind} array of numbers: {error}") from None
+    if any(rows.dtype.kind not in "fiu" for rows in found.values()):
+        raise CurationError(f"{source} is not a {kind} array of numbers")
+    return found

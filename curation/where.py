@@ -10,7 +10,7 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from curation.catalog import ColumnInfo
+from curation.columns import ColumnInfo
 from curation.errors import CurationError
 
 FUNCTIONS = {"min": "least", "max": "greatest", "abs": "abs", "length": "length"}

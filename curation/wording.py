@@ -22,9 +22,11 @@ def share(part: float, whole: float = 1.0) -> str:
 
 
 def score(value: float | None) -> str:
-    """0.287, −0.041; — where it is missing."""
+    """0.287, −0.041, and a whole number as one: 1,024; — where it is missing."""
     if value is None or math.isnan(value):
         return "—"
+    if isinstance(value, int):
+        return count(value).replace("-", "−")
     return f"{value:.3f}".replace("-", "−")
 
 

@@ -1,10 +1,13 @@
 """Overview: what is in the dataset, how every score is spread, and what was left out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
-from curation import wording
-from curation.catalog import Catalog, ColumnInfo
+from curation import report, wording
+from curation.catalog import Catalog
+from curation.columns import ColumnInfo
 from pages.widgets import cached, distributions, gallery, shell
 from pages.widgets.plain import plain
 from pages.widgets.url import choose
@@ -21,7 +24,10 @@ def main() -> None:
     shell.facts(catalog)
     facts(catalog)
     st.subheader("Scores", anchor=False)
-    scores(catalog)
+    tiles(catalog, catalog.scores)
+    if catalog.measures:
+        st.subheader("Captions and images", anchor=False)
+        tiles(catalog, catalog.measures)
     for label in catalog.labels:
         known_bad(catalog, label)
     st.subheader("A random handful", anchor=False)
@@ -35,13 +41,13 @@ def main() -> None:
 def facts(catalog: Catalog) -> None:
     about = catalog.dataset
     whole = about.samples + about.skipped
-    tiles = {
+    shown = {
         "Samples": wording.count(about.samples),
         "Skipped": f"{wording.count(about.skipped)} ({wording.share(about.skipped, whole)})",
         "Scores": wording.count(len(catalog.scores)),
         "Targets": about.targets or "none",
     }
-    for column, (name, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
+    for column, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         column.metric(name, value, border=True)
     st.caption(
         f"`{wording.place(about.source)}`, read as {about.reader} · model `{about.model}` · "
@@ -49,18 +55,22 @@ def facts(catalog: Catalog) -> None:
     )
 
 
-def scores(catalog: Catalog) -> None:
-    """A histogram of every score; the dotted line is the median."""
-    for start in range(0, len(catalog.scores), A_ROW):
-        row = catalog.scores[start : start + A_ROW]
+def tiles(catalog: Catalog, columns: Sequence[ColumnInfo]) -> None:
+    """How each column is spread."""
+    for start in range(0, len(columns), A_ROW):
+        row = columns[start : start + A_ROW]
         for column, info in zip(st.columns(A_ROW), row, strict=False):
             with column.container(border=True, gap="small"):
-                score_tile(catalog, info)
+                st.markdown(f"**{plain(info.title)}**", help=plain(info.help) or None)
+                if info.is_number:
+                    number_tile(catalog, info)
+                else:
+                    st.caption(plain(report.values(catalog, info.name)))
 
 
-def score_tile(catalog: Catalog, info: ColumnInfo) -> None:
+def number_tile(catalog: Catalog, info: ColumnInfo) -> None:
+    """A histogram; the dotted line is the median."""
     ranked = catalog.ranked(info.name)
-    st.markdown(f"**{plain(info.title)}**", help=plain(info.help) or None)
     if not len(ranked):
         st.caption("missing for every sample")
         return
@@ -70,7 +80,8 @@ def score_tile(catalog: Catalog, info: ColumnInfo) -> None:
         config={"displayModeBar": False},
         alt=f"Histogram of {info.title}",
     )
-    low, middle, high = (wording.score(float(ranked[k])) for k in (0, len(ranked) // 2, -1))
+    number = int if info.is_whole else float
+    low, middle, high = (wording.score(number(ranked[k])) for k in (0, len(ranked) // 2, -1))
     missing = len(catalog) - len(ranked)
     lost = f" · {wording.count(missing)} missing" if missing else ""
     st.caption(f"{low} to {high}, median {middle}{lost}")
@@ -146,7 +157,7 @@ def made(catalog: Catalog) -> None:
                 "Source": c.reference,
                 "Made": c.created.replace("T", " ")[:16],
             }
-            for c in catalog.scores
+            for c in [*catalog.scores, *catalog.measures]
         ],
         hide_index=True,
     )

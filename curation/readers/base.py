@@ -48,7 +48,7 @@ class Options:
     def mark(self) -> tuple[object, ...]:
         """What of the options decides the samples: not where the images happen to lie."""
         columns = (self.image_column, self.caption_column, self.uid_column)
-        return (*columns, self.shard_size, self.captions_required)
+        return (*columns, self.shard_size, self.captions_required or "read where there are")
 
 
 @dataclass(frozen=True)

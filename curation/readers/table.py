@@ -61,7 +61,13 @@ class TableReader:
             names, self.options.image_column, base.IMAGE_COLUMNS, "--image-column", file
         )
         renamed = {image: "image_file"}
-        if self.options.captions_required or self.options.caption_column is not None:
+        # Where captions need not be, those that are there are read all the same.
+        has_captions = any(name.lower() in base.CAPTION_COLUMNS for name in names)
+        if (
+            self.options.captions_required
+            or self.options.caption_column is not None
+            or has_captions
+        ):
             caption = rows.pick_column(
                 names, self.options.caption_column, base.CAPTION_COLUMNS, "--caption-column", file
             )

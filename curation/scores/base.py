@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation import devices, uids
+from curation import uids
 from curation.errors import CurationError
+from curation.matrices import Matrix
 
 Rows = NDArray[np.floating[Any]]
 Floats = NDArray[np.float32]
@@ -37,6 +38,7 @@ class Parameter:
     help: str
     minimum: float | None = None
     exclusive: bool = False
+    maximum: float | None = None
     finite: bool = False
     choices: tuple[str, ...] = ()
     # Takes several values: its default and its values are tuples.
@@ -67,6 +69,8 @@ class Parameter:
             if low or value != value:
                 sign = ">" if self.exclusive else "≥"
                 raise CurationError(f"{self.name} is {value}; expected {sign} {self.minimum:g}")
+        if self.maximum is not None and not value <= self.maximum:
+            raise CurationError(f"{self.name} is {value}; expected ≤ {self.maximum:g}")
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class Column:
     # A standard error describes another column; it is not a score to select by.
     of: str | None = None
     type: Literal["float", "int32", "bool", "string"] = "float"
+    # A measure tells what a sample is (its length, size, language), not how good it is.
+    kind: Literal["score", "measure"] = "score"
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,8 @@ class Shard:
     index: int
     rows: int
     uids: Callable[[], uids.Words]
-    image_file: Path | Rows | None = None
-    text_file: Path | Rows | None = None
+    image_file: Path | Matrix | Rows | None = None
+    text_file: Path | Matrix | Rows | None = None
     samples: Callable[[Sequence[str]], pa.Table] | None = None
 
     @property
@@ -179,29 +185,9 @@ def check_parameters(score: Score, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def in_memory(image: Rows, text: Rows | None = None, device: str = "auto") -> Data:
-    """Arrays of one process as data of one shard, the row number standing for the uid.
-
-    Raises:
-        CurationError: the arrays are not matrices of the same shape.
-    """
-    if image.ndim != 2 or (text is not None and text.shape != image.shape):
-        shapes = f"{image.shape}" if text is None else f"{image.shape} and {text.shape}"
-        raise CurationError(f"embeddings have shape {shapes}; expected (N, d), the same for both")
-    numbers = np.arange(len(image), dtype=np.uint64)
-    words = np.stack([np.zeros_like(numbers), numbers], axis=1)
-    return Data([Shard(0, len(image), lambda: words, image, text)], devices=devices.names(device))
-
-
-def score_arrays(score: Score, data: Data, parameters: Mapping[str, Any]) -> Columns:
-    """The columns of data of one shard, as ``in_memory`` makes it."""
-    return score.prepare(data, parameters)(data.shards[0], data.devices[0])
-
-
-def _open(source: Path | Rows | None, side: str) -> Rows:
+def _open(source: Path | Matrix | Rows | None, side: str) -> Rows:
     if source is None:
         raise CurationError(f"these samples have no {side} embeddings")
     if isinstance(source, Path):
-        mapped: Rows = np.load(source, mmap_mode="r", allow_pickle=False)
-        return mapped
-    return source
+        source = Matrix(source)
+    return source.open() if isinstance(source, Matrix) else source

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.scores import in_memory
 from curation.scores.arrays import chunks, unit
 from curation.scores.base import (
     Column,
@@ -18,8 +19,6 @@ from curation.scores.base import (
     Scorer,
     Shard,
     Side,
-    in_memory,
-    score_arrays,
 )
 
 
@@ -71,7 +70,7 @@ def clip_score(image: Rows, text: Rows) -> Floats:
     Raises:
         CurationError: the shapes differ.
     """
-    return score_arrays(SCORE, in_memory(image, text, "cpu"), {})[SCORE.name]
+    return in_memory.score(SCORE, in_memory.data(image, text, device="cpu"), {})[SCORE.name]
 
 
 SCORE: Score = ClipScore()

@@ -1,18 +1,20 @@
-"""NormSim: how near an image is to the images of a target."""
+"""NormSim: how near an image is to a target's images, to its captions, or to both."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from curation import devices
-from curation.errors import CurationError
+from curation.scores import in_memory
 from curation.scores.arrays import chunks, unit
 from curation.scores.base import (
     Column,
+    Columns,
     Data,
     Floats,
     Parameter,
@@ -21,24 +23,25 @@ from curation.scores.base import (
     Scorer,
     Shard,
     Side,
-    Target,
     check_parameters,
-    in_memory,
-    score_arrays,
 )
+from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, suffix
 
 if TYPE_CHECKING:
     import torch
 
+# All targets together; no single one may be called so.
+ALL = "all"
+
 
 class NormSim:
-    """(Σ_s |⟨v_i, v_s⟩|^p)^(1/p) over the images s of a target; higher is nearer."""
+    """(Σ_s |⟨v_i, v_s⟩|^p)^(1/p) over the items s of a target; higher is nearer."""
 
     name = "norm_sim"
     title = "NormSim"
     help = (
         "Relevance to a target: the p-norm of the similarities between the image and the "
-        "target's images. p = ∞ asks for one near image, p = 2 for many. Higher is nearer."
+        "target's items. p = ∞ asks for one near item, p = 2 for many. Higher is nearer."
     )
     source = "Wang et al., NeurIPS 2024, arXiv 2405.19547, section 3.2"
     needs: frozenset[Side] = frozenset({"image", "target"})
@@ -52,60 +55,63 @@ class NormSim:
             minimum=1,
             multiple=True,
         ),
+        TARGET_SIDE,
     )
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
-        return [
-            Column(_column(p, target), f"NormSim{_sign(p)} ({target})", _HELP.get(p, self.help),
-                   target=target)
-            for target in targets
-            for p in parameters["p"]
-        ]  # fmt: skip
+        made = []
+        for target in (*targets, *([ALL] if len(targets) > 1 else [])):
+            for side in parameters["target_side"]:
+                where = shown("all targets" if target == ALL else target, side)
+                for p in parameters["p"]:
+                    name, title = _column(p, suffix(target, side)), f"NormSim{_sign(p)} ({where})"
+                    made.append(Column(name, title, _HELP.get(p, self.help), target=target))
+                    if math.isinf(p) and target != ALL:
+                        made.append(
+                            Column(f"{name}_nearest", f"{title}, nearest item", _NEAREST_HELP,
+                                   target=target, of=name, type="int32")
+                        )  # fmt: skip
+        return made
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return 1
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        from curation.scores.tiles import on_device, power_sum
-
-        usable = {name: _usable(name, target.image) for name, target in data.targets.items()}
-        targets = {
-            device: {name: on_device(rows, device) for name, rows in usable.items()}
+        norms, sides = parameters["p"], parameters["target_side"]
+        held = {
+            device: [_Measure(items, norms, device) for items in all_items(data.targets, sides)]
             for device in data.devices
         }
-        roots = {
-            device: {name: _root(rows) for name, rows in held.items() if 2.0 in parameters["p"]}
-            for device, held in targets.items()
-        }
 
-        def score(shard: Shard, device: str) -> dict[str, Floats]:
-            columns = {
-                _column(p, name): np.empty(len(shard), dtype=np.float32)
-                for name in usable
-                for p in parameters["p"]
-            }
+        def score(shard: Shard, device: str) -> Columns:
+            values: dict[str, Floats] = {}
+            indices: dict[str, NDArray[np.int32]] = {}
+            bad = np.empty(len(shard), dtype=bool)
+            for measure in held[device]:
+                for p in norms:
+                    name = _column(p, suffix(measure.items.target, measure.items.side))
+                    values[name] = np.empty(len(shard), dtype=np.float32)
+                    if math.isinf(p):
+                        indices[f"{name}_nearest"] = np.zeros(len(shard), dtype=np.int32)
             for part in chunks(len(shard)):
-                rows, bad = unit(shard.image[part])
-                left = on_device(rows, device)
-                for name, right in targets[device].items():
-                    if right.shape[1] != left.shape[1]:
-                        raise CurationError(
-                            f"the target {name} has embeddings of length {right.shape[1]}, the "
-                            f"dataset of length {left.shape[1]}: embed both with one model"
-                        )
-                    for p in parameters["p"]:
-                        values = (
-                            _by_root(left, roots[device][name])
-                            if p == 2
-                            else power_sum(left, right, p)
-                        )
-                        column = columns[_column(p, name)][part]
-                        column[:] = values.cpu().numpy()
-                        column[bad] = np.nan
+                rows, bad[part] = unit(shard.image[part])
+                for measure in held[device]:
+                    measure.into(values, indices, part, rows)
                 data.advance(part.stop - part.start)
-            return columns
+            if len(data.targets) > 1:
+                values |= _together(values, norms, sides, list(data.targets))
+            for column in values.values():
+                column[bad] = np.nan
+            return {**values, **{n: pa.array(column, mask=bad) for n, column in indices.items()}}
 
         return score
+
+
+class Nearest(NamedTuple):
+    """NormSim∞, (N,), float32, and the target's row that has it, (N,), int64, −1 for none."""
+
+    score: Floats
+    row: NDArray[np.int64]
 
 
 def norm_sim(image: Rows, target: Rows, *, p: float = math.inf, device: str = "auto") -> Floats:
@@ -113,7 +119,8 @@ def norm_sim(image: Rows, target: Rows, *, p: float = math.inf, device: str = "a
 
     Args:
         image: image embeddings, shape (N, d); rows are brought to unit length.
-        target: the target's image embeddings, shape (M, d), likewise.
+        target: embeddings of the target's images (or captions), shape (M, d), likewise; rows
+            that are zero or not finite do not count.
         p: the norm, 1 ≤ p ≤ ∞. p = 2 costs d×d work a row, any other M×d.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
 
@@ -123,57 +130,100 @@ def norm_sim(image: Rows, target: Rows, *, p: float = math.inf, device: str = "a
     Raises:
         CurationError: the lengths of the embeddings differ, the target is empty, or p < 1.
     """
-    check_parameters(SCORE, {"p": (p,)})
-    shards = in_memory(image).shards
-    data = Data(shards, {"target": Target(np.asarray(target))}, devices.names(device))
-    return score_arrays(SCORE, data, {"p": (p,)})[_column(p, "target")]
+    return np.asarray(_of_arrays(image, target, p, device)[_column(p, "target")])
+
+
+def nearest(image: Rows, target: Rows, *, device: str = "auto") -> Nearest:
+    """NormSim∞ of each image and which row of the target is that near (by |cosine|).
+
+    Arguments and errors are those of ``norm_sim``. The row is −1 where the score is NaN.
+    """
+    found = _of_arrays(image, target, math.inf, device)
+    name = _column(math.inf, "target")
+    index = found[f"{name}_nearest"].fill_null(-1)
+    return Nearest(np.asarray(found[name]), np.asarray(index, dtype=np.int64))
+
+
+class _Measure:
+    """One side of a target on a device, and what each norm needs of it."""
+
+    def __init__(self, items: Items, norms: Sequence[float], device: str) -> None:
+        from curation.scores import products, tiles_norm
+
+        self.items = items
+        self.norms = norms
+        self.device = device
+        self.right = products.on(items.rows, device)
+        self.root = tiles_norm.root(self.right) if 2.0 in norms else None
+
+    def into(
+        self,
+        values: Mapping[str, Floats],
+        indices: Mapping[str, NDArray[np.int32]],
+        part: slice,
+        rows: Floats,
+    ) -> None:
+        """Score unit rows into a part of each column."""
+        from curation.scores import products, tiles_norm
+
+        self.items.check_length(rows.shape[1])
+        left = products.on(rows, self.device)
+        for p in self.norms:
+            name = _column(p, suffix(self.items.target, self.items.side))
+            if math.isinf(p):
+                top, index = tiles_norm.nearest(left, self.right)
+                indices[f"{name}_nearest"][part] = self.items.places[index.cpu().numpy()]
+            else:
+                top = self._finite(left, p)
+            values[name][part] = top.cpu().numpy()
+
+    def _finite(self, left: torch.Tensor, p: float) -> torch.Tensor:
+        from curation.scores import tiles_norm
+
+        if self.root is not None and p == 2:
+            return tiles_norm.root_norm(left, self.root)
+        return tiles_norm.power_sum(left, self.right, p)
+
+
+def _together(
+    values: Mapping[str, Floats], norms: Sequence[float], sides: Sequence[str], names: Sequence[str]
+) -> dict[str, Floats]:
+    """NormSim toward all targets as one set: the p-norm of the norms toward each."""
+    made = {}
+    for side in sides:
+        for p in norms:
+            each = np.stack([values[_column(p, suffix(name, side))] for name in names])
+            top = each.max(axis=0)
+            if not math.isinf(p):
+                # Relative to the largest, in float64, so that no power overflows or underflows.
+                wide = np.maximum(top, np.finfo(np.float32).tiny).astype(np.float64)
+                top = wide * ((each / wide) ** p).sum(axis=0) ** (1 / p)
+            made[_column(p, suffix(ALL, side))] = top.astype(np.float32)
+    return made
+
+
+def _of_arrays(image: Rows, target: Rows, p: float, device: str) -> Mapping[str, Any]:
+    parameters = check_parameters(SCORE, {"p": (p,)})
+    data = in_memory.data(image, target=target, device=device)
+    return in_memory.score(SCORE, data, parameters)
 
 
 _HELP = {
-    math.inf: "Cosine to the nearest image of the target, 0 to 1: is there one like it?",
-    2.0: "Square root of the summed squared cosines to the target's images: is it near many?",
+    math.inf: "Cosine to the nearest item of the target, 0 to 1: is there one like it?",
+    2.0: "Square root of the summed squared cosines to the target's items: is it near many?",
 }
+_NEAREST_HELP = (
+    "The item of the target that is nearest, by its row there, counted from 0 (with both sides: "
+    "the item whose image or caption is nearest)."
+)
 
 
-def _column(p: float, target: str) -> str:
-    return f"norm_sim_{'inf' if math.isinf(p) else f'{p:g}'.replace('.', '_')}_{target}"
+def _column(p: float, ending: str) -> str:
+    return f"norm_sim_{'inf' if math.isinf(p) else f'{p:g}'.replace('.', '_')}_{ending}"
 
 
 def _sign(p: float) -> str:
     return {math.inf: "∞", 2.0: "₂"}.get(p, f" p={p:g}")
-
-
-def _usable(name: str, rows: Rows | None) -> Floats:
-    if rows is None:
-        raise CurationError(f"the target {name} has no images")
-    if rows.ndim != 2 or not len(rows):
-        raise CurationError(f"the target {name} is empty: it has shape {rows.shape}")
-    target, bad = unit(rows)
-    if bad.all():
-        raise CurationError(f"the target {name} has no usable embedding")
-    return target[~bad]
-
-
-def _root(rows: torch.Tensor) -> torch.Tensor:
-    """R, (d, d), with R·Rᵀ = GᵀG of a target, in float64 (on the CPU: not every GPU has it)."""
-    import torch
-
-    total = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
-    for part in chunks(len(rows), 65536):
-        wide = rows[part].cpu().double()
-        total += wide.T @ wide
-    values, vectors = torch.linalg.eigh(total)
-    root: torch.Tensor = vectors * values.clamp_(min=0).sqrt_()
-    return root.float().to(rows.device)
-
-
-def _by_root(left: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    # ‖vᵀR‖ = √(vᵀ GᵀG v), without the square whose rounding would hide a norm near 0.
-
-    norms: torch.Tensor = torch.linalg.vector_norm(left @ root, dim=1)
-    return norms
 
 
 SCORE: Score = NormSim()

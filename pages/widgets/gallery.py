@@ -17,7 +17,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation import thumbnails, wording
-from curation.catalog import Catalog, ColumnInfo
+from curation.catalog import Catalog
+from curation.columns import ColumnInfo
 from curation.workspace import Workspace
 
 PAGE = 24

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from curation.catalog import Catalog
 from curation.quadrants import QUADRANTS, Quadrant, View
+from curation.scores.norm_sim import ALL
 
 
 def quadrant_names(view: View) -> dict[Quadrant, str]:
@@ -20,7 +21,8 @@ def _kinds(catalog: Catalog, name: str) -> tuple[str, str]:
     if column.score in ("neg_clip_loss", "clip_score") and column.kind == "score":
         return "High quality", "Low quality"
     if column.score == "norm_sim":
-        return f"like {column.target}", f"unlike {column.target}"
+        target = "the targets" if column.target == ALL else column.target
+        return f"like {target}", f"unlike {target}"
     return _by_title(catalog, name)
 
 

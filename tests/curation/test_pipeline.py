@@ -25,6 +25,7 @@ from tests.conftest import PAIRS
 SCORES = [
     "clip_score", "neg_clip_loss",
     "norm_sim_inf_dots", "norm_sim_2_dots", "norm_sim_inf_lines", "norm_sim_2_lines",
+    "norm_sim_inf_all", "norm_sim_2_all",
 ]  # fmt: skip
 
 

@@ -86,7 +86,7 @@ def test_a_run_killed_before_a_score_was_recorded_records_it(job, scored_copy):
 def test_a_norm_asked_for_twice_is_made_once(job, scored_copy):
     run(job, workspace=scored_copy.path, parameters={**job.parameters, "p": (2.0, 2.0)})
     names = [c.name for c in Catalog.of(scored_copy).scores]
-    assert names[2:] == ["norm_sim_2_dots", "norm_sim_2_lines"]
+    assert names[2:] == ["norm_sim_2_dots", "norm_sim_2_lines", "norm_sim_2_all"]
 
 
 def test_norms_too_near_to_be_told_apart_are_refused(job, scored_copy):
@@ -96,4 +96,5 @@ def test_norms_too_near_to_be_told_apart_are_refused(job, scored_copy):
 
 
 def test_what_was_done_before_took_no_time_of_this_run(job, scored_copy):
-    assert set(run(job, workspace=scored_copy.path).seconds) == {"in all"}
+    seconds = run(job, workspace=scored_copy.path).seconds
+    assert set(seconds) == {"scores", "catalog", "in all"}

@@ -11,13 +11,30 @@ def test_it_says_what_is_in_the_dataset(open_page: Open, sample_workspace: Works
     catalog = Catalog.of(sample_workspace)
     tiles = metrics(open_page("overview"))
     assert tiles["Samples"] == f"{len(catalog):,}"
-    assert tiles["Scores"] == "6"
+    assert tiles["Scores"] == "8"
     assert tiles["Targets"] == "animals, food"
 
 
-def test_every_score_has_its_distribution(open_page: Open, sample_workspace: Workspace) -> None:
-    app = open_page("overview")
-    assert len(app.get("plotly_chart")) == len(Catalog.of(sample_workspace).scores)
+def test_every_score_has_its_distribution_and_every_measure_in_numbers(
+    open_page: Open, sample_workspace: Workspace
+) -> None:
+    catalog = Catalog.of(sample_workspace)
+    numbers = [c for c in catalog.measures if c.is_number]
+    charts = open_page("overview").get("plotly_chart")
+    assert len(charts) == len(catalog.scores) + len(numbers)
+
+
+def test_a_measure_in_words_has_its_commonest_values(open_page: Open) -> None:
+    captions = [c.value for c in open_page("overview").caption]
+    assert any(c.startswith("en 86.9 %, it 5.2 %") and c.endswith("others") for c in captions)
+    assert "false 100.0 %" in captions
+
+
+def test_measures_are_no_labels_to_judge_scores_by(open_page: Open) -> None:
+    titles = [s.value for s in open_page("overview").subheader]
+    assert [t for t in titles if t.startswith("How well")] == [
+        "How well each score finds “swapped”"
+    ]
 
 
 def test_it_says_how_well_each_score_finds_swapped_captions(open_page: Open) -> None:

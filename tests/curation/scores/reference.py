@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation import uids
+from curation.scores import SCORES
+from curation.scores.base import Data, Shard, Target, check_parameters
 
 TOLERANCE = 2e-6
 
@@ -45,11 +52,13 @@ def loss_by_pool(
     seed: int,
     words: uids.Words | None = None,
 ) -> tuple[Matrix, Matrix]:
-    """Mean and standard error over pools: the |B| smallest draw keys, and the pair itself."""
+    """Mean and standard error over pools: stretches of a permutation, and the pair itself."""
     words = row_number_uids(len(image)) if words is None else words
     each = np.empty((batches, len(image)))
     for draw in range(batches):
-        pool = np.argsort(uids.draw_keys(words, seed, draw))[:batch_size]
+        permutation, stretch = divmod(draw, len(image) // batch_size)
+        order = np.argsort(uids.draw_keys(words, seed, permutation))
+        pool = order[stretch * batch_size :][:batch_size]
         for i in range(len(image)):
             members = np.union1d(pool, [i])
             loss = loss_of_batch(image[members], text[members], tau)
@@ -63,6 +72,71 @@ def norm_sim(image: np.ndarray, target: np.ndarray, p: float) -> Matrix:
         return cosines.max(axis=1)
     top = cosines.max(axis=1, keepdims=True)
     return (((cosines / top) ** p).sum(axis=1, keepdims=True) ** (1 / p) * top).squeeze(1)
+
+
+def norm_sim_d(image: np.ndarray, kept: int, rounds: int) -> Matrix:
+    """Survivors' RMS cosine; of what round t of T dropped, that of the round minus T − t + 1."""
+    rows, alive = unit(image), np.arange(len(image))
+    result = np.empty(len(rows))
+    each = math.ceil((len(rows) - kept) / rounds)
+    for turn in range(rounds):
+        scores = mean_squares(rows[alive], rows[alive]) ** 0.5
+        lowest = np.argsort(scores, kind="stable")[: min(each, len(alive) - kept)]
+        result[alive[lowest]] = scores[lowest] - (rounds - turn)
+        alive = np.delete(alive, lowest)
+    result[alive] = mean_squares(rows[alive], rows[alive]) ** 0.5
+    return result
+
+
+def mean_squares(image: np.ndarray, target: np.ndarray) -> Matrix:
+    """VAS: v (GᵀG/M) vᵀ of each v."""
+    v, g = unit(image), unit(target)
+    return np.einsum("id,de,ie->i", v, g.T @ g / len(g), v)
+
+
+def best_ranks(image: np.ndarray, target: np.ndarray) -> Matrix:
+    """Of each image, its best rank by cosine over the target's items, 1 for the nearest."""
+    order = np.argsort(-(unit(target) @ unit(image).T), axis=1, kind="stable")
+    return (np.argsort(order, axis=1) + 1).min(axis=0)
+
+
+def in_shards(
+    image: np.ndarray,
+    words: uids.Words,
+    cuts: Sequence[int] = (),
+    **targets: Target,
+) -> Data:
+    """Images with these uids as shards that end at the cuts."""
+    edges = [0, *sorted(cuts), len(image)]
+    shards = [
+        Shard(number, stop - start, partial(words.__getitem__, slice(start, stop)),
+              image[start:stop])
+        for number, (start, stop) in enumerate(pairwise(edges))
+    ]  # fmt: skip
+    return Data(shards, targets)
+
+
+def watched(data: Data, advance: Callable[[int], object]) -> Data:
+    """The same data, telling its progress."""
+    return replace(data, advance=advance)
+
+
+def score(name: str, data: Data, **parameters: object) -> dict[str, list[object]]:
+    """The columns of a registered score over all shards in turn, None where missing."""
+    chosen = SCORES[name]
+    checked = check_parameters(chosen, parameters)
+    scorer = chosen.prepare(data, checked)
+    parts = [scorer(shard, data.devices[0]) for shard in data.shards]
+    declared = {c.name: c.type for c in chosen.columns(checked, list(data.targets))}
+    assert declared.keys() == parts[0].keys()
+    return {
+        name: [
+            None if value != value else value
+            for part in parts
+            for value in pa.array(part[name], pa.type_for_alias(type_)).to_pylist()
+        ]
+        for name, type_ in declared.items()
+    }
 
 
 def clustered(count: int, dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,3 +1,4 @@
+import functools
 import itertools
 
 import numpy as np
@@ -5,13 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation import scores
 from curation.errors import CurationError
-from curation.scores import neg_clip_loss
 from curation.scores.base import Data, Shard, check_parameters
 from curation.scores.neg_clip_loss import SCORE
 from tests.curation.scores import reference
 from tests.curation.scores.reference import TOLERANCE, clustered, loss_of_batch
 
+# A GPU computes in 16 bits unless it is told otherwise.
+neg_clip_loss = functools.partial(scores.neg_clip_loss, precision="float32")
 MODES = pytest.mark.parametrize("negatives", ["pool", "partition"])
 
 
@@ -26,7 +29,7 @@ def test_one_batch_of_everything_is_the_formula(negatives, tau):
 
 @pytest.mark.parametrize("tau", [0.01, 0.1])
 @pytest.mark.parametrize("batch_size", [2, 17, 60])
-def test_a_pool_is_the_smallest_draw_keys_and_the_pair_itself(tau, batch_size):
+def test_a_pool_is_a_stretch_of_a_permutation_and_the_pair_itself(tau, batch_size):
     image, text = clustered(75)
     result = neg_clip_loss(image, text, temperature=tau, batch_size=batch_size, batches=3, seed=5)
     score, error = reference.loss_by_pool(image, text, tau, batch_size, 3, 5)
@@ -213,6 +216,29 @@ def test_a_partition_crosses_shards():
     ]
     whole = _score([Shard(0, len(image), lambda: words, image, text)], values)
     np.testing.assert_allclose(_score(shards, values), whole, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("negatives", ["pool", "partition"])
+def test_several_devices_give_what_one_gives(negatives):
+    image, text = clustered(90)
+    words = reference.row_number_uids(90)
+    values = check_parameters(
+        SCORE, {"negatives": negatives, "batch_size": 20, "batches": 3, "precision": "float32"}
+    )
+    shard = Shard(0, 90, lambda: words, image, text)
+    scorer = SCORE.prepare(Data([shard], devices=("cpu", "cpu:0")), values)
+    alone = _score([shard], values)
+    for device in ("cpu", "cpu:0"):
+        np.testing.assert_array_equal(scorer(shard, device)["neg_clip_loss"], alone)
+
+
+@MODES
+def test_16_bit_products_move_a_score_by_less_than_two_ten_thousandths(negatives):
+    image, text = clustered(3000, dim=512)
+    settings = {"batch_size": 1000, "batches": 4, "negatives": negatives}
+    whole = neg_clip_loss(image, text, **settings).score
+    half = neg_clip_loss(image, text, **settings | {"precision": "float16"}).score
+    assert 0 < np.abs(half - whole).max() < 2e-4
 
 
 def test_the_two_sides_add_up_to_the_score():

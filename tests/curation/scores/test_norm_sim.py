@@ -2,12 +2,16 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation.errors import CurationError
-from curation.scores import norm_sim
+from curation.scores import SCORES, nearest, norm_sim
+from curation.scores.base import Target, check_parameters
 from tests.curation.scores import reference
 from tests.curation.scores.reference import TOLERANCE
 
+DEFAULTS = check_parameters(SCORES["norm_sim"], {})
 EVERY_P = pytest.mark.parametrize("p", [1.0, 2.0, 3.0, math.inf])
 
 
@@ -106,3 +110,125 @@ def test_a_target_of_another_dimension_is_refused():
 def test_p_below_one_is_refused(p):
     with pytest.raises(CurationError, match=f"p is {p}; expected ≥ 1"):
         norm_sim(np.ones((3, 4)), np.ones((2, 4)), p=p)
+
+
+def test_the_nearest_item_has_the_score():
+    image, _ = reference.clustered(300)
+    target, _ = reference.clustered(200, seed=1)
+    cosines = np.abs(reference.unit(image) @ reference.unit(target).T)
+    found = nearest(image, target)
+    assert found.row.tolist() == cosines.argmax(axis=1).tolist()
+    np.testing.assert_allclose(found.score, cosines.max(axis=1), atol=TOLERANCE)
+    assert found.score.tolist() == norm_sim(image, target).tolist()
+
+
+def test_the_nearest_item_is_a_row_of_the_whole_target_and_missing_where_the_score_is():
+    image = np.array([[1.0, 0], [0, -1], [np.nan, 0]])
+    target = np.array([[0.0, 0], [1, 0], [np.inf, 1], [0, 1]])
+    found = nearest(image, target)
+    assert found.row.tolist() == [1, 3, -1]
+    assert np.isnan(found.score).tolist() == [False, False, True]
+
+
+def test_of_items_equally_near_the_first_is_the_nearest():
+    assert nearest(np.eye(2), np.array([[0.0, 2], [1, 0], [3, 0], [0, 1]])).row.tolist() == [1, 0]
+
+
+IMAGES = np.array([[1.0, 0, 0], [0, 1, 0]])
+CAPTIONS = np.array([[np.nan, 0, 0], [0, 0, 1]])
+
+
+@EVERY_P
+def test_a_target_is_measured_by_its_images_its_captions_or_both(p):
+    image, _ = reference.clustered(40, dim=3)
+    data = reference.in_shards(
+        image, reference.row_number_uids(40), [15], food=Target(IMAGES, CAPTIONS)
+    )
+    found = reference.score("norm_sim", data, p=(p,), target_side=("image", "text", "both"))
+    stem = f"norm_sim_{'inf' if math.isinf(p) else int(p)}_food"
+    for ending, items in (
+        ("", IMAGES),
+        ("_text", CAPTIONS[1:]),
+        ("_both", np.concatenate([IMAGES, CAPTIONS[1:]])),
+    ):
+        expected = reference.norm_sim(image, items, p)
+        np.testing.assert_allclose(found[stem + ending], expected, atol=TOLERANCE)
+
+
+def test_the_nearest_item_of_both_sides_is_the_item_whose_image_or_caption_is_nearest():
+    image = np.array([[0, 0, 1.0], [1, 0, 0], [0, 1, 0], [0, 0, 0]])
+    data = reference.in_shards(image, reference.row_number_uids(4), food=Target(IMAGES, CAPTIONS))
+    found = reference.score("norm_sim", data, p=(math.inf,), target_side=("both", "text"))
+    assert found["norm_sim_inf_food_both_nearest"] == [1, 0, 1, None]
+    assert found["norm_sim_inf_food_text_nearest"] == [1, 1, 1, None]
+
+
+@EVERY_P
+def test_several_targets_are_also_measured_as_one(p):
+    image, _ = reference.clustered(50)
+    image[7] = 0
+    one, other, third = (reference.clustered(n, seed=n)[0] for n in (3, 40, 9))
+    data = reference.in_shards(
+        image, reference.row_number_uids(50), [20], one=Target(one), other=Target(other),
+        third=Target(third),
+    )  # fmt: skip
+    found = reference.score("norm_sim", data, p=(p,))
+    together = found[f"norm_sim_{'inf' if math.isinf(p) else int(p)}_all"]
+    assert together.pop(7) is None
+    expected = reference.norm_sim(
+        np.delete(image, 7, axis=0), np.concatenate([one, other, third]), p
+    )
+    np.testing.assert_allclose(together, expected, rtol=TOLERANCE)
+
+
+def test_all_targets_as_one_neither_overflow_nor_underflow_at_a_large_p():
+    image = np.array([[1.0, 0], [1, 1e-3], [0, 1]])
+    data = reference.in_shards(
+        image, reference.row_number_uids(3), a=Target(np.eye(2)[:1]), b=Target(np.eye(2)[:1])
+    )
+    found = reference.score("norm_sim", data, p=(500.0,))["norm_sim_500_all"]
+    np.testing.assert_allclose(found, [2 ** (1 / 500), 2 ** (1 / 500), 0], atol=1e-5)
+
+
+def test_one_target_has_no_column_of_all():
+    names = [c.name for c in SCORES["norm_sim"].columns(DEFAULTS, ["food"])]
+    assert names == ["norm_sim_inf_food", "norm_sim_inf_food_nearest", "norm_sim_2_food"]
+
+
+def test_titles_say_which_side():
+    columns = SCORES["norm_sim"].columns(
+        DEFAULTS | {"p": (math.inf,), "target_side": ("image", "text", "both")}, ["food", "pets"]
+    )
+    assert [c.title for c in columns if not c.of][:3] + [c.title for c in columns][-1:] == [
+        "NormSim∞ (food)", "NormSim∞ (food, captions)", "NormSim∞ (food, images and captions)",
+        "NormSim∞ (all targets, images and captions)",
+    ]  # fmt: skip
+
+
+def test_a_side_that_a_target_does_not_have_is_refused():
+    data = reference.in_shards(np.eye(2), reference.row_number_uids(2), food=Target(np.eye(2)))
+    with pytest.raises(CurationError, match=r"food has no usable embedding of its captions.*image"):
+        reference.score("norm_sim", data, target_side=("text",))
+
+
+def test_a_side_that_is_none_is_refused():
+    data = reference.in_shards(np.eye(2), reference.row_number_uids(2), food=Target(np.eye(2)))
+    with pytest.raises(CurationError, match="target_side is 'sound'; expected image or text or"):
+        reference.score("norm_sim", data, target_side=("sound",))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    order=st.permutations(range(12)),
+    cuts=st.lists(st.integers(0, 12), max_size=3),
+    p=st.sampled_from([1, 2, 2.5, math.inf]),
+)
+def test_neither_order_nor_shards_matter_and_scores_keep_their_bounds(order, cuts, p):
+    image, _ = reference.clustered(12)
+    target, _ = reference.clustered(5, seed=1)
+    words = reference.row_number_uids(12)
+    data = reference.in_shards(image[order], words[order], cuts, food=Target(target))
+    found = next(iter(reference.score("norm_sim", data, p=(p,)).values()))
+    np.testing.assert_allclose(found, norm_sim(image, target, p=p)[order], atol=1e-6)
+    assert min(found) >= 0
+    assert max(found) <= 5 ** (1 / p) + TOLERANCE

@@ -1,0 +1,147 @@
+"""Memory: does not grow with the number of samples, nor with |B|².
+
+    python -m benchmarks.memory [--samples 100000 2000000] [--dim 512]
+
+Each line is a process of its own that scores ready-made embeddings from memory-mapped files,
+shard by shard, and says how much more memory it held at its highest than after its imports
+(`VmHWM`, mapped pages included, and what of it was its own, `RssAnon`). The plain formula is
+−τ · CLIP loss on whole |B|×|B| float32 matrices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+SHARD = 50_000
+TAU = 0.01
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, nargs="+", default=[100_000, 2_000_000])
+    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.work:
+        what, folder, size = chosen.work
+        print(f"{measured(what, Path(folder), int(size)):.0f}", end="")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), max(chosen.samples), chosen.dim)
+        print("negCLIPLoss, K = 2: memory beyond what the imports take, MB")
+        for mode, batch in (("pool", 2048), ("partition", 2048)):
+            held = [child(f"{mode}:{batch}", folder, n) for n in chosen.samples]
+            numbers = ", ".join(
+                f"{n:,} samples {h:,.0f}" for n, h in zip(chosen.samples, held, strict=True)
+            )
+            print(f"  {mode:<10} |B| {batch:>6,}: {numbers}  (ratio {held[-1] / held[0]:.2f})")
+        formula = child("plain:32768", folder, 32768)
+        for mode in ("pool", "partition"):
+            held = [child(f"{mode}:32768", folder, 65536)]
+            print(
+                f"  {mode:<10} |B| 32,768: {held[0]:,.0f} beside the plain formula's "
+                f"{formula:,.0f} (ratio {held[0] / formula:.3f})"
+            )
+
+
+def write(folder: Path, samples: int, dim: int) -> None:
+    """Unit rows in shards, float16."""
+    rng = np.random.default_rng(0)
+    for shard in range(-(-samples // SHARD)):
+        for side in ("image", "text"):
+            rows = rng.standard_normal((SHARD, dim), dtype=np.float32)
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+            np.save(folder / f"{shard:05d}.{side}.npy", rows.astype(np.float16))
+
+
+def child(what: str, folder: str, samples: int) -> float:
+    command = [sys.executable, "-m", "benchmarks.memory", "--work", what, folder, str(samples)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def measured(what: str, folder: Path, samples: int) -> float:
+    """MB held at the highest beyond the imports."""
+    import torch
+
+    from curation.scores import log_sum_exp, neg_clip_loss
+
+    # What the first product loads (oneDNN's kernels) counts as imports.
+    log_sum_exp.of_both(torch.randn(8, 8), torch.randn(8, 8), 1.0)
+    assert neg_clip_loss
+    mode, _, batch = what.partition(":")
+    with highest() as peak:
+        if mode == "plain":
+            plain(folder, int(batch))
+        else:
+            score(folder, samples, mode, int(batch))
+    return peak[0]
+
+
+@contextmanager
+def highest() -> Iterator[list[float]]:
+    """The most memory of its own that this process holds meanwhile, beyond now; MB."""
+    before, peak, over = anonymous(), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.005):
+            peak[0] = max(peak[0], anonymous() - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+def anonymous() -> float:
+    """Resident memory, mapped files included, MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def score(folder: Path, samples: int, mode: str, batch: int) -> None:
+    from curation.scores import SCORES
+    from curation.scores.base import Data, Shard, check_parameters
+
+    shards = []
+    for number, start in enumerate(range(0, samples, SHARD)):
+        rows = min(SHARD, samples - start)
+
+        def words(start: int = start, rows: int = rows) -> np.ndarray:
+            numbers = np.arange(start, start + rows, dtype=np.uint64)
+            return np.stack([numbers, numbers], axis=1)
+
+        files = [folder / f"{number:05d}.{side}.npy" for side in ("image", "text")]
+        shards.append(Shard(number, rows, words, *files))
+    chosen = SCORES["neg_clip_loss"]
+    values = {"batch_size": batch, "batches": 2, "negatives": mode, "temperature": TAU}
+    scorer = chosen.prepare(Data(shards), check_parameters(chosen, values))
+    for shard in shards:
+        scorer(shard, "cpu")
+
+
+def plain(folder: Path, batch: int) -> None:
+    import torch
+
+    image, text = (
+        torch.from_numpy(np.load(folder / f"00000.{side}.npy")[:batch]).float()
+        for side in ("image", "text")
+    )
+    logits = image @ text.T / TAU
+    halves = torch.logsumexp(logits, 1) + torch.logsumexp(logits, 0)
+    (image * text).sum(dim=1) - TAU / 2 * halves
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Captions without images, one a line: class names or prompts that a target is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from curation import uids
+from curation.errors import CurationError
+from curation.readers import base
+
+EXTENSION = ".txt"
+
+
+class CaptionsReader:
+    """The lines of a text file, each a sample whose image_file is NULL.
+
+    For targets only: a dataset's samples have images, so ``auto`` does not ask this reader.
+    """
+
+    name = "captions"
+    description = "a .txt file with one caption a line"
+
+    def __init__(self, source: Path, options: base.Options) -> None:
+        self.source = source
+        self.options = options
+        self.image_root = source.parent.resolve()
+
+    @classmethod
+    def recognises(cls, source: Path) -> bool:
+        return source.is_file() and source.suffix.lower() == EXTENSION
+
+    def shards(self) -> Sequence[base.SourceShard]:
+        total, size = len(self._captions()), self.options.shard_size
+        return base.cut(self.source, total, size, 0, base.stamp(self.source))
+
+    def read(self, shard: base.SourceShard) -> base.ShardSamples:
+        numbered = self._captions()[shard.start : shard.stop]
+        columns = {
+            "uid": [uids.from_key(f"{line}\0{caption}") for line, caption in numbered],
+            "caption": [caption for _, caption in numbered],
+        }
+        arrays = [
+            pa.array(columns.get(f.name, [None] * len(numbered)), f.type)
+            for f in base.SAMPLE_FIELDS
+        ]
+        table = pa.Table.from_arrays(arrays, schema=pa.schema(base.SAMPLE_FIELDS))
+        return base.ShardSamples(table, [])
+
+    def _captions(self) -> list[tuple[int, str]]:
+        """Every line that is not blank, with its number in the file."""
+        try:
+            lines = self.source.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise CurationError(f"{self.source} holds text that is not UTF-8") from None
+        except OSError as error:
+            raise CurationError(f"{self.source} cannot be read: {error.strerror}") from None
+        return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]

@@ -1,0 +1,77 @@
+"""negCLIPLoss in K random partitions of the whole dataset: the paper's estimator.
+
+Every sample is in one batch of each partition. Batches cross shards, so all is computed before
+the first shard is scored; what scores a shard looks it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation import uids
+from curation.errors import CurationError
+from curation.executors.local import LocalExecutor
+from curation.scores.arrays import chunks, unit, unusable
+from curation.scores.base import Data, Floats, Scorer, Shard
+from curation.scores.gather import unit_rows
+from curation.scores.loss_sums import Halves, LossSums, own_cosines
+
+
+def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
+    """The scorer of a shard; computes the whole.
+
+    Holds 37 bytes a sample, and the embeddings of one batch a device.
+    """
+    from curation.scores import log_sum_exp, products
+
+    tau = float(parameters["temperature"])
+    first_row = np.cumsum([0, *map(len, data.shards)])
+    usable = np.flatnonzero(np.concatenate([_usable(shard) for shard in data.shards]))
+    if len(usable) < 2:
+        raise CurationError("negCLIPLoss needs at least two samples with usable embeddings")
+    # Batches of equal size: a short last one would inflate its members' scores.
+    per_draw = max(1, min(round(len(usable) / parameters["batch_size"]), len(usable) // 2))
+    draws = parameters["batches"] if per_draw > 1 else 1
+
+    def work(batch: NDArray[np.int64], device: str) -> tuple[NDArray[np.int64], list[Halves]]:
+        members = np.sort(batch)
+        image, text = (
+            products.on(unit_rows(data.shards, members, side)[0], device)
+            for side in ("image", "text")
+        )
+        precision = products.precision(parameters["precision"], device)
+        both = log_sum_exp.of_both(image, text, tau, precision)
+        data.advance(len(batch) * parameters["batches"] // draws)
+        return members, [tau * side.cpu().double().numpy() for side in both]
+
+    sums = LossSums(int(first_row[-1]), draws)
+    for draw in range(draws):
+        keys = [uids.draw_keys(shard.uids(), parameters["seed"], draw) for shard in data.shards]
+        shuffled = usable[np.argsort(np.concatenate(keys)[usable], kind="stable")]
+        batches = np.array_split(shuffled, per_draw)
+        for members, halves in LocalExecutor().map(work, batches, data.devices):
+            sums.add(draw, halves[0], halves[1], members)
+    place = {shard.index: position for position, shard in enumerate(data.shards)}
+
+    def look_up(shard: Shard, device: str) -> dict[str, Floats]:
+        own, bad = np.empty(len(shard)), np.empty(len(shard), dtype=bool)
+        for part in chunks(len(shard)):
+            image, no_image = unit(shard.image[part])
+            text, no_text = unit(shard.text[part])
+            own[part], bad[part] = own_cosines(image, text), no_image | no_text
+        start, stop = first_row[place[shard.index] :][:2]
+        return sums.columns(own, bad, per_draw == 1, slice(int(start), int(stop)))
+
+    return look_up
+
+
+def _usable(shard: Shard) -> NDArray[np.bool_]:
+    """Which pairs have two embeddings that can be brought to unit length: (N,)."""
+    result = np.empty(len(shard), dtype=bool)
+    for part in chunks(len(shard)):
+        result[part] = ~(unusable(shard.image[part]) | unusable(shard.text[part]))
+    return result

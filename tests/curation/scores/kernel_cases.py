@@ -1,0 +1,46 @@
+"""What the Triton kernel must do, run by test_fused.py on a GPU or in Triton's interpreter."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from curation.scores import fused
+from tests.curation.scores import reference
+
+
+@pytest.fixture
+def device() -> str:
+    found = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
+    assert fused.usable(torch.device(found))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "dim"),
+    [(1, 1, 1), (1, 2, 16), (128, 128, 64), (129, 1100, 70), (300, 257, 65)],
+)
+@pytest.mark.parametrize("tau", [0.001, 0.01, 1.0])
+def test_rows_and_columns_of_rounded_embeddings_are_summed_exactly(device, rows, columns, dim, tau):
+    left, right = _half_rows(rows, dim, 0), _half_rows(columns, dim, 1)
+    whole = left.astype(np.float64) @ right.astype(np.float64).T / tau
+    on_device = [torch.from_numpy(side).to(device) for side in (left, right)]
+    by_row, by_column = fused.of_both(*on_device, tau)
+    alone = fused.of_rows(*on_device, tau)
+    for found, axis in ((alone, 1), (by_row, 1), (by_column, 0)):
+        expected = reference.log_sum_exp(whole, axis)
+        np.testing.assert_allclose(tau * found.cpu().numpy(), tau * expected, atol=4e-6)
+
+
+def test_a_row_and_a_column_far_below_the_largest_entry_keep_their_sums(device):
+    left, right = torch.eye(3, device=device), torch.eye(3, device=device)
+    right[2] = torch.tensor([-1, 0, 0])
+    by_row, by_column = fused.of_both(left, right, 0.001)
+    assert by_row.tolist() == pytest.approx([1000, 1000, np.log(3)], abs=1e-3)
+    assert by_column.tolist() == pytest.approx([1000, 1000, np.log(2)], abs=1e-3)
+
+
+def _half_rows(count: int, dim: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return reference.unit(rng.standard_normal((count, dim))).astype(np.float16).astype(np.float32)
