@@ -23,6 +23,7 @@ import torch
 
 from curation.scores import neg_clip_loss, products
 from curation.scores.base import Rows
+from curation.scores.log_sum_exp import ROWS
 
 TILE = 1024
 TAU = 0.01
@@ -34,9 +35,10 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="auto")
     chosen = parser.parse_args()
     image, text = pairs(chosen.samples, chosen.dim)
-    precision = products.precision("auto", chosen.device)
+    precision = products.precision(chosen.precision, chosen.device)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}; {vars(chosen)}")
     print(f"{'':<10}{'torch.mm':>12}{precision:>12}{'plain':>12}{'score':>12}   ratios")
     for negatives, count in (("pool", 2), ("partition", 1)):
@@ -71,7 +73,7 @@ def unit_rows(rng: np.random.Generator, rows: int, dim: int) -> Rows:
 
 def bare(chosen: argparse.Namespace, count: int, how: str) -> None:
     """The products alone, tile by tile."""
-    rows = TILE if chosen.device == "cpu" else chosen.batch
+    rows = chosen.batch if chosen.device != "cpu" else TILE if how == "torch.mm" else ROWS
     left = torch.randn(rows, chosen.dim, device=chosen.device)
     right = torch.randn(chosen.batch, chosen.dim, device=chosen.device)
     out = torch.empty(rows, chosen.batch, device=chosen.device)
@@ -99,7 +101,7 @@ def plain(image: Rows, text: Rows, chosen: argparse.Namespace, count: int) -> No
 def score(image: Rows, text: Rows, chosen: argparse.Namespace, negatives: str) -> None:
     neg_clip_loss(
         image, text, temperature=TAU, batch_size=chosen.batch, batches=chosen.batches,
-        negatives=negatives, device=chosen.device,
+        negatives=negatives, precision=chosen.precision, device=chosen.device,
     )  # fmt: skip
 
 

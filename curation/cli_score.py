@@ -39,9 +39,12 @@ _FOLDER = click.Path(path_type=Path)
     show_default=True,
     help="How to read SOURCE.",
 )
-@click.option("--image-column", help="Column of a table that names the image file.")
-@click.option("--caption-column", help="Column of a table that holds the caption.")
-@click.option("--uid-column", help="Column of a table that holds 32-hex-digit uids.")
+@click.option(
+    "--image-column",
+    help="Column of a table that names the image file; of tars, the extension of the image.",
+)
+@click.option("--caption-column", help="Column of a table, or of a tar's .json, with the caption.")
+@click.option("--uid-column", help="Column of a table, or of a tar's .json, with uids (32 hex).")
 @click.option(
     "--image-root",
     type=_FOLDER,
@@ -52,7 +55,7 @@ _FOLDER = click.Path(path_type=Path)
     type=click.IntRange(1),
     default=10_000,
     show_default=True,
-    help="Samples a shard, the unit of work that a killed run loses at most.",
+    help="Samples a shard, the unit of work that a killed run loses at most; a tar is one.",
 )
 @click.option(
     "--model",
@@ -68,9 +71,9 @@ _FOLDER = click.Path(path_type=Path)
     "targets",
     multiple=True,
     metavar="NAME=SOURCE",
-    help="Reference set for NormSim: a folder or table of images, with or without captions; a "
-    ".txt of captions, one a line; or embeddings: a .npy of images, or a .npz with image, text or "
-    "both. Repeatable; several are also measured together, as `all`.",
+    help="Reference set for NormSim: a folder, table or tars of images, with or without captions; "
+    "a .txt of captions, one a line; or embeddings: a .npy of images, or a .npz with image, text "
+    "or both. Repeatable; several are also measured together, as `all`.",
 )
 @click.option(
     "--score",
@@ -115,8 +118,9 @@ def score(
 ) -> None:  # fmt: skip
     """Score the pairs of SOURCE into a workspace.
 
-    SOURCE is a folder of images (captions in metadata.csv or beside each image) or a table
-    (CSV, TSV, JSONL, Parquet). Each stage works shard by shard and is used again by the next run.
+    SOURCE is a folder of images (captions in metadata.csv or beside each image), a table (CSV,
+    TSV, JSONL, Parquet), or tars as img2dataset and webdataset write them (one, or a folder of
+    them). Each stage works shard by shard and is used again by the next run.
 
     \b
     Examples:

@@ -17,6 +17,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from curation.errors import CurationError
 
+# Bytes: more than nearly every header.
+_HEAD = 1 << 16
+
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 
@@ -32,25 +35,39 @@ class ImageRef:
     offset: int | None = None
     length: int | None = None
 
-    def read(self, root: Path) -> bytes:
-        """The image's bytes.
+    def read(self, root: Path, at_most: int | None = None) -> bytes:
+        """The image's bytes, or the first ``at_most`` of them.
 
         Raises:
             CurationError: the file is missing, or lies outside ``root``.
         """
         path = inside(root, self.file)
+        lengths = [length for length in (self.length, at_most) if length is not None]
         try:
             with path.open("rb") as file:
-                if self.offset is None:
-                    return file.read()
-                file.seek(self.offset)
-                return file.read(self.length if self.length is not None else -1)
+                file.seek(self.offset or 0)
+                return file.read(min(lengths, default=-1))
         except FileNotFoundError:
             raise UnreadableError(f"the file does not exist: {self.file}") from None
         except OSError as error:
             raise UnreadableError(
                 f"the file cannot be read: {self.file}: {error.strerror}"
             ) from None
+
+    def size(self, root: Path) -> tuple[int, int]:
+        """Width and height in pixels, reading no more of the image than that takes, as a rule.
+
+        Raises:
+            CurationError: as ``read``; or it is not an image that can be read.
+        """
+        head = self.read(root, _HEAD)
+        try:
+            return size(head)
+        except CurationError:
+            if len(head) < _HEAD:
+                raise
+        # A header behind a long profile, or a format whose header is checked against the whole.
+        return size(self.read(root))
 
 
 def inside(root: Path, file: str) -> Path:

@@ -78,6 +78,8 @@ def run(job: Job, progress: Progress) -> Summary:
     reader = open_source(job.source, job.reader, job.options)
     shards = reader.shards()
     workspace = _checked(job)
+    # Before the long work: what is asked of the scores.
+    scoring.check(job.scores, job.parameters, bool(job.targets or workspace.targets()))
     with workspace.writing():
         _write_info(workspace, job, reader)
         read = _read(job, workspace, reader, shards, progress)

@@ -42,23 +42,39 @@ def run(workspace: Workspace, request: Request, progress: Progress) -> None:
     Raises:
         CurationError: a score is unknown, a parameter out of range, or a target missing.
     """
-    names = request.scores or _default_scores(request)
-    unknown = [name for name in names if name not in SCORES]
-    if unknown:
-        raise CurationError(
-            f"there is no score {unknown[0]!r}; there are {', '.join(sorted(SCORES))}"
-        )
-    checked = {name: check_parameters(SCORES[name], request.parameters) for name in names}
+    checked = check(request.scores, request.parameters, bool(request.targets))
     for name, parameters in checked.items():
         _run_one(workspace, SCORES[name], parameters, request, progress)
 
 
-def _default_scores(request: Request) -> tuple[str, ...]:
-    return tuple(
+def check(
+    scores: Sequence[str], parameters: Mapping[str, Any], has_targets: bool
+) -> dict[str, dict[str, Any]]:
+    """The scores to make (the default ones where none is named), each with its parameters.
+
+    Raises:
+        CurationError: a score is unknown or lacks a target, a parameter is out of range, or
+            belongs to none of these scores.
+    """
+    names = scores or [
         name
         for name, score in SCORES.items()
-        if score.default and (request.targets or "target" not in score.needs)
-    )
+        if score.default and (has_targets or "target" not in score.needs)
+    ]
+    for name in names:
+        if name not in SCORES:
+            raise CurationError(f"there is no score {name!r}; there are {', '.join(SCORES)}")
+        if "target" in SCORES[name].needs and not has_targets:
+            raise CurationError(f"the score {name} needs --target NAME=SOURCE")
+    for parameter, value in parameters.items():
+        users = [n for n, s in SCORES.items() if parameter in {p.name for p in s.parameters}]
+        # The model's temperature goes with every run.
+        if value not in (None, ()) and parameter != "temperature" and not set(users) & set(names):
+            raise CurationError(
+                f"--{parameter.replace('_', '-')} is for the score {' or '.join(users)}, "
+                "which is not made: name it with --score"
+            )
+    return {name: check_parameters(SCORES[name], parameters) for name in names}
 
 
 def _run_one(
@@ -68,10 +84,7 @@ def _run_one(
     request: Request,
     progress: Progress,
 ) -> None:
-    uses_targets = "target" in score.needs
-    if uses_targets and not request.targets:
-        raise CurationError(f"the score {score.name} needs --target NAME=SOURCE")
-    names = request.targets if uses_targets else ()
+    names = request.targets if "target" in score.needs else ()
     # What looks at no embedding is of no model.
     model = request.model if score.needs & {"image", "text"} else ""
     suffix = "" if model in ("", workspace.info().model) else f"_{model}"

@@ -8,9 +8,12 @@ from curation.errors import CurationError
 from curation.readers.base import Options, Reader
 from curation.readers.folder import FolderReader
 from curation.readers.table import TableReader
+from curation.readers.webdataset import WebdatasetReader
 
-# In the order in which `auto` asks them.
-READERS: dict[str, type[Reader]] = {reader.name: reader for reader in (FolderReader, TableReader)}
+# In the order in which `auto` asks them: beside tars lie tables, and pictures may.
+READERS: dict[str, type[Reader]] = {
+    reader.name: reader for reader in (WebdatasetReader, FolderReader, TableReader)
+}
 
 
 def open_source(source: Path, name: str = "auto", options: Options | None = None) -> Reader:
@@ -28,7 +31,7 @@ def open_source(source: Path, name: str = "auto", options: Options | None = None
         if reader.recognises(source):
             return reader(source, options)
     if source.is_dir() and next(source.iterdir(), None) is None:
-        raise CurationError(f"{source} is empty: it should hold images or a table of them")
+        raise CurationError(f"{source} is empty: it should hold images or a table of them, or tars")
     known = "; ".join(f"{reader.name}: {reader.description}" for reader in READERS.values())
     raise CurationError(f"{source} is in no format known here ({known})")
 

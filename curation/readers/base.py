@@ -53,7 +53,7 @@ class Options:
 
 @dataclass(frozen=True)
 class SourceShard:
-    """One unit of work: rows ``start`` to ``stop`` of a file (or of a folder's listing).
+    """One unit of work: rows ``start`` to ``stop`` of a file (or of a folder's listing), or a tar.
 
     The fingerprint changes when what the shard covers changes.
     """
@@ -83,13 +83,18 @@ class ShardSamples:
 
 @dataclass(frozen=True)
 class Row:
-    """One pair as the source gives it, before it is checked."""
+    """One pair as the source gives it, before it is checked.
+
+    ``offset`` and ``length`` are of an image that is a range of a file's bytes, as in a tar.
+    """
 
     where: str
     image_file: str | None
     caption: str | None
     uid: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    offset: int | None = None
+    length: int | None = None
 
 
 class Reader(Protocol):
@@ -202,7 +207,7 @@ def _checked(row: Row, root: Path, captions_required: bool) -> tuple[object, ...
         raise CurationError("the caption is empty")
     if row.uid and not uids.is_uid(row.uid):
         raise CurationError(f"the uid is not 32 lower-case hex digits: {row.uid!r}")
-    width, height = images.size(images.ImageRef(row.image_file).read(root))
+    width, height = images.ImageRef(row.image_file, row.offset, row.length).size(root)
     caption = (row.caption or "").strip()
     uid = row.uid or uids.from_key(f"{row.image_file}\0{caption}")
-    return uid, caption, row.image_file, None, None, width, height
+    return uid, caption, row.image_file, row.offset, row.length, width, height

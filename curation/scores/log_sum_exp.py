@@ -8,6 +8,7 @@ all (``fused``); elsewhere torch does, tile by tile.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
@@ -25,6 +26,9 @@ GPU_COLUMNS = 32768
 _UNDERFLOW = -87.0
 _PRECISION = math.log(1e-7)
 
+# Of how many columns the largest tells about where a row's maximum is.
+_SAMPLE = 256
+
 
 def of_rows(
     left: torch.Tensor, right: torch.Tensor, temperature: float, precision: str = "float32"
@@ -32,19 +36,11 @@ def of_rows(
     """log Σ_j exp(left_i · right_j / τ) for each i: shapes (N, d), (M, d) → (N,)."""
     if precision == "float16" and fused.usable(left.device):
         return fused.of_rows(left, right, temperature)
-    scaled = left / temperature
-    top = torch.full((len(left),), -math.inf, device=left.device)
-    total = torch.zeros(len(left), device=left.device)
-    rows, columns = _tile(left)
-    for across in chunks(len(right), columns):
-        product = products.by(right[across], precision)
-        for down in chunks(len(left), rows):
-            tile = product(scaled[down])
-            new_top = torch.maximum(top[down], tile.amax(dim=1))
-            tile.sub_(new_top[:, None]).exp_()
-            total[down] = total[down] * (top[down] - new_top).exp_() + _row_sums(tile)
-            top[down] = new_top
-    return total.log_().add_(top)
+    sums = _RowSums(left)
+    for across in chunks(len(right), _tile(left)[1]):
+        for down, tile, top in _exponentials(left / temperature, right[across], precision):
+            sums.add(down, tile, top)
+    return sums.result()
 
 
 def of_both(
@@ -57,38 +53,87 @@ def of_both(
     """
     if precision == "float16" and fused.usable(left.device):
         return fused.of_both(left, right, temperature)
-    scaled = left / temperature
-    row_top = torch.full((len(left),), -math.inf, device=left.device)
-    row_total = torch.zeros(len(left), device=left.device)
-    column_result = torch.empty(len(right), device=left.device)
-    rows, columns = _tile(left)
-    for across in chunks(len(right), columns):
-        product = products.by(right[across], precision)
-        column_top = torch.tensor(-math.inf, device=left.device)
-        column_total = torch.zeros(across.stop - across.start, device=left.device)
-        for down in chunks(len(left), rows):
-            tile = product(scaled[down])
-            top = tile.amax(dim=1)
-            tile.sub_(top[:, None]).exp_()
-            new_top = torch.maximum(column_top, top.max())
-            column_total.mul_((column_top - new_top).exp())
-            column_total.addmv_(tile.T, (top - new_top).exp_())
-            column_top = new_top
-            new_row_top = torch.maximum(row_top[down], top)
-            row_total[down] = (
-                row_total[down] * (row_top[down] - new_row_top).exp_()
-                + _row_sums(tile) * (top - new_row_top).exp_()
-            )
-            row_top[down] = new_row_top
-        result = column_total.log().add_(column_top)
+    sums = _RowSums(left)
+    columns = torch.empty(len(right), device=left.device)
+    for across in chunks(len(right), _tile(left)[1]):
+        highest = torch.tensor(-math.inf, device=left.device)
+        total = torch.zeros(across.stop - across.start, device=left.device)
+        for down, tile, top in _exponentials(left / temperature, right[across], precision):
+            sums.add(down, tile, top)
+            new_highest = torch.maximum(highest, top.max())
+            total.mul_((highest - new_highest).exp())
+            total.addmv_(tile.T, (top - new_highest).exp_())
+            highest = new_highest
+        result = total.log().add_(highest)
         # What underflowed in a column is at most N exp(max m − 87): where that is not small
         # against the column's own sum, the column is summed again by itself.
-        limit = float(column_top) + _UNDERFLOW + math.log(len(left)) - _PRECISION
+        limit = float(highest) + _UNDERFLOW + math.log(len(left)) - _PRECISION
         weak = torch.nonzero(~(result > limit)).squeeze(1)
         if len(weak):
             result[weak] = of_rows(right[across][weak], left, temperature, precision)
-        column_result[across] = result
-    return row_total.log_().add_(row_top), column_result
+        columns[across] = result
+    return sums.result(), columns
+
+
+class _RowSums:
+    """Each row's sum of exponentials, held below the row's maximum yet."""
+
+    def __init__(self, left: torch.Tensor) -> None:
+        self._top = torch.full((len(left),), -math.inf, device=left.device)
+        self._total = torch.zeros(len(left), device=left.device)
+
+    def add(self, rows: slice, tile: torch.Tensor, top: torch.Tensor) -> None:
+        """Exponentials of some rows, each taken below its ``top``."""
+        new_top = torch.maximum(self._top[rows], top)
+        # A product with ones: on a CPU many times faster than a sum over rows.
+        here = torch.mv(tile, torch.ones(tile.shape[1], device=tile.device))
+        before = self._total[rows] * (self._top[rows] - new_top).exp_()
+        self._total[rows] = before + here * (top - new_top).exp_()
+        self._top[rows] = new_top
+
+    def result(self) -> torch.Tensor:
+        return self._total.log_().add_(self._top)
+
+
+def _exponentials(
+    left: torch.Tensor, right: torch.Tensor, precision: str
+) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
+    """Some rows at a time: exp(left_i · right_j − m_i), and m_i, each row's maximum."""
+    rows = _tile(left)[0]
+    if precision != "bfloat16" or left.device.type != "cpu":
+        product = products.by(right, precision)
+        for down in chunks(len(left), rows):
+            tile = product(left[down])
+            top = tile.amax(dim=1)
+            yield down, tile.sub_(top[:, None]).exp_(), top
+        return
+    left, right, offset = _near_zero(left, right)
+    product = products.by(right, precision)
+    for down in chunks(len(left), rows):
+        tile = product(left[down])
+        top = tile.amax(dim=1)
+        yield down, tile.sub_(top[:, None]).exp_(), top.add_(offset[down])
+
+
+def _near_zero(
+    left: torch.Tensor, right: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Operands whose product is left · rightᵀ less an offset a row, (N,), about its maximum.
+
+    On a CPU a bfloat16 product comes out in bfloat16, whose 8 bits are a relative precision: what
+    counts in a sum of exponentials, the exponents near the largest, is to be near 0.
+    """
+    centre = right.mean(dim=0)
+    right = right - centre
+    base = left @ centre
+    some = products.by(right[:: max(1, len(right) // _SAMPLE)], "bfloat16")(left)
+    wanted = -some.amax(dim=1)
+    # Two numbers of 8 bits hold the offset to 16; the rest of it goes to the offset returned.
+    high = wanted.bfloat16().float()
+    low = (wanted - high).bfloat16().float()
+    left = torch.cat([left, high[:, None], low[:, None]], dim=1)
+    right = torch.cat([right, torch.ones(len(right), 2)], dim=1)
+    return left, right, base - high - low
 
 
 def chunk(device: str) -> int:
@@ -98,8 +143,3 @@ def chunk(device: str) -> int:
 
 def _tile(left: torch.Tensor) -> tuple[int, int]:
     return (ROWS, COLUMNS) if left.device.type == "cpu" else (GPU_ROWS, GPU_COLUMNS)
-
-
-def _row_sums(tile: torch.Tensor) -> torch.Tensor:
-    # A product with ones: on a CPU many times faster than a sum over rows.
-    return torch.mv(tile, torch.ones(tile.shape[1], device=tile.device))

@@ -123,6 +123,29 @@ def test_a_range_of_a_file_is_read_where_one_is_given(tmp_path):
     assert ImageRef("a.tar").read(tmp_path) == b"0123456789"
 
 
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [("JPEG", {"icc_profile": bytes(100_000)}), ("WEBP", {"lossless": True}), ("TIFF", {})],
+)
+def test_the_size_is_found_where_the_first_bytes_do_not_tell_it(tmp_path, format, options):
+    noise = np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    data = make.encoded(Image.fromarray(noise), format, **options)
+    assert len(data) > 1 << 16
+    (tmp_path / "a.tar").write_bytes(b"xyz" + data)
+    assert ImageRef("a.tar", 3, len(data)).size(tmp_path) == (200, 150)
+
+
+def test_the_size_of_a_large_picture_takes_no_more_than_its_first_bytes(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    (tmp_path / "a.jpg").write_bytes(make.encoded(Image.fromarray(noise), quality=95))
+    read, asked = ImageRef.read, []
+    monkeypatch.setattr(
+        ImageRef, "read", lambda self, root, most=None: asked.append(most) or read(self, root, most)
+    )
+    assert ImageRef("a.jpg").size(tmp_path) == (400, 300)
+    assert asked == [1 << 16]
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(CurationError, match=r"does not exist: no/such.jpg"):
         ImageRef("no/such.jpg").read(tmp_path)

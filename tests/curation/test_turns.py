@@ -57,7 +57,7 @@ def test_scores_of_earlier_weights_are_not_published(
     run(job, workspace=tmp_path / "w", model=ModelSpec(str(folder)))
     weights = "open_clip_model.safetensors"
     shutil.copy(second_model_folder / weights, folder / weights)
-    changed = replace(job, model=ModelSpec(str(folder)), scores=("clip_score",))
+    changed = replace(job, model=ModelSpec(str(folder)), scores=("clip_score",), parameters={})
     run(changed, workspace=tmp_path / "w")
     assert [c.name for c in Catalog.of(Workspace.open(tmp_path / "w")).scores] == ["clip_score"]
     assert "neg_clip_loss is of an earlier state" in capsys.readouterr().err

@@ -241,6 +241,17 @@ def test_16_bit_products_move_a_score_by_less_than_two_ten_thousandths(negatives
     assert 0 < np.abs(half - whole).max() < 2e-4
 
 
+@MODES
+def test_bfloat16_products_move_a_score_by_less_than_a_thousandth(negatives):
+    image, text = clustered(2000, dim=512)
+    # As CLIP's, embeddings share a large part, which 8 bits alone would round away.
+    image, text = image + 3 * image[0], text + 3 * text[1]
+    settings = {"batch_size": 700, "batches": 2, "negatives": negatives}
+    whole = neg_clip_loss(image, text, **settings).score
+    rounded = neg_clip_loss(image, text, **settings | {"precision": "bfloat16"}).score
+    assert 0 < np.abs(rounded - whole).max() < 1e-3
+
+
 def test_the_two_sides_add_up_to_the_score():
     image, text = clustered(80)
     words = reference.row_number_uids(80)

@@ -1,0 +1,83 @@
+"""The ``.parquet`` that img2dataset writes beside each tar: a row a link, failed ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from curation.errors import CurationError
+from curation.readers import rows
+from curation.readers.base import Skipped
+
+KEY = "key"
+STATUS, ERROR = "status", "error_message"
+
+_FAILURES = {
+    "failed_to_download": "the download failed",
+    "failed_to_resize": "the image could not be resized after its download",
+}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The rows of the table by their key; none where no table lies there."""
+
+    rows: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    problem: Skipped | None = None
+
+
+def file_of(tar: Path) -> Path:
+    """Where the table of a tar lies, if there is one."""
+    return tar.with_suffix(".parquet")
+
+
+def beside(tar: Path) -> Beside:
+    """The table beside a tar. One that a killed download left unfinished is a problem, no error.
+
+    Raises:
+        CurationError: the table cannot be joined to the tar.
+    """
+    path = file_of(tar)
+    if not path.is_file():
+        return Beside()
+    try:
+        table, _ = rows.load(path)
+    except CurationError as problem:
+        return Beside(problem=Skipped(path.name, f"the table cannot be read: {problem}"))
+    if KEY not in table.column_names:
+        raise CurationError(
+            f"{path} has no column {KEY!r} that tells which sample of {tar.name} a row is of; "
+            f"move it elsewhere if it does not belong to the tar"
+        )
+    return Beside({str(row.pop(KEY)): row for row in table.to_pylist()})
+
+
+def facts(row: Mapping[str, object]) -> dict[str, object]:
+    """What a row, or a sample's JSON, says of a sample that was downloaded."""
+    hidden = {rows.ORIGIN}
+    if row.get(STATUS) == "success":
+        hidden |= {STATUS, ERROR}
+    return {name: value for name, value in row.items() if name not in hidden}
+
+
+def lost(table: Beside, found: Set[str], damage: str | None) -> Iterator[Skipped]:
+    """The rows whose sample the tar does not have, and why.
+
+    Args:
+        found: the keys of the samples in the tar.
+        damage: what is wrong with the tar.
+    """
+    if table.problem is not None:
+        yield table.problem
+    for key, row in table.rows.items():
+        if key not in found:
+            yield Skipped(str(row[rows.ORIGIN]), _failure(row) or damage or "not in the tar")
+
+
+def _failure(row: Mapping[str, object]) -> str | None:
+    status = row.get(STATUS)
+    if status in (None, "success"):
+        return None
+    what = _FAILURES.get(str(status), f"not downloaded ({status})")
+    return f"{what}: {row[ERROR]}" if row.get(ERROR) else what

@@ -1,0 +1,383 @@
+import io
+import json
+import tarfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from webdataset import ShardWriter, TarWriter
+
+from curation import cli, images, thumbnails
+from curation.catalog import Catalog, image_ref
+from curation.errors import CurationError
+from curation.readers import Options, open_source
+from curation.workspace import Workspace
+from tests import make
+
+JPEGS = [make.encoded(make.picture(seed)) for seed in range(6)]
+
+
+def sample(number, **members):
+    return {"__key__": f"{number:09d}", "jpg": JPEGS[number], "txt": f"pair {number}"} | members
+
+
+def written(path, samples):
+    """A tar as the webdataset library writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TarWriter(str(path)) as writer:
+        for one in samples:
+            writer.write(one)
+    return path
+
+
+def packed(path, members, format=tarfile.PAX_FORMAT, mode="w"):
+    """A tar of (name, bytes), or of (name, what else a header says)."""
+    with tarfile.open(path, mode, format=format) as tar:
+        for name, held in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(held, bytes):
+                info.size = len(held)
+                tar.addfile(info, io.BytesIO(held))
+            else:
+                for field, value in held.items():
+                    setattr(info, field, value)
+                tar.addfile(info)
+    return path
+
+
+def downloaded(folder, rows, name="00000", size=9):
+    """What img2dataset leaves of one shard: tar, parquet with the failed rows too, and stats."""
+    records = []
+    for number, row in enumerate(rows):
+        record = {
+            "caption": f"pair {number}", "url": f"http://a.example/{number}.jpg",
+            "key": f"{number:0{size}d}", "status": "success", "error_message": None,
+            "width": 40, "height": 30, "original_width": 400, "original_height": 300,
+            "exif": "{}", "sha256": "f" * 64,
+        }  # fmt: skip
+        records.append(record | row)
+    good = [r for r in records if r["status"] == "success"]
+    written(
+        folder / f"{name}.tar",
+        [
+            {"__key__": r["key"], "jpg": JPEGS[n], "txt": r["caption"],
+             "json": json.dumps(r, indent=4)}
+            for n, r in enumerate(good)
+        ],
+    )  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(records), folder / f"{name}.parquet")
+    (folder / f"{name}_stats.json").write_text(json.dumps({"count": len(rows)}))
+    return folder
+
+
+def rows(found):
+    return found.samples.to_pylist()
+
+
+def captions(found):
+    return {row["key"]: row["caption"] for row in rows(found)}
+
+
+def reasons(found):
+    return {s.where: s.reason for s in found.skipped}
+
+
+def test_what_the_webdataset_library_writes_is_read_with_its_images_byte_for_byte(tmp_path):
+    with ShardWriter(str(tmp_path / "%05d.tar"), maxcount=4, verbose=False) as writer:
+        for number in range(6):
+            writer.write(sample(number, json={"stars": number, "tags": ["a"]}))
+    reader = open_source(tmp_path)
+    assert reader.name == "webdataset"
+    parts = [rows(reader.read(shard)) for shard in reader.shards()]
+    assert [len(part) for part in parts] == [4, 2]
+    first = parts[1][0]
+    assert (first["caption"], first["key"], first["stars"]) == ("pair 4", "000000004", 4)
+    assert (first["image_file"], first["width"], first["height"]) == ("00001.tar", 40, 30)
+    assert first["tags"] == '["a"]'
+    assert [image_ref(row).read(tmp_path) for part in parts for row in part] == JPEGS
+    assert len({row["uid"] for part in parts for row in part}) == 6
+
+
+def test_one_tar_has_the_samples_that_it_has_in_its_folder(tmp_path):
+    tar = written(tmp_path / "00000.tar", [sample(0), sample(1)])
+    assert rows(make.read(tar)) == rows(make.read(tmp_path))
+
+
+def test_a_folder_with_tars_is_no_folder_of_images_and_no_table(tmp_path):
+    downloaded(tmp_path, [{}])
+    make.jpeg(tmp_path / "preview.jpg")
+    assert open_source(tmp_path).name == "webdataset"
+    assert open_source(tmp_path, "folder").name == "folder"
+
+
+def test_a_tar_deeper_down_does_not_make_a_folder_one_of_tars(tmp_path):
+    make.jpeg(tmp_path / "1.jpg")
+    written(tmp_path / "deep" / "00000.tar", [sample(0)])
+    assert open_source(tmp_path).name == "folder"
+
+
+def test_what_img2dataset_writes_is_read_and_failed_downloads_are_listed(tmp_path):
+    failed = {"status": "failed_to_download", "error_message": "HTTP Error 404: Not Found"}
+    resized = {"status": "failed_to_resize", "error_message": "Image decoding error"}
+    odd = {"status": "failed_to_dream", "error_message": None}
+    known = {"uid": make.uid(7)}
+    found = make.read(downloaded(tmp_path, [known, failed, {}, resized, odd]))
+    first, second = rows(found)
+    assert (first["uid"], first["key"]) == (make.uid(7), "000000000")
+    assert (first["original_width"], first["source_width"]) == (400, 40)
+    assert not {"status", "error_message", "source_caption"} & first.keys()
+    assert (second["caption"], second["key"]) == ("pair 2", "000000002")
+    assert reasons(found) == {
+        "00000.parquet row 1": "the download failed: HTTP Error 404: Not Found",
+        "00000.parquet row 3":
+            "the image could not be resized after its download: Image decoding error",
+        "00000.parquet row 4": "not downloaded (failed_to_dream)",
+    }  # fmt: skip
+
+
+def test_without_json_the_parquet_beside_tells_uid_caption_and_the_rest(tmp_path):
+    written(tmp_path / "00000.tar", [{"__key__": "a", "jpg": JPEGS[0]}])
+    table = {"key": ["a", "b"], "uid": [make.uid(3), make.uid(4)], "caption": ["told", "x"],
+             "stars": [5, 1]}  # fmt: skip
+    pq.write_table(pa.table(table), tmp_path / "00000.parquet")
+    found = make.read(tmp_path)
+    (row,) = rows(found)
+    assert (row["uid"], row["caption"], row["stars"]) == (make.uid(3), "told", 5)
+    assert reasons(found) == {"00000.parquet row 1": "not in the tar"}
+
+
+def test_json_goes_before_the_parquet_beside(tmp_path):
+    record = json.dumps({"stars": 2})
+    written(tmp_path / "00000.tar", [sample(0, json=record)])
+    table = {"key": ["000000000"], "stars": [1], "price": [9]}
+    pq.write_table(pa.table(table), tmp_path / "00000.parquet")
+    (row,) = rows(make.read(tmp_path))
+    assert (row["stars"], row["price"]) == (2, 9)
+
+
+def test_a_parquet_beside_that_cannot_be_joined_is_refused(tmp_path):
+    written(tmp_path / "00000.tar", [sample(0)])
+    pq.write_table(pa.table({"url": ["a"]}), tmp_path / "00000.parquet")
+    with pytest.raises(CurationError, match=r"00000\.parquet has no column 'key'.*move it"):
+        make.read(tmp_path)
+
+
+def test_a_parquet_that_a_killed_download_left_unfinished_is_listed(tmp_path):
+    written(tmp_path / "00000.tar", [sample(0)])
+    (tmp_path / "00000.parquet").write_bytes(b"PAR1")
+    found = make.read(tmp_path)
+    assert len(rows(found)) == 1
+    assert reasons(found)["00000.parquet"].startswith("the table cannot be read: ")
+
+
+def test_the_uid_of_a_linked_pair_stays_when_its_key_and_tar_change(tmp_path):
+    record = json.dumps({"url": "http://a.example/1.jpg"})
+    one = written(tmp_path / "1" / "00000.tar", [sample(0, json=record)])
+    two = written(tmp_path / "2" / "00007.tar", [sample(3, json=record, txt="pair 0")])
+    other = written(tmp_path / "3" / "00000.tar", [sample(0, json=record, txt="another")])
+    found = [rows(make.read(tar))[0]["uid"] for tar in (one, two, other)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_columns_may_be_named(tmp_path):
+    record = json.dumps({"title": "from title", "caption": "from json", "id": make.uid(9)})
+    tar = written(tmp_path / "a.tar", [sample(0, json=record, **{"small.png": JPEGS[1]}),
+                                       sample(1)])  # fmt: skip
+    picks = {"caption_column": "title", "uid_column": "id", "image_column": "small.png"}
+    found = make.read(tar, **picks)
+    (row,) = rows(found)
+    assert (row["caption"], row["uid"]) == ("from title", make.uid(9))
+    assert row["source_caption"] == "from json"
+    assert image_ref(row).read(tmp_path) == JPEGS[1]
+    assert reasons(found) == {"a.tar 000000001": "no image: only jpg, txt"}
+    told = reasons(make.read(tar, caption_column="title"))
+    assert told == {"a.tar 000000001": "no caption: no 'title' in .json or .parquet"}
+    told = reasons(make.read(tar, uid_column="id"))
+    assert told == {"a.tar 000000001": "no uid: no 'id' in .json or .parquet"}
+
+
+def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_path):
+    image = JPEGS[0]
+    members = [
+        ("good.jpg", image), ("good.json", b'{"caption": "a dog"}'),
+        ("bare.jpg", image), ("null.jpg", image), ("null.json", b'{"caption": null}'),
+        ("text.txt", b"a dog"), ("text.json", b"{}"),
+        ("two.jpg", image), ("two.png", image), ("two.txt", b"a dog"),
+        ("twice.jpg", image), ("twice.txt", b"a dog"),
+        ("latin.jpg", image), ("latin.txt", b"caf\xe9"),
+        ("blank.jpg", image), ("blank.txt", b" \n"),
+        ("bad.jpg", image), ("bad.json", b"{"), ("list.jpg", image), ("list.json", b"[]"),
+        ("half.jpg", image), ("half.json", rb'{"caption": "\ud800"}'),
+        ("uid.jpg", image), ("uid.json", b'{"caption": "x", "uid": "xyz"}'),
+        ("fake.png", b"not an image"), ("fake.txt", b"a dog"),
+        ("link.jpg", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}), ("link.txt", b"a"),
+        ("hard.jpg", {"type": tarfile.LNKTYPE, "linkname": "good.jpg"}), ("hard.txt", b"a"),
+        ("twice.jpg", image), ("twice.txt", b"a dog"),
+        ("caf\udce9.jpg", image),
+    ]  # fmt: skip
+    found = make.read(packed(tmp_path / "a.tar", members, tarfile.GNU_FORMAT))
+    assert captions(found) == {"good": "a dog"}
+    several = "more than one image (--image-column picks one): jpg, png"
+    assert {where.removeprefix("a.tar "): reason for where, reason in reasons(found).items()} == {
+        "bare": "no caption: no .txt, none in .json",
+        "null": "no caption: no .txt, none in .json",
+        "text": "no image: only txt, json",
+        "two": several,
+        "twice": "more than one sample with this key: 2 .jpg",
+        "latin": "the caption is not UTF-8",
+        "blank": "the caption is empty",
+        "bad": "its .json is not JSON (Expecting property name enclosed in double quotes)",
+        "list": "its .json is not a JSON object of UTF-8 text",
+        "half": "its .json is not a JSON object of UTF-8 text",
+        "uid": "the uid is not 32 lower-case hex digits: 'xyz'",
+        "fake": "not an image in a format that can be read",
+        "link": "a link, or no file at all: link.jpg",
+        "hard": "a link, or no file at all: hard.jpg",
+        "caf?": "the member's name is not UTF-8",
+    }
+
+
+def test_without_captions_required_images_alone_do(tmp_path):
+    written(tmp_path / "a.tar", [{"__key__": "a", "jpg": JPEGS[0]}])
+    assert captions(make.read(tmp_path, captions_required=False)) == {"a": ""}
+
+
+@pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_long_names_and_other_scripts_are_read(tmp_path, format):
+    keys = [f"{'long/' * 60}{'x' * 120}", "Straße/写真 1", "a.b/c"]
+    members = [(f"{key}.JPG", JPEGS[n]) for n, key in enumerate(keys)]
+    members += [(f"{key}.txt", f"über {n}".encode()) for n, key in enumerate(keys)]
+    found = make.read(packed(tmp_path / "a.tar", members, format))
+    assert captions(found) == {key: f"über {n}" for n, key in enumerate(keys)}
+    assert [image_ref(row).read(tmp_path) for row in rows(found)] == JPEGS[:3]
+
+
+def test_what_is_no_member_of_a_sample_is_passed_over(tmp_path):
+    members = [
+        ("./", {"type": tarfile.DIRTYPE}), ("./a.jpg", JPEGS[0]), ("README", b""),
+        ("./a.txt", b"a dog"), ("./._a.jpg", b"resource fork"), ("__info__/x.json", b"{}"),
+    ]  # fmt: skip
+    found = make.read(packed(tmp_path / "a.tar", members))
+    assert (captions(found), reasons(found)) == ({"a": "a dog"}, {})
+
+
+def test_the_members_of_a_sample_need_not_follow_one_another(tmp_path):
+    members = [("a.jpg", JPEGS[0]), ("b.jpg", JPEGS[1]), ("a.txt", b"a dog"), ("b.txt", b"a cat")]
+    assert captions(make.read(packed(tmp_path / "a.tar", members))) == {"a": "a dog", "b": "a cat"}
+
+
+@pytest.mark.parametrize("cut", range(512, 8192, 331))
+def test_a_truncated_tar_gives_what_is_before_the_damage(tmp_path, cut):
+    whole = packed(tmp_path / "a.tar", [(f"{n}.{e}", d) for n in range(3) for e, d in (
+        ("jpg", JPEGS[n]), ("txt", b"a dog"))], tarfile.USTAR_FORMAT)  # fmt: skip
+    with tarfile.open(whole) as tar:
+        ends = [m.offset_data + m.size for m in tar if m.name.endswith(".txt")]
+    whole.write_bytes(whole.read_bytes()[:cut])
+    found = make.read(whole)
+    kept = [str(n) for n, end in enumerate(ends) if end <= cut]
+    assert list(captions(found)) == kept
+    assert [image_ref(row).read(tmp_path) for row in rows(found)] == JPEGS[: len(kept)]
+    told = set(reasons(found).values())
+    assert told & {"the tar ends early"} or cut > ends[-1] + 1024
+    assert told <= {"the tar ends early", "no caption: no .txt, none in .json"}
+
+
+def test_a_truncated_tar_with_its_parquet_lists_every_sample_that_is_lost(tmp_path):
+    downloaded(tmp_path, [{}, {}, {}])
+    tar = tmp_path / "00000.tar"
+    with tarfile.open(tar) as held:
+        place = held.getmember("000000001.jpg").offset_data
+    tar.write_bytes(tar.read_bytes()[: place + 9])
+    found = make.read(tmp_path)
+    assert list(captions(found)) == ["000000000"]
+    assert reasons(found) == {
+        "00000.tar 000000001": "the tar ends early",
+        "00000.parquet row 2": "the tar ends early",
+    }
+
+
+def test_damage_inside_a_tar_is_told_from_its_end(tmp_path):
+    tar = packed(tmp_path / "a.tar", [("a.jpg", JPEGS[0]), ("a.txt", b"a dog"), ("b.txt", b"x")])
+    with tarfile.open(tar) as held:
+        place = held.getmember("b.txt").offset
+    data = bytearray(tar.read_bytes())
+    data[place : place + 8] = b"\xff" * 8
+    tar.write_bytes(data)
+    found = make.read(tar)
+    assert captions(found) == {"a": "a dog"}
+    assert reasons(found) == {"a.tar": f"the tar is damaged: at byte {place}"}
+
+
+def test_files_that_are_no_tars_are_listed(tmp_path):
+    for name, data in (("0.tar", b""), ("1.tar", b"<html>not found</html>" * 99), ("2.tar", b"x")):
+        (tmp_path / name).write_bytes(data)
+    packed(tmp_path / "3.tar", [])
+    reader = open_source(tmp_path)
+    found = [reader.read(shard) for shard in reader.shards()]
+    assert [reasons(part) for part in found] == [
+        {"0.tar": "the file is empty"}, {"1.tar": "not a tar"}, {"2.tar": "not a tar"}, {}
+    ]  # fmt: skip
+    assert all(part.samples.num_rows == 0 for part in found)
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.tar"])
+def test_a_compressed_tar_is_refused_by_name(tmp_path, name):
+    tar = packed(tmp_path / name, [("a.jpg", JPEGS[0])], mode="w:gz")
+    with pytest.raises(CurationError, match=rf"{name} is compressed.*unpack it to a plain \.tar"):
+        make.read(tar)
+
+
+def test_a_sparse_tar_is_refused_by_name(tmp_path):
+    tar = packed(tmp_path / "a.tar", [("a.jpg", {"type": tarfile.GNUTYPE_SPARSE})])
+    with pytest.raises(CurationError, match=r"a\.tar: a\.jpg is stored as a sparse file"):
+        make.read(tar)
+
+
+def test_a_linked_tar_is_followed_inside_the_image_root_only(tmp_path):
+    tar = written(tmp_path / "store" / "x.tar", [sample(0)])
+    folder = tmp_path / "links"
+    folder.mkdir()
+    (folder / "00000.tar").symlink_to(tar)
+    with pytest.raises(CurationError, match="outside the image root"):
+        make.read(folder)
+    (row,) = rows(make.read(folder, image_root=tmp_path))
+    assert row["image_file"] == "links/00000.tar"
+    assert image_ref(row).read(tmp_path) == JPEGS[0]
+    with pytest.raises(CurationError, match="does not lie in the image root"):
+        make.read(folder, image_root=tmp_path / "store")
+
+
+def test_a_shard_is_read_again_when_its_tar_or_its_parquet_changes_only(tmp_path):
+    def marks(**options):
+        return [s.fingerprint for s in open_source(tmp_path, options=Options(**options)).shards()]
+
+    for number in range(2):
+        written(tmp_path / f"{number}.tar", [sample(number)])
+    before = marks()
+    assert marks(shard_size=1) == before
+    assert marks(caption_column="title") != before
+    written(tmp_path / "1.tar", [sample(2), sample(3)])
+    assert [old == new for old, new in zip(before, marks(), strict=True)] == [True, False]
+    pq.write_table(pa.table({"key": ["x"]}), tmp_path / "0.parquet")
+    assert marks()[0] != before[0]
+
+
+def test_tars_are_scored_and_their_pictures_shown(tmp_path, model_folder, monkeypatch, capsys):
+    failed = {"status": "failed_to_download", "error_message": "timed out"}
+    source = tmp_path / "tars"
+    downloaded(source, [{}, {}, failed])
+    written(source / "00001.tar", [sample(2), sample(3)])
+    downloaded(source, [failed], "00002")
+    workspace = tmp_path / "w"
+    command = ["score", source, "-w", workspace, "--model", model_folder, "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", ["curation", *map(str, command)])
+    cli.main()
+    told = capsys.readouterr()
+    assert "read as webdataset, 3 shards" in told.err
+    assert "4 samples scored, 2 skipped" in told.out
+    catalog = Catalog.of(Workspace.open(workspace))
+    samples = catalog.rows(range(4))
+    assert [image_ref(row).read(source) for row in samples] == JPEGS[:4]
+    assert all(row["clip_score"] is not None for row in samples)
+    small = thumbnails.load(Workspace.open(workspace), source, samples)
+    assert small == [images.thumbnail(data, thumbnails.SIDE) for data in JPEGS[:4]]
