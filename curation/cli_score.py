@@ -45,6 +45,7 @@ _FOLDER = click.Path(path_type=Path)
 )
 @click.option("--caption-column", help="Column of a table, or of a tar's .json, with the caption.")
 @click.option("--uid-column", help="Column of a table, or of a tar's .json, with uids (32 hex).")
+@click.option("--features", help="Which of DataComp's embeddings: l14, b32, …  [default: l14]")
 @click.option(
     "--image-root",
     type=_FOLDER,
@@ -110,7 +111,8 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
 def score(
     source: Path, workspace: Path, reader: str, image_column: str | None,
-    caption_column: str | None, uid_column: str | None, image_root: Path | None, shard_size: int,
+    caption_column: str | None, uid_column: str | None, features: str | None,
+    image_root: Path | None, shard_size: int,
     model: str | None, pretrained: str | None, targets: tuple[str, ...],
     scores: tuple[str, ...], device: str, embed_precision: str, executor: str, quiet: bool,
     strict: bool,
@@ -119,14 +121,16 @@ def score(
     """Score the pairs of SOURCE into a workspace.
 
     SOURCE is a folder of images (captions in metadata.csv or beside each image), a table (CSV,
-    TSV, JSONL, Parquet), or tars as img2dataset and webdataset write them (one, or a folder of
-    them). Each stage works shard by shard and is used again by the next run.
+    TSV, JSONL, Parquet), tars as img2dataset and webdataset write them (one, or a folder of
+    them), or DataComp's metadata with its embeddings, which are used as they are. Each stage
+    works shard by shard and is used again by the next run.
 
     \b
     Examples:
       python -m curation score photos/ -w work/photos --target food=food_images/
       python -m curation score pairs.parquet -w work/pairs --caption-column alt_text \\
           --model ViT-L-14 --pretrained openai
+      python -m curation score metadata/ -w work/small --features l14 --target in1k=in1k_l14.npy
     """
     from curation import pipeline
     from curation.encoder import ModelSpec
@@ -138,7 +142,9 @@ def score(
         source=source,
         workspace=workspace,
         reader=reader,
-        options=Options(image_column, caption_column, uid_column, image_root, shard_size),
+        options=Options(
+            image_column, caption_column, uid_column, image_root, shard_size, features=features
+        ),
         model=ModelSpec(model, pretrained) if model else default,
         targets=tuple(TargetSource.parse(text) for text in targets),
         scores=scores,

@@ -40,6 +40,8 @@ class ModelSpec:
 
     name: str = str(SHIPPED)
     pretrained: str | None = None
+    # The slug, where embeddings that came ready-made have a name of their own.
+    alias: str | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -51,6 +53,8 @@ class ModelSpec:
     @property
     def slug(self) -> str:
         """A name for folders: ``clip_lite0``, ``vit_l_14_openai``."""
+        if self.alias is not None:
+            return self.alias
         stem = self.folder.resolve().name if self.folder else self.name.split(":")[-1]
         tag = "" if self.pretrained is None else f"_{Path(self.pretrained).stem}"
         return re.sub(r"[^a-z0-9]+", "_", f"{stem}{tag}".lower()).strip("_") or "model"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curation import devices, embedding, publish, scoring, targets, wording
+from curation import adopting, devices, embedding, publish, scoring, targets, wording
 from curation.encoder import Encoder, Encoders, ModelSpec
 from curation.encoding import Clock
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.progress import Progress
 from curation.readers import Options, Reader, open_source
-from curation.readers.base import SourceShard
+from curation.readers.base import BringsEmbeddings, SourceShard
 from curation.reading import read_shard
 from curation.targets import TargetSource
 from curation.workspace import LOCK, Receipt, Store, Workspace, WorkspaceInfo, now, write_toml
@@ -76,6 +76,8 @@ def run(job: Job, progress: Progress) -> Summary:
     if unused:
         progress.warn(unused)
     reader = open_source(job.source, job.reader, job.options)
+    if isinstance(reader, BringsEmbeddings):
+        job = _with_features(job, reader)
     shards = reader.shards()
     workspace = _checked(job)
     # Before the long work: what is asked of the scores.
@@ -84,10 +86,18 @@ def run(job: Job, progress: Progress) -> Summary:
         _write_info(workspace, job, reader)
         read = _read(job, workspace, reader, shards, progress)
         models = Encoders(job.model, job.precision)
-        model = models.on(places[0])
-        _record_model(workspace, model, progress)
         started = time.perf_counter()
-        embedded = _embed(workspace, reader.image_root, models, job, "Embedding", progress)
+        if isinstance(reader, BringsEmbeddings):
+            embedded = adopting.adopt(
+                workspace, reader, shards, EXECUTORS[job.executor](), progress
+            )
+            temperature = adopting.TEMPERATURE
+        else:
+            model = models.on(places[0])
+            _record_model(workspace, model, progress)
+            temperature = model.temperature
+            started = time.perf_counter()
+            embedded = _embed(workspace, reader.image_root, models, job, "Embedding", progress)
         embedding_seconds = time.perf_counter() - started
         if all(receipt.rows == receipt.skipped for receipt in embedded):
             raise _nothing_usable(workspace, job.source)
@@ -97,7 +107,7 @@ def run(job: Job, progress: Progress) -> Summary:
             for stage, spent in (item for r in receipts for item in r.seconds.items()):
                 clock.add(stage, spent / side_by_side)
         with clock.stage("scores"):
-            scoring.run(workspace, _request(job, workspace, model), progress)
+            scoring.run(workspace, _request(job, workspace, temperature), progress)
         with clock.stage("catalog"):
             published = publish.publish(workspace, progress)
     clock.add("in all", time.perf_counter() - began)
@@ -149,13 +159,13 @@ def _embed_targets(
     return receipts
 
 
-def _request(job: Job, workspace: Workspace, model: Encoder) -> scoring.Request:
-    temperature = job.parameters.get("temperature")
+def _request(job: Job, workspace: Workspace, temperature: float) -> scoring.Request:
+    given = job.parameters.get("temperature")
     return scoring.Request(
         scores=job.scores,
         parameters={
             **job.parameters,
-            "temperature": model.temperature if temperature is None else temperature,
+            "temperature": temperature if given is None else given,
         },
         targets=tuple(workspace.targets()),
         model=job.model.slug,
@@ -189,6 +199,18 @@ def _write_info(workspace: Workspace, job: Job, reader: Reader) -> None:
             primary = info.model
     source, root = str(job.source.resolve()), str(reader.image_root)
     workspace.write_info(WorkspaceInfo(source, reader.name, root, primary, created))
+
+
+def _with_features(job: Job, reader: BringsEmbeddings) -> Job:
+    """The job under the name of its ready-made embeddings; a model is for targets only."""
+    others = [t.name for t in job.targets if t.source.suffix.lower() not in targets.READY_MADE]
+    if others and job.model == ModelSpec():
+        raise CurationError(
+            f"the target {others[0]} is to be embedded by the model that made the dataset's "
+            f"{reader.features}: name it with --model and --pretrained, or give the target's "
+            "embeddings as a .npy or .npz"
+        )
+    return replace(job, model=replace(job.model, alias=reader.features))
 
 
 def _embed(

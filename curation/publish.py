@@ -137,7 +137,9 @@ def _shard_table(
     again = repeated.get(shard, np.empty(0, dtype=np.int64))
     keep[again] = False
     rows = table.select(["image_file", "uid"]).take(pa.array(again)).to_pylist()
-    lost = _losses("read", [(r["image_file"], r["uid"], "repeats an earlier uid") for r in rows])
+    lost = _losses(
+        "read", [(r["image_file"] or r["uid"], r["uid"], "repeats an earlier uid") for r in rows]
+    )
     undecodable = _undecodable(workspace, shard)
     keep &= ~np.asarray(pc.is_in(table.column("uid"), pa.array(undecodable, pa.string())))
     return table.filter(pa.array(keep)), lost
@@ -166,8 +168,13 @@ def _repeated(workspace: Workspace) -> dict[int, NDArray[np.int64]]:
 def _skipped_before(workspace: Workspace) -> list[pa.Table]:
     tables = [_SKIPPED.empty_table()]
     model = workspace.info().model
-    for stage, folder in (("read", workspace.samples), ("embed", workspace.embeddings(model))):
-        for file in sorted(folder.path.glob("*.skipped.parquet")):
+    embeddings = workspace.embeddings(model)
+    for stage, folder, kind in (
+        ("read", workspace.samples, "skipped"),
+        ("embed", embeddings, "skipped"),
+        ("score", embeddings, "unscored"),
+    ):
+        for file in sorted(folder.path.glob(f"*.{kind}.parquet")):
             rows = pq.read_table(file).to_pylist()
             tables.append(_losses(stage, [(r["where"], r["uid"], r["reason"]) for r in rows]))
     return tables

@@ -49,9 +49,10 @@ def write_skipped(
     shard: int,
     skipped: Sequence[Skipped],
     uids: Sequence[str | None] | None = None,
+    suffix: str = "skipped.parquet",
 ) -> None:
     """List a shard's skipped samples beside it, if there are any."""
-    path = folder.file(shard, "skipped.parquet")
+    path = folder.file(shard, suffix)
     if not skipped:
         path.unlink(missing_ok=True)
         return

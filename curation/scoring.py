@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation import __version__, devices, targets, uids
+from curation import __version__, adopting, devices, targets, uids
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.files import atomic, fingerprint
@@ -155,7 +155,7 @@ def _shard(workspace: Workspace, rows: int, index: int, model: str, score: Score
 
     embeddings = workspace.embeddings(model)
     image, text = (
-        embeddings.file(index, f"{side}.npy") if side in score.needs else None
+        adopting.place(embeddings, index, side) if side in score.needs else None
         for side in ("image", "text")
     )
     return Shard(index, rows, words, image, text, columns)

@@ -20,7 +20,7 @@ from curation.scores.norm_sim import ALL
 from curation.workspace import Store, Workspace, check_name, now, read_toml, write_toml
 
 # A target given as ready-made embeddings is one shard of this model.
-_READY_MADE = (".npy", ".npz")
+READY_MADE = (".npy", ".npz")
 _SIDES = ("image", "text")
 
 
@@ -73,7 +73,7 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
     if info_file.is_file() and info(store).source != source:
         progress.say(f"Target {target.name} now comes from {source}")
         shutil.rmtree(store.path)
-    if target.source.suffix.lower() in _READY_MADE:
+    if target.source.suffix.lower() in READY_MADE:
         _copy_embeddings(target.source, store, model)
         image_root = target.source.parent
     else:

@@ -25,6 +25,8 @@ def load(
 
 
 def _one(workspace: Workspace, image_root: Path, row: dict[str, Any]) -> bytes | None:
+    if row["image_file"] is None:
+        return None
     uid = str(row["uid"])
     kept = workspace.thumbnails / uid[:2] / f"{uid}.jpg"
     if _is_newer(kept, image_root / str(row["image_file"])):

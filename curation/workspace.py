@@ -46,6 +46,8 @@ class Receipt:
     rows: int
     skipped: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+    # Ready-made embeddings, of either side, that are not of unit length.
+    not_unit: int = 0
 
 
 class ShardFolder:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from curation.errors import CurationError
 from curation.readers.base import Options, Reader
+from curation.readers.datacomp import DatacompReader
 from curation.readers.folder import FolderReader
 from curation.readers.table import TableReader
 from curation.readers.webdataset import WebdatasetReader
 
 # In the order in which `auto` asks them: beside tars lie tables, and pictures may.
 READERS: dict[str, type[Reader]] = {
-    reader.name: reader for reader in (WebdatasetReader, FolderReader, TableReader)
+    reader.name: reader for reader in (WebdatasetReader, DatacompReader, FolderReader, TableReader)
 }
 
 

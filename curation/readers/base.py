@@ -10,13 +10,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from curation import images, uids
 from curation.errors import CurationError
 from curation.files import fingerprint
+from curation.matrices import Matrix
 
 CAPTION_COLUMNS = ("caption", "text", "title", "alt", "alt_text", "description")
 IMAGE_COLUMNS = ("file_name", "image_path", "image", "path", "filepath", "filename")
@@ -44,6 +45,7 @@ class Options:
     image_root: Path | None = None
     shard_size: int = 10_000
     captions_required: bool = True
+    features: str | None = None
 
     def mark(self) -> tuple[object, ...]:
         """What of the options decides the samples: not where the images happen to lie."""
@@ -114,6 +116,21 @@ class Reader(Protocol):
     def shards(self) -> Sequence[SourceShard]: ...
 
     def read(self, shard: SourceShard) -> ShardSamples: ...
+
+
+@runtime_checkable
+class BringsEmbeddings(Protocol):
+    """A reader whose source holds embeddings: they are used as they are.
+
+    Its samples are every row of the source, so that they stay aligned with the embeddings.
+    """
+
+    # What the catalog calls them, as `l14`.
+    features: str
+
+    def embeddings(self, shard: SourceShard) -> Mapping[str, Matrix]:
+        """A shard's embeddings, of ``image`` and ``text``."""
+        ...
 
 
 def check(rows: Iterable[Row], root: Path, captions_required: bool) -> ShardSamples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from curation.scores.base import Floats, Rows
 
 # Squared lengths that float32 holds to its full precision.
 _SMALL = 1e-20
+# float16 rows of a model stay within this of unit length.
+_TOLERANCE = 1e-2
 
 
 def unit(rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
@@ -33,6 +36,23 @@ def unit(rows: Rows) -> tuple[Floats, NDArray[np.bool_]]:
             scaled[odd] = wide / norms[:, None]
         scaled[bad] = 0
     return scaled, bad
+
+
+@dataclass(frozen=True)
+class Check:
+    """Rows that are not what a model makes: by number, zero or not finite; how many not unit."""
+
+    zero: NDArray[np.int64]
+    not_finite: NDArray[np.int64]
+    not_unit: int
+
+
+def check(rows: Rows) -> Check:
+    """Look over embeddings that came from elsewhere, a chunk at a time."""
+    long = np.concatenate([np.empty(0), *(lengths(rows[part]) for part in chunks(len(rows)))])
+    good = np.isfinite(long) & (long > 0)
+    other = int(np.count_nonzero(good & (np.abs(long - 1) > _TOLERANCE)))
+    return Check(np.flatnonzero(long == 0), np.flatnonzero(~np.isfinite(long)), other)
 
 
 def lengths(rows: Rows) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from curation import devices
 from curation.errors import CurationError
-from curation.scores.arrays import chunks, lengths
+from curation.scores.arrays import check
 from curation.scores.base import Columns, Data, Rows, Score, Shard, Target
 
 
@@ -51,20 +51,14 @@ def score(score: Score, data: Data, parameters: Mapping[str, Any]) -> Columns:
 
 
 def _notice(side: str, rows: Rows) -> None:
-    long = np.concatenate([lengths(rows[part]) for part in chunks(len(rows))] or [np.empty(0)])
-    good = np.isfinite(long) & (long > 0)
-    unusable = np.flatnonzero(~good)
-    others = np.count_nonzero(good & (np.abs(long - 1) > TOLERANCE))
+    found = check(rows)
+    unusable = np.union1d(found.zero, found.not_finite)
     told = []
-    if others:
-        told.append(f"{others} not of unit length, brought to it")
+    if found.not_unit:
+        told.append(f"{found.not_unit} not of unit length, brought to it")
     if len(unusable):
         which = ", ".join(map(str, unusable[:5])) + (", …" if len(unusable) > 5 else "")
         told.append(f"{len(unusable)} zero or not finite, without a score (row {which})")
     if told:
         message = f"of {len(rows)} {side} embeddings {'; '.join(told)}"
         warnings.warn(message, EmbeddingWarning, stacklevel=4)
-
-
-# float16 rows of a model stay within this of unit length.
-TOLERANCE = 1e-2

@@ -100,7 +100,8 @@ def _card(
 ) -> str:
     caption = escape(str(row["caption"]))
     if picture is None:
-        frame = "<span class='none'>image not found</span>"
+        where = "image not found" if row["image_file"] else "image not on this machine"
+        frame = f"<span class='none'>{where}</span>"
     else:
         data = base64.b64encode(picture).decode()
         frame = f"<img alt='' loading='lazy' src='data:image/jpeg;base64,{data}'>"
