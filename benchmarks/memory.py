@@ -3,9 +3,9 @@
     python -m benchmarks.memory [--samples 100000 2000000] [--dim 512]
 
 Each line is a process of its own that scores ready-made embeddings from memory-mapped files,
-shard by shard, and says how much more memory it held at its highest than after its imports
-(`VmHWM`, mapped pages included, and what of it was its own, `RssAnon`). The plain formula is
-−τ · CLIP loss on whole |B|×|B| float32 matrices.
+shard by shard, and says how much memory it held at its highest (resident, mapped pages included)
+beyond what it held after its imports, and in all. The plain formula is −τ · CLIP loss on whole
+|B|×|B| float32 matrices.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.work:
         what, folder, size = chosen.work
-        print(f"{measured(what, Path(folder), int(size)):.0f}", end="")
+        print(*measured(what, Path(folder), int(size)))
         return
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), max(chosen.samples), chosen.dim)
@@ -41,15 +41,18 @@ def main() -> None:
         for mode, batch in (("pool", 2048), ("partition", 2048)):
             held = [child(f"{mode}:{batch}", folder, n) for n in chosen.samples]
             numbers = ", ".join(
-                f"{n:,} samples {h:,.0f}" for n, h in zip(chosen.samples, held, strict=True)
+                f"{n:,} samples {beyond:,.0f} ({whole:,.0f} in all)"
+                for n, (beyond, whole) in zip(chosen.samples, held, strict=True)
             )
-            print(f"  {mode:<10} |B| {batch:>6,}: {numbers}  (ratio {held[-1] / held[0]:.2f})")
-        formula = child("plain:32768", folder, 32768)
+            ratio = held[-1][1] / held[0][1]
+            print(f"  {mode:<10} |B| {batch:>6,}: {numbers}, ratio {ratio:.2f}", flush=True)
+        formula, _ = child("plain:32768", folder, 32768)
         for mode in ("pool", "partition"):
-            held = [child(f"{mode}:32768", folder, 65536)]
+            beyond, _ = child(f"{mode}:32768", folder, 65536)
             print(
-                f"  {mode:<10} |B| 32,768: {held[0]:,.0f} beside the plain formula's "
-                f"{formula:,.0f} (ratio {held[0] / formula:.3f})"
+                f"  {mode:<10} |B| 32,768: {beyond:,.0f} beside the plain formula's "
+                f"{formula:,.0f}, ratio {beyond / formula:.3f}",
+                flush=True,
             )
 
 
@@ -63,13 +66,15 @@ def write(folder: Path, samples: int, dim: int) -> None:
             np.save(folder / f"{shard:05d}.{side}.npy", rows.astype(np.float16))
 
 
-def child(what: str, folder: str, samples: int) -> float:
+def child(what: str, folder: str, samples: int) -> tuple[float, float]:
     command = [sys.executable, "-m", "benchmarks.memory", "--work", what, folder, str(samples)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    beyond, whole = map(float, told.split())
+    return beyond, whole
 
 
-def measured(what: str, folder: Path, samples: int) -> float:
-    """MB held at the highest beyond the imports."""
+def measured(what: str, folder: Path, samples: int) -> tuple[float, float]:
+    """MB held at the highest, beyond the imports and in all."""
     import torch
 
     from curation.scores import log_sum_exp, neg_clip_loss
@@ -83,17 +88,18 @@ def measured(what: str, folder: Path, samples: int) -> float:
             plain(folder, int(batch))
         else:
             score(folder, samples, mode, int(batch))
-    return peak[0]
+    return peak[0], peak[1]
 
 
 @contextmanager
 def highest() -> Iterator[list[float]]:
-    """The most memory of its own that this process holds meanwhile, beyond now; MB."""
-    before, peak, over = anonymous(), [0.0], threading.Event()
+    """The most memory that this process holds meanwhile, beyond now and in all; MB."""
+    before, peak, over = resident(), [0.0, 0.0], threading.Event()
 
     def watch() -> None:
         while not over.wait(0.005):
-            peak[0] = max(peak[0], anonymous() - before)
+            peak[1] = max(peak[1], resident())
+            peak[0] = peak[1] - before
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -104,7 +110,7 @@ def highest() -> Iterator[list[float]]:
         watcher.join()
 
 
-def anonymous() -> float:
+def resident() -> float:
     """Resident memory, mapped files included, MB."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024

@@ -96,12 +96,13 @@ def adopt_shard(
     if source is None:
         raise CurationError(f"shard {shard.index} has not been read")
     folder = store.embeddings(reader.features)
-    mark = fingerprint(VERSION, source.fingerprint)
+    places = reader.embeddings(shard)
+    members = [places[side].member for side in _SIDES]
+    mark = fingerprint(VERSION, source.fingerprint, members)
     done = folder.receipt(shard.index)
     if done is not None and done.fingerprint == mark:
         return replace(done, seconds={})
     folder.discard(shard.index)
-    places = reader.embeddings(shard)
     opened = {side: places[side].open() for side in _SIDES}
     shapes = {rows.shape for rows in opened.values()}
     if len(shapes) > 1 or next(iter(shapes))[0] != source.rows:
@@ -150,7 +151,7 @@ def _keep(
             mapped[side] = {"file": str(places[side].file), "member": places[side].member}
             continue
         with atomic(copy) as partial, partial.open("wb") as file:
-            np.save(file, rows.astype(np.float16), allow_pickle=False)
+            np.save(file, rows, allow_pickle=False)
     with atomic(folder.file(shard, "source.json")) as partial:
         partial.write_text(json.dumps(mapped))
 

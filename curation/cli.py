@@ -85,7 +85,7 @@ def info(workspace: Path, label: str | None, keep: float, skipped: bool) -> None
 
     catalog = Catalog.of(Workspace.open(workspace))
     if skipped:
-        for row in catalog.skipped(limit=catalog.dataset.skipped):
+        for row in catalog.skipped(limit=1 << 40):
             click.echo(f"{row['where']}: {row['reason']}")
         return
     click.echo(report.overview(catalog))

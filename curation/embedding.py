@@ -126,7 +126,7 @@ def embed_shard(
         write_skipped(folder, shard, skipped, [rows[n]["uid"] for n in failed])
     if any(isinstance(problem, images.UnreadableError) for problem in failed.values()):
         # They could be read a stage ago: a disk that went away may come back.
-        mark = fingerprint(mark, "to be tried again")
+        mark = fingerprint(mark, "to be tried again", list(failed))
     receipt = Receipt(mark, len(rows), len(failed), clock.seconds)
     folder.finish(shard, receipt)
     return receipt

@@ -64,7 +64,8 @@ class ModelSpec:
         files = sorted(self.folder.glob("*")) if self.folder else []
         if self.pretrained is not None and Path(self.pretrained).is_file():
             files = [Path(self.pretrained)]
-        return fingerprint(self.slug, [sha256_of(f) for f in files if f.is_file()])
+        weights = self.slug if self.alias is None else (self.name, self.pretrained)
+        return fingerprint(weights, [sha256_of(f) for f in files if f.is_file()])
 
 
 CONFIG_FILE = "open_clip_config.json"

@@ -76,6 +76,8 @@ def run(job: Job, progress: Progress) -> Summary:
     if unused:
         progress.warn(unused)
     reader = open_source(job.source, job.reader, job.options)
+    # Beside ready-made embeddings a model is used only where it is named.
+    may_embed = job.model != ModelSpec() or not isinstance(reader, BringsEmbeddings)
     if isinstance(reader, BringsEmbeddings):
         job = _with_features(job, reader)
     shards = reader.shards()
@@ -101,7 +103,7 @@ def run(job: Job, progress: Progress) -> Summary:
         embedding_seconds = time.perf_counter() - started
         if all(receipt.rows == receipt.skipped for receipt in embedded):
             raise _nothing_usable(workspace, job.source)
-        embedded_targets = _embed_targets(job, workspace, models, progress)
+        embedded_targets = _embed_targets(job, workspace, models if may_embed else None, progress)
         clock = Clock()
         for receipts, side_by_side in ((read, 1), (embedded + embedded_targets, len(places))):
             for stage, spent in (item for r in receipts for item in r.seconds.items()):
@@ -145,15 +147,18 @@ def _read(
 
 
 def _embed_targets(
-    job: Job, workspace: Workspace, models: Encoders, progress: Progress
+    job: Job, workspace: Workspace, models: Encoders | None, progress: Progress
 ) -> list[Receipt]:
-    """The targets named, and those of earlier runs: this may be another model."""
+    """The targets named, and those of earlier runs: this may be another model.
+
+    Without models, those of earlier runs are used as they are.
+    """
     for target in job.targets:
         targets.read(workspace, target, job.model.slug, progress)
     receipts: list[Receipt] = []
     for name in workspace.targets():
         store = workspace.target(name)
-        if store.shard_count():
+        if models is not None and store.shard_count():
             root = Path(targets.info(store).image_root)
             receipts += _embed(store, root, models, job, f"Target {name}", progress)
     return receipts

@@ -83,11 +83,13 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 connection.register("facts", _columns_table(schema, folders, workspace))
                 connection.execute("CREATE TABLE columns AS FROM facts")
                 total = connection.sql("SELECT count(*) FROM samples").fetchall()[0][0]
-                connection.register("about", _about(workspace, total, len(losses)))
+                # A sample without scores is listed, but it is there.
+                left_out = sum(stage != "score" for stage in losses.column("stage").to_pylist())
+                connection.register("about", _about(workspace, total, left_out))
                 connection.execute("CREATE TABLE dataset AS FROM about")
         finally:
             partial.with_name(partial.name + ".wal").unlink(missing_ok=True)
-    return Published(total, len(losses), tuple(sorted(scores)))
+    return Published(total, left_out, tuple(sorted(scores)))
 
 
 def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
@@ -141,13 +143,20 @@ def _shard_table(
         "read", [(r["image_file"] or r["uid"], r["uid"], "repeats an earlier uid") for r in rows]
     )
     undecodable = _undecodable(workspace, shard)
-    keep &= ~np.asarray(pc.is_in(table.column("uid"), pa.array(undecodable, pa.string())))
+    listed = pa.array([uid for _, uid in undecodable], pa.string())
+    suspects = np.flatnonzero(pc.is_in(table.column("uid"), listed))
+    places = table.select(["image_file", "uid"]).take(pa.array(suspects)).to_pylist()
+    for suspect, place in zip(suspects, places, strict=True):
+        # By file and uid: another row of the same uid may be good.
+        keep[suspect] &= (place["image_file"] or "", place["uid"]) not in undecodable
     return table.filter(pa.array(keep)), lost
 
 
-def _undecodable(workspace: Workspace, shard: int) -> list[str]:
+def _undecodable(workspace: Workspace, shard: int) -> set[tuple[str, str]]:
+    """The image file and uid of the samples that the embed stage left out."""
     path = workspace.embeddings(workspace.info().model).file(shard, "skipped.parquet")
-    return pq.read_table(path).column("uid").to_pylist() if path.is_file() else []
+    rows = pq.read_table(path).to_pylist() if path.is_file() else []
+    return {(row["where"], row["uid"]) for row in rows}
 
 
 def _repeated(workspace: Workspace) -> dict[int, NDArray[np.int64]]:

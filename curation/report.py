@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from curation import labels as judging
@@ -33,17 +35,15 @@ def overview(catalog: Catalog) -> str:
         others = [column for column in catalog.measures if not column.is_number]
         lines += [f"  {column.name:<28}{values(catalog, column.name)}" for column in others]
     reasons = catalog.skipped_by_reason()
-    if reasons:
-        lines += ["", f"{plural(about.skipped, 'sample')} skipped:"]
-        lines += [
-            f"  {count(r['samples']):>9}  {r['reason']}, as in {r['example']}"
-            for r in reasons[:_REASONS]
-        ]
-        if len(reasons) > _REASONS:
-            rest = sum(r["samples"] for r in reasons[_REASONS:])
-            lines.append(f"  {count(rest):>9}  for other reasons")
+    unscored = [r for r in reasons if r["stage"] == "score"]
+    left_out = [r for r in reasons if r["stage"] != "score"]
+    if left_out:
+        lines += ["", f"{plural(about.skipped, 'sample')} skipped:", *_listed(left_out)]
     else:
         lines += ["", "nothing skipped"]
+    if unscored:
+        total = plural(sum(r["samples"] for r in unscored), "sample")
+        lines += ["", f"{total} without scores:", *_listed(unscored)]
     return "\n".join(lines)
 
 
@@ -99,6 +99,17 @@ def _spread(catalog: Catalog, column: ColumnInfo) -> str:
     )
     settings = ", ".join(f"{k}={_value(v)}" for k, v in (column.parameters or {}).items())
     return _row(column.name, count(len(every) - len(known)), low, middle, high, settings)
+
+
+def _listed(reasons: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        f"  {count(r['samples']):>9}  {r['reason']}, as in {r['example']}"
+        for r in reasons[:_REASONS]
+    ]
+    if len(reasons) > _REASONS:
+        rest = sum(r["samples"] for r in reasons[_REASONS:])
+        lines.append(f"  {count(rest):>9}  for other reasons")
+    return lines
 
 
 def _row(name: str, missing: str, low: str, middle: str, high: str, rest: str) -> str:

@@ -218,9 +218,9 @@ def dataset_mark(workspace: Workspace, model: str) -> str:
 
     A score of another state of the dataset is not published.
     """
-    folder = workspace.embeddings(model) if model else workspace.samples
-    receipts = [folder.receipt(shard) for shard in range(workspace.shard_count())]
-    return fingerprint([r.fingerprint for r in receipts if r])
+    folders = [workspace.samples, *([workspace.embeddings(model)] if model else [])]
+    receipts = [f.receipt(shard) for f in folders for shard in range(workspace.shard_count())]
+    return fingerprint([r.fingerprint if r else None for r in receipts])
 
 
 def score_folders(workspace: Workspace) -> list[Path]:

@@ -72,7 +72,10 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
     source = str(target.source.resolve())
     if info_file.is_file() and info(store).source != source:
         progress.say(f"Target {target.name} now comes from {source}")
-        shutil.rmtree(store.path)
+        info_file.unlink()
+    if not info_file.is_file():
+        # What an earlier source, or a run that was stopped here, has left.
+        shutil.rmtree(store.path, ignore_errors=True)
     if target.source.suffix.lower() in READY_MADE:
         _copy_embeddings(target.source, store, model)
         image_root = target.source.parent
@@ -119,7 +122,8 @@ def _side(file: Path) -> Floats | None:
 def mark(store: Store, model: str) -> list[str]:
     """What tells that a target's embeddings have changed."""
     folder = store.embeddings(model)
-    receipts = [r.read_text() for r in sorted(folder.path.glob("[0-9]*.json"))]
+    numbers = sorted(int(r.stem) for r in folder.path.glob("[0-9]*.json"))
+    receipts = [r.fingerprint for r in map(folder.receipt, numbers) if r]
     files = sorted(folder.path.glob("[0-9]*.npy"))
     return receipts or [f"{file.name} {sha256_of(file)}" for file in files]
 

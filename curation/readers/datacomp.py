@@ -49,7 +49,7 @@ class DatacompReader:
         return [
             base.SourceShard(
                 index, file, 0, pq.read_metadata(file).num_rows,
-                fingerprint(base.stamp(file), base.stamp(file.with_suffix(".npz")), self._columns,
+                fingerprint(base.stamp(file), base.stamp(file.with_suffix(".npz")),
                             self.options.caption_column, self.options.uid_column),
             )
             for index, file in enumerate(self.files)
@@ -73,13 +73,15 @@ class DatacompReader:
         uid = _pick(table, self.options.uid_column, ("uid",), shard.path)
         caption = _pick(table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path)
         try:
-            uids.to_words(table.column(uid))
+            uids.to_words(table.column(uid).cast(pa.string()))
         except ValueError as error:
             raise CurationError(f"{shard.path}, column {uid}: {error}") from None
         nothing = {f.name: pa.nulls(len(table), f.type) for f in base.SAMPLE_FIELDS}
         known = nothing | {
-            "uid": table.column(uid).cast(pa.string()),
-            "caption": pc.fill_null(pc.utf8_trim_whitespace(table.column(caption)), ""),
+            "uid": pc.utf8_lower(table.column(uid).cast(pa.string())),
+            "caption": pc.fill_null(
+                pc.utf8_trim_whitespace(table.column(caption).cast(pa.string())), ""
+            ),
         }
         for side in ("width", "height"):
             if f"original_{side}" in plain:

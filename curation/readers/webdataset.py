@@ -56,7 +56,7 @@ class WebdatasetReader:
             tars.refuse_compressed(tar)
             images.inside(self.image_root, self._image_file(tar))
             with _readable(tar):
-                stamps = [base.stamp(tar)]
+                stamps: list[object] = [self._image_file(tar), base.stamp(tar)]
             beside = img2dataset.file_of(tar)
             if beside.is_file():
                 stamps.append(base.stamp(beside))

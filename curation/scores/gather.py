@@ -23,6 +23,14 @@ def all_uids(shards: Sequence[Shard]) -> uids.Words:
     return np.concatenate([np.empty((0, 2), dtype=np.uint64), *(s.uids() for s in shards)])
 
 
+def repeats(shards: Sequence[Shard]) -> NDArray[np.bool_]:
+    """Which rows of the whole dataset have the uid of an earlier one: they count for nothing."""
+    words = all_uids(shards)
+    again = np.ones(len(words), dtype=bool)
+    again[uids.first_of_each(words)] = False
+    return again
+
+
 def unit_rows(
     shards: Sequence[Shard], rows: NDArray[np.int64], side: Literal["image", "text"]
 ) -> tuple[Floats, NDArray[np.bool_]]:

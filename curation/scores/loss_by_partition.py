@@ -17,20 +17,22 @@ from curation.errors import CurationError
 from curation.executors.local import LocalExecutor
 from curation.scores.arrays import chunks, unit, unusable
 from curation.scores.base import Data, Floats, Scorer, Shard
-from curation.scores.gather import unit_rows
+from curation.scores.gather import repeats, unit_rows
 from curation.scores.loss_sums import Halves, LossSums, own_cosines
 
 
 def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     """The scorer of a shard; computes the whole.
 
-    Holds 37 bytes a sample, and the embeddings of one batch a device.
+    Holds some 40 bytes a sample (twice that while a partition is drawn), and the embeddings of
+    one batch a device.
     """
     from curation.scores import log_sum_exp, products
 
     tau = float(parameters["temperature"])
     first_row = np.cumsum([0, *map(len, data.shards)])
-    usable = np.flatnonzero(np.concatenate([_usable(shard) for shard in data.shards]))
+    counts = np.concatenate([_usable(shard) for shard in data.shards]) & ~repeats(data.shards)
+    usable = np.flatnonzero(counts)
     if len(usable) < 2:
         raise CurationError("negCLIPLoss needs at least two samples with usable embeddings")
     # Batches of equal size: a short last one would inflate its members' scores.
@@ -52,19 +54,19 @@ def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     for draw in range(draws):
         keys = [uids.draw_keys(shard.uids(), parameters["seed"], draw) for shard in data.shards]
         shuffled = usable[np.argsort(np.concatenate(keys)[usable], kind="stable")]
+        del keys
         batches = np.array_split(shuffled, per_draw)
         for members, halves in LocalExecutor().map(work, batches, data.devices):
             sums.add(draw, halves[0], halves[1], members)
     place = {shard.index: position for position, shard in enumerate(data.shards)}
 
     def look_up(shard: Shard, device: str) -> dict[str, Floats]:
-        own, bad = np.empty(len(shard)), np.empty(len(shard), dtype=bool)
+        own = np.empty(len(shard))
         for part in chunks(len(shard)):
-            image, no_image = unit(shard.image[part])
-            text, no_text = unit(shard.text[part])
-            own[part], bad[part] = own_cosines(image, text), no_image | no_text
+            own[part] = own_cosines(unit(shard.image[part])[0], unit(shard.text[part])[0])
         start, stop = first_row[place[shard.index] :][:2]
-        return sums.columns(own, bad, per_draw == 1, slice(int(start), int(stop)))
+        rows = slice(int(start), int(stop))
+        return sums.columns(own, ~counts[rows], per_draw == 1, rows)
 
     return look_up
 

@@ -157,17 +157,20 @@ def _top(
 
     from curation.scores import exact
 
+    again = gather.repeats(data.shards)
     top = torch.full((len(target), depth), _NONE, dtype=torch.int64, device=target.device)
     for first, shard in zip(gather.first_rows(data.shards), data.shards, strict=False):
         for part in chunks(len(shard), _SAMPLES):
             image, bad = exact.unit_rows(shard.image[part], str(target.device))
+            part_again = again[first + part.start : first + part.stop]
+            unseen = bad | torch.from_numpy(part_again).to(bad.device)
             # Of equal cosines the smaller uid has the larger key.
             low = _LOW - 1 - ranks[first + part.start : first + part.stop]
             low_bits = torch.from_numpy(low).to(target.device)
             for some in chunks(len(target), _ITEMS):
                 steps = (target[some] @ image.T).mul_(_STEPS).round_()
                 keys = steps.long().mul_(_LOW).add_(low_bits)
-                keys[:, bad] = _NONE
+                keys[:, unseen] = _NONE
                 top[some] = torch.cat([top[some], keys], dim=1).topk(depth, dim=1).values
             told.add((part.stop - part.start) * len(target))
     return top

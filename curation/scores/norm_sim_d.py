@@ -117,7 +117,9 @@ class _Pool:
         self.device = device
         self.first = gather.first_rows(data.shards)
         self.alive = np.zeros(int(self.first[-1]), dtype=bool)
-        self.sum = self._sum_of(np.arange(len(self.alive)), self.alive)
+        # Of a uid that comes again the first row counts.
+        rows = np.flatnonzero(~gather.repeats(data.shards))
+        self.sum = self._sum_of(rows, self.alive)
         if not self.alive.any():
             raise CurationError("norm_sim_d needs at least one sample with a usable embedding")
         data.advance(len(self.alive))

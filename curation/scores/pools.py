@@ -109,6 +109,9 @@ def _first(shards: Sequence[Shard], wanted: int, spare: int, permutation: int, s
         merged = np.concatenate([keys, new[rows]])
         smallest = np.argsort(merged, kind="stable")[:candidates]
         keys, places = merged[smallest], np.concatenate([places, here])[smallest]
+        # A uid that comes again has its key again; the first row of it counts.
+        first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+        keys, places = keys[first], places[first]
     dim = shards[0].image.shape[1]
     image = np.zeros((len(places), dim), dtype=np.float32)
     text = np.zeros_like(image)

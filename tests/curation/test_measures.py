@@ -103,7 +103,7 @@ def test_a_recipe_may_rank_by_a_measure(mixed):
 def test_an_unknown_language_meets_no_condition_on_it(job, tmp_path):
     made = make.workspace(tmp_path, [{"caption": "12345"}, {"caption": "a dog on the beach"}])
     run = replace(job, source=tmp_path / "source" / "pairs.jsonl", workspace=made.path)
-    pipeline.run(replace(run, targets=(), scores=("language",)), make.QUIET)
+    pipeline.run(replace(run, targets=(), scores=("language",), parameters={}), make.QUIET)
     catalog = Catalog.of(made)
     for condition in ("language == 'de'", "language != 'en'"):
         recipe = Recipe.parse(f'steps: [{{where: "{condition}"}}]')

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from curation import pipeline, publish
@@ -98,3 +99,39 @@ def test_norms_too_near_to_be_told_apart_are_refused(job, scored_copy):
 def test_what_was_done_before_took_no_time_of_this_run(job, scored_copy):
     seconds = run(job, workspace=scored_copy.path).seconds
     assert set(seconds) == {"scores", "catalog", "in all"}
+
+
+def test_scores_of_another_model_are_left_out_when_the_samples_change(
+    job, source, tmp_path, second_model_folder
+):
+    photos = shutil.copytree(source, tmp_path / "photos")
+    other = ModelSpec(str(second_model_folder))
+    small = {"source": photos, "workspace": tmp_path / "w", "targets": (), "parameters": {}}
+    run(job, scores=("clip_score",), **small)
+    run(job, scores=("clip_score",), model=other, **small)
+    column = f"clip_score_{other.slug}"
+    assert column in Catalog(tmp_path / "w" / "catalog.duckdb").columns
+    header, *rows = (photos / "metadata.csv").read_text().splitlines(keepends=True)
+    (photos / "metadata.csv").write_text("".join([header, *rows[::-1]]))
+    run(job, scores=("clip_score",), **small)
+    assert column not in Catalog(tmp_path / "w" / "catalog.duckdb").columns
+
+
+def test_an_image_that_is_there_again_is_scored(job, source, tmp_path):
+    photos = shutil.copytree(source, tmp_path / "photos")
+    settings = {"source": photos, "workspace": tmp_path / "w", "targets": (), "parameters": {}}
+    run(job, scores=("clip_score",), **settings)
+    whole = len(Catalog(tmp_path / "w" / "catalog.duckdb"))
+    shutil.rmtree(tmp_path / "w" / "embeddings")
+    images = sorted(photos.rglob("*.jpg"))[:2]
+    kept = [file.read_bytes() for file in images]
+    for count in (2, 1, 0):
+        for number, (file, data) in enumerate(zip(images, kept, strict=True)):
+            # The read stage has seen them: it is the embed stage that misses some.
+            file.unlink(missing_ok=True)
+            if number >= count:
+                file.write_bytes(data)
+        run(job, scores=("clip_score",), **settings)
+        catalog = Catalog(tmp_path / "w" / "catalog.duckdb")
+        assert len(catalog) == whole - count
+        assert not np.isnan(catalog.array("clip_score")).any()
