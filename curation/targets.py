@@ -15,6 +15,7 @@ from curation.files import atomic, sha256_of
 from curation.progress import Progress
 from curation.readers import Options, Reader, open_source
 from curation.readers.captions import CaptionsReader
+from curation.scores.arrays import check
 from curation.scores.base import Floats, Rows, Target
 from curation.scores.norm_sim import ALL
 from curation.workspace import Store, Workspace, check_name, now, read_toml, write_toml
@@ -77,7 +78,7 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
         # What an earlier source, or a run that was stopped here, has left.
         shutil.rmtree(store.path, ignore_errors=True)
     if target.source.suffix.lower() in READY_MADE:
-        _copy_embeddings(target.source, store, model)
+        _copy_embeddings(target, store, model, progress)
         image_root = target.source.parent
     else:
         image_root = _read_samples(store, target, progress)
@@ -146,7 +147,8 @@ def _read_samples(store: Store, target: TargetSource, progress: Progress) -> Pat
     return reader.image_root
 
 
-def _copy_embeddings(source: Path, store: Store, model: str) -> None:
+def _copy_embeddings(target: TargetSource, store: Store, model: str, progress: Progress) -> None:
+    source = target.source
     sides = _ready_made(source)
     shapes = {side: rows.shape for side, rows in sides.items()}
     for side, shape in shapes.items():
@@ -157,6 +159,13 @@ def _copy_embeddings(source: Path, store: Store, model: str) -> None:
             f"{source}: image has shape {shapes['image']}, text {shapes['text']}; expected the "
             "same (M, d), a row an item (NaN where it has no image or no caption)"
         )
+    for side, rows in sides.items():
+        found = check(rows)
+        odd = {"not of unit length, brought to it": found.not_unit,
+               "zero, and left out": len(found.zero)}  # fmt: skip
+        for what, count in odd.items():
+            if count:
+                progress.warn(f"target {target.name}: {count} of {len(rows)} {side}s are {what}")
     for side in _SIDES:
         final = store.embeddings(model).file(0, f"{side}.npy")
         if side not in sides:
