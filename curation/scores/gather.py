@@ -25,9 +25,14 @@ def all_uids(shards: Sequence[Shard]) -> uids.Words:
 
 def repeats(shards: Sequence[Shard]) -> NDArray[np.bool_]:
     """Which rows of the whole dataset have the uid of an earlier one: they count for nothing."""
-    words = all_uids(shards)
-    again = np.ones(len(words), dtype=bool)
-    again[uids.first_of_each(words)] = False
+    # By a 64-bit hash, half the size: two uids of a billion are taken for one in 3 % of cases.
+    keys = np.concatenate(
+        [np.empty(0, np.uint64), *(uids.draw_keys(s.uids(), 0, 0) for s in shards)]
+    )
+    ranked = np.argsort(keys, kind="stable")
+    keys = keys[ranked]
+    again = np.zeros(len(keys), dtype=bool)
+    again[ranked[1:][keys[1:] == keys[:-1]]] = True
     return again
 
 

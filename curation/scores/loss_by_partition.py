@@ -6,7 +6,7 @@ the first shard is scored; what scores a shard looks it up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from curation.errors import CurationError
 from curation.executors.local import LocalExecutor
 from curation.scores.arrays import chunks, unit, unusable
 from curation.scores.base import Data, Floats, Scorer, Shard
-from curation.scores.gather import repeats, unit_rows
+from curation.scores.gather import first_rows, repeats, unit_rows
 from curation.scores.loss_sums import Halves, LossSums, own_cosines
 
 
@@ -30,13 +30,13 @@ def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     from curation.scores import log_sum_exp, products
 
     tau = float(parameters["temperature"])
-    first_row = np.cumsum([0, *map(len, data.shards)])
+    first_row = first_rows(data.shards)
     counts = np.concatenate([_usable(shard) for shard in data.shards]) & ~repeats(data.shards)
-    usable = np.flatnonzero(counts)
-    if len(usable) < 2:
+    usable = int(counts.sum())
+    if usable < 2:
         raise CurationError("negCLIPLoss needs at least two samples with usable embeddings")
     # Batches of equal size: a short last one would inflate its members' scores.
-    per_draw = max(1, min(round(len(usable) / parameters["batch_size"]), len(usable) // 2))
+    per_draw = max(1, min(round(usable / parameters["batch_size"]), usable // 2))
     draws = parameters["batches"] if per_draw > 1 else 1
 
     def work(batch: NDArray[np.int64], device: str) -> tuple[NDArray[np.int64], list[Halves]]:
@@ -52,10 +52,7 @@ def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
 
     sums = LossSums(int(first_row[-1]), draws)
     for draw in range(draws):
-        keys = [uids.draw_keys(shard.uids(), parameters["seed"], draw) for shard in data.shards]
-        shuffled = usable[np.argsort(np.concatenate(keys)[usable], kind="stable")]
-        del keys
-        batches = np.array_split(shuffled, per_draw)
+        batches = np.array_split(_shuffled(data.shards, counts, parameters["seed"], draw), per_draw)
         for members, halves in LocalExecutor().map(work, batches, data.devices):
             sums.add(draw, halves[0], halves[1], members)
     place = {shard.index: position for position, shard in enumerate(data.shards)}
@@ -69,6 +66,17 @@ def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
         return sums.columns(own, ~counts[rows], per_draw == 1, rows)
 
     return look_up
+
+
+def _shuffled(
+    shards: Sequence[Shard], counts: NDArray[np.bool_], seed: int, draw: int
+) -> NDArray[np.int64]:
+    """The rows that count, in a random order that depends on their uids only."""
+    keys = np.empty(len(counts), dtype=np.uint64)
+    for first, shard in zip(first_rows(shards), shards, strict=False):
+        keys[first : first + len(shard)] = uids.draw_keys(shard.uids(), seed, draw)
+    keys[~counts] = np.iinfo(np.uint64).max
+    return np.argsort(keys)[: int(counts.sum())]
 
 
 def _usable(shard: Shard) -> NDArray[np.bool_]:
