@@ -77,12 +77,12 @@ def bare(chosen: argparse.Namespace, count: int, how: str) -> None:
     left = torch.randn(rows, chosen.dim, device=chosen.device)
     right = torch.randn(chosen.batch, chosen.dim, device=chosen.device)
     out = torch.empty(rows, chosen.batch, device=chosen.device)
-    if how == "torch.mm":
-        multiply: Callable[[torch.Tensor], torch.Tensor] = lambda x: torch.mm(x, right.T, out=out)  # noqa: E731
-    else:
-        multiply = products.by(right, how)
+    multiply = products.by(right, how) if how != "torch.mm" else None
     for _ in range(count * chosen.batches * chosen.samples // rows):
-        multiply(left)
+        if multiply is None:
+            torch.mm(left, right.T, out=out)
+        else:
+            multiply(left)
 
 
 def plain(image: Rows, text: Rows, chosen: argparse.Namespace, count: int) -> None:
