@@ -41,8 +41,7 @@ def of_both(
     left: torch.Tensor, right: torch.Tensor, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """log Σ_j exp(S_ij/τ) and log Σ_i exp(S_ij/τ) of S = left · rightᵀ: → (N,), (M,)."""
-    rows, columns = _run(left, right, temperature, both=True)
-    return rows, columns
+    return _run(left, right, temperature, both=True)
 
 
 def _run(
@@ -63,7 +62,7 @@ def _run(
             block_dim=BLOCK_DIM, num_warps=8, num_stages=3,
         )  # fmt: skip
     # The kernel counts in powers of two.
-    return tuple(torch.logsumexp(part * _LN_2, dim=0) for part in (rows, columns))  # type: ignore[return-value]
+    return torch.logsumexp(rows * _LN_2, dim=0), torch.logsumexp(columns * _LN_2, dim=0)
 
 
 @functools.cache
