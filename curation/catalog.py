@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from curation import uids
 from curation.columns import ColumnInfo
 from curation.errors import CurationError
-from curation.images import ImageRef
 from curation.workspace import Workspace
 
 Mask = NDArray[np.bool_]
@@ -102,6 +101,12 @@ class Catalog:
         """True-or-false columns of the source."""
         return [c for c in self.columns.values() if c.is_label and c.kind == "source"]
 
+    @cached_property
+    def has_only_urls(self) -> bool:
+        """Whether the images are addresses on the web: none is in a file, and some have one."""
+        files, urls = self._one("SELECT count(image_file), count(url) FROM samples")
+        return bool(urls and not files)
+
     def column(self, name: str) -> ColumnInfo:
         """Raises:
         CurationError: there is no such column; lists the scores there are.
@@ -183,21 +188,28 @@ class Catalog:
         found = self._records("SELECT rowid AS r FROM samples WHERE uid = ?", [uid])
         return found[0]["r"] if found else None
 
-    def batches(self, columns: Sequence[str], mask: Mask) -> pa.RecordBatchReader:
-        """Some columns of the samples in ``mask``, streamed in the order of rowid."""
+    def batches(
+        self, columns: Sequence[str], times: Mask | NDArray[np.uint16], size: int = 1 << 17
+    ) -> pa.RecordBatchReader:
+        """Some columns of the samples, streamed in the order of rowid.
+
+        Args:
+            times: (N,), how often each sample comes, or whether it does.
+            size: how many rows of the catalog are looked over at a time.
+        """
         names = [self.column(name).name for name in columns]
         cursor = self._cursor()
         reader = cursor.sql(f"SELECT {', '.join(map(_quote, names))} FROM samples")
-        source = reader.to_arrow_reader(1 << 17)
+        source = reader.to_arrow_reader(size)
 
         def kept() -> Any:
             start = 0
             with cursor:
                 for batch in source:
-                    part = mask[start : start + len(batch)]
+                    part = times[start : start + len(batch)]
                     start += len(batch)
                     if part.any():
-                        yield batch.filter(pa.array(part))
+                        yield batch.take(pa.array(np.repeat(np.arange(len(part)), part)))
 
         return pa.RecordBatchReader.from_batches(source.schema, kept())
 
@@ -246,13 +258,8 @@ class Catalog:
         return self._all(query)[0]
 
 
-def image_ref(row: Mapping[str, Any]) -> ImageRef:
-    """Where the image of a sample from ``Catalog.rows`` lies."""
-    return ImageRef(row["image_file"], row["image_offset"], row["image_length"])
-
-
 # Where an image's bytes lie is no measure of it.
-_PLACES = ("image_offset", "image_length")
+_PLACES = ("image_offset", "image_length", "image_row")
 
 
 def _text(value: str) -> str:

@@ -12,6 +12,7 @@ from curation import __version__, wording
 from curation.cli_score import score
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
+from curation.exporters.base import SHARD_SIZE
 from curation.progress import Progress
 
 _FOLDER = click.Path(path_type=Path)
@@ -161,17 +162,26 @@ def select(workspace: Path, recipe: Path, save: str | None) -> None:
     type=click.Choice(list(EXPORTERS)),
     help="What to write.",
 )
-@click.option("--to", "path", type=_FOLDER, required=True, help="The file to write.")
+@click.option("--to", "path", type=_FOLDER, required=True, help="The file to write, or the folder.")
 @click.option(
     "--column",
     "columns",
     multiple=True,
-    help="A column to write. Repeatable.  [default: uid, caption, image_file and every score]",
+    help="A column to write. Repeatable.  [default: of txt, uid; of tables and images, uid, "
+    "caption, image_file or url, and every score]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option(
+    "--shard-size",
+    type=click.IntRange(1),
+    default=SHARD_SIZE,
+    show_default=True,
+    help="Samples a file, of webdataset and huggingface.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if any sample could not be written.")
 def export(
     workspace: Path, recipe: Path | None, saved: str | None, format_: str, path: Path,
-    columns: tuple[str, ...], overwrite: bool,
+    columns: tuple[str, ...], shard_size: int, overwrite: bool, strict: bool,
 ) -> None:  # fmt: skip
     """Write the samples that RECIPE, or a saved selection, keeps.
 
@@ -196,11 +206,24 @@ def export(
         raise CurationError(f"there is no selection {saved!r}; there are: {known}")
     catalog = Catalog.of(opened)
     selection = evaluate(chosen, catalog, decisions)
-    exported = exporting.export(
-        catalog, selection, format_, path, columns=columns, overwrite=overwrite
-    )
+    # A list is there in a second; images take their time.
+    is_long = not EXPORTERS[format_].extension
+    with Progress(quiet=not is_long).bar("Exporting", selection.count) as bar:
+        exported = exporting.export(
+            catalog, selection, format_, path, columns=columns, shard_size=shard_size,
+            overwrite=overwrite, advance=bar.update,
+        )  # fmt: skip
     click.echo(report.selection(selection))
     click.echo(f"wrote {exported.path}, {exported.recipe.name}, {exported.manifest.name}")
+    if exported.left_out:
+        first = exported.left_out[0]
+        click.echo(
+            f"{wording.plural(len(exported.left_out), 'selected sample')} could not be written, "
+            f"the first {first.uid}: {first.reason}; {exported.manifest.name} lists them",
+            err=True,
+        )
+        if strict:
+            sys.exit(1)
 
 
 def _say_joined(joined: Any) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from curation import wording
+from curation import places, wording
 from curation.cli_options import ON_REQUEST, SCORE_NAMES, score_options
 from curation.devices import CHOICES as DEVICES
 from curation.encoder import PRECISIONS
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
+from curation.places import Place
 from curation.progress import Progress
 from curation.readers import READERS
 
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
 _FOLDER = click.Path(path_type=Path)
 
 
+class _PlaceType(click.ParamType[Place]):
+    """A local path, or a URL that fsspec reads."""
+
+    name = "place"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Place:
+        return places.of(value) if isinstance(value, str) else value
+
+
+_PLACE = _PlaceType()
+
+
 @click.command()
-@click.argument("source", type=_FOLDER)
+@click.argument("source", type=_PLACE)
 @click.option(
     "--workspace",
     "-w",
@@ -48,7 +63,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--features", help="Which of DataComp's embeddings: l14, b32, …  [default: l14]")
 @click.option(
     "--image-root",
-    type=_FOLDER,
+    type=_PLACE,
     help="Folder that the image paths of a table are relative to.  [default: the table's]",
 )
 @click.option(
@@ -110,9 +125,9 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
 def score(
-    source: Path, workspace: Path, reader: str, image_column: str | None,
+    source: Place, workspace: Path, reader: str, image_column: str | None,
     caption_column: str | None, uid_column: str | None, features: str | None,
-    image_root: Path | None, shard_size: int,
+    image_root: Place | None, shard_size: int,
     model: str | None, pretrained: str | None, targets: tuple[str, ...],
     scores: tuple[str, ...], device: str, embed_precision: str, executor: str, quiet: bool,
     strict: bool,

@@ -11,14 +11,15 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation import images
+from curation import image_ref
 from curation.devices import workers_each
 from curation.encoder import Encoder, Encoders
 from curation.encoding import Clock, Encoding, Rows
-from curation.errors import CurationError
+from curation.errors import CurationError, UnreadableError
 from curation.executors.base import Executor
 from curation.files import atomic, fingerprint
-from curation.images import ImageRef
+from curation.image_ref import ImageRef
+from curation.places import Place
 from curation.readers.base import Skipped
 from curation.reading import write_skipped
 from curation.workspace import Receipt, Store
@@ -30,12 +31,12 @@ SIDES = ("image", "text")
 
 Advance = Callable[[int], object]
 
-_COLUMNS = ["uid", "caption", "image_file", "image_offset", "image_length"]
+_COLUMNS = ["uid", "caption", *image_ref.COLUMNS]
 
 
 def embed(
     store: Store,
-    image_root: Path,
+    image_root: Place,
     encoders: Encoders,
     *,
     devices: Sequence[str],
@@ -70,14 +71,15 @@ def sides(store: Store) -> tuple[str, ...]:
         tables = (pq.read_table(file, columns=[column]) for file in files)
         return any(pc.any(pc.not_equal(table.column(column), "")).as_py() for table in tables)
 
-    has = {"image": any_sample("image_file"), "text": any_sample("caption")}
+    has_image = any_sample("image_file") or any_sample("url")
+    has = {"image": has_image, "text": any_sample("caption")}
     return tuple(side for side in SIDES if has[side])
 
 
 def embed_shard(
     store: Store,
     shard: int,
-    image_root: Path,
+    image_root: Place,
     encoder: Encoder,
     model_mark: str,
     *,
@@ -108,7 +110,7 @@ def embed_shard(
     with clock.stage("read"):
         table = pq.read_table(store.samples.file(shard, "parquet"), columns=_COLUMNS)
         rows = table.to_pylist()
-        refs = [_ref(row) for row in rows]
+        refs = [ImageRef.of(row) for row in rows]
     work = Encoding(encoder, workers, clock)
     found: dict[str, Rows] = {}
     with encoder.session():
@@ -119,12 +121,12 @@ def embed_shard(
         if "text" in made:
             found["text"] = work.texts([row["caption"] or "" for row in rows])
     failed = dict(sorted(work.failed.items()))
-    skipped = [Skipped(rows[n]["image_file"] or "", str(problem)) for n, problem in failed.items()]
+    skipped = [Skipped(_where(rows[n]), str(problem)) for n, problem in failed.items()]
     with clock.stage("write"):
         for side in SIDES:
             _save(folder.file(shard, f"{side}.npy"), found.get(side))
         write_skipped(folder, shard, skipped, [rows[n]["uid"] for n in failed])
-    if any(isinstance(problem, images.UnreadableError) for problem in failed.values()):
+    if any(isinstance(problem, UnreadableError) for problem in failed.values()):
         # They could be read a stage ago: a disk that went away may come back.
         mark = fingerprint(mark, "to be tried again", list(failed))
     receipt = Receipt(mark, len(rows), len(failed), clock.seconds)
@@ -132,10 +134,8 @@ def embed_shard(
     return receipt
 
 
-def _ref(row: Mapping[str, Any]) -> ImageRef | None:
-    if row["image_file"] is None:
-        return None
-    return ImageRef(row["image_file"], row["image_offset"], row["image_length"])
+def _where(row: Mapping[str, Any]) -> str:
+    return str(row["image_file"] or row["url"] or "")
 
 
 def _save(path: Path, rows: Rows | None) -> None:

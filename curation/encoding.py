@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from curation import prefetch
 from curation.encoder import Encoder, Pending
 from curation.errors import CurationError
-from curation.images import ImageRef
+from curation.image_ref import ImageRef
+from curation.places import Place
 
 # Images a batch, by the kind of device. A GPU likes many. A CPU does not: the memory of large
 # results is given back and asked for anew at every layer, and 64 images take twice as long.
@@ -59,7 +59,7 @@ class Encoding:
     failed: dict[int, CurationError] = field(default_factory=dict)
 
     def images(
-        self, refs: Sequence[ImageRef | None], root: Path, advance: Callable[[int], object]
+        self, refs: Sequence[ImageRef | None], root: Place, advance: Callable[[int], object]
     ) -> Rows:
         """Image embeddings (N, dim), float16; NaN where there is none."""
         result = self._empty(len(refs))

@@ -6,3 +6,7 @@ class CurationError(Exception):
 
     The command line prints it as one line and exits with 2; the app shows it in place.
     """
+
+
+class UnreadableError(CurationError):
+    """A file or an address could not be read: another try may find it."""

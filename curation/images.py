@@ -1,7 +1,7 @@
-"""Where an image lies, its bytes, and its pixels.
+"""An image's pixels.
 
 Images come from strangers: every one is opened with Pillow's decompression-bomb warning as
-an error, and a path is only followed inside the dataset's image root.
+an error.
 """
 
 from __future__ import annotations
@@ -9,80 +9,13 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from curation.errors import CurationError
 
-# Bytes: more than nearly every header.
-_HEAD = 1 << 16
-
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-
-
-class UnreadableError(CurationError):
-    """The file itself could not be read: another try may find it."""
-
-
-@dataclass(frozen=True)
-class ImageRef:
-    """A file below the image root, or a range of its bytes (an image inside a tar)."""
-
-    file: str
-    offset: int | None = None
-    length: int | None = None
-
-    def read(self, root: Path, at_most: int | None = None) -> bytes:
-        """The image's bytes, or the first ``at_most`` of them.
-
-        Raises:
-            CurationError: the file is missing, or lies outside ``root``.
-        """
-        path = inside(root, self.file)
-        lengths = [length for length in (self.length, at_most) if length is not None]
-        try:
-            with path.open("rb") as file:
-                file.seek(self.offset or 0)
-                return file.read(min(lengths, default=-1))
-        except FileNotFoundError:
-            raise UnreadableError(f"the file does not exist: {self.file}") from None
-        except OSError as error:
-            raise UnreadableError(
-                f"the file cannot be read: {self.file}: {error.strerror}"
-            ) from None
-
-    def size(self, root: Path) -> tuple[int, int]:
-        """Width and height in pixels, reading no more of the image than that takes, as a rule.
-
-        Raises:
-            CurationError: as ``read``; or it is not an image that can be read.
-        """
-        head = self.read(root, _HEAD)
-        try:
-            return size(head)
-        except CurationError:
-            if len(head) < _HEAD:
-                raise
-        # A header behind a long profile, or a format whose header is checked against the whole.
-        return size(self.read(root))
-
-
-def inside(root: Path, file: str) -> Path:
-    """``root / file``, resolved.
-
-    Raises:
-        CurationError: the path leads out of ``root`` (by ``..``, an absolute path or a link).
-    """
-    try:
-        path = (root / file).resolve()
-    except (OSError, ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, a loop of links
-        raise CurationError(f"{file!r} is not the name of a file ({error})") from None
-    if not path.is_relative_to(root.resolve()):
-        raise CurationError(f"the file lies outside the image root (--image-root sets it): {file}")
-    return path
 
 
 def size(data: bytes) -> tuple[int, int]:

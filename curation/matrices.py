@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.errors import CurationError
+from curation.places import Place
 
 Rows = NDArray[np.floating[Any]]
 
@@ -28,7 +29,7 @@ _LOCAL_HEADER = struct.Struct("<26xHH")
 class Matrix:
     """Rows ``start`` to ``stop`` of the matrix in a ``.npy``, or of a member of a ``.npz``."""
 
-    file: Path
+    file: Place
     member: str | None = None
     start: int = 0
     stop: int | None = None
@@ -42,8 +43,8 @@ class Matrix:
         return open_matrix(self.file, self.member)[self.start : self.stop]
 
 
-def open_matrix(path: Path, member: str | None = None) -> Rows:
-    """A matrix of floats (N, d), read-only; memory-mapped unless it lies compressed.
+def open_matrix(path: Place, member: str | None = None) -> Rows:
+    """A matrix of floats (N, d), read-only; memory-mapped if it is local and not compressed.
 
     Args:
         member: which array of a ``.npz``, as in ``np.load(path)[member]``.
@@ -52,10 +53,12 @@ def open_matrix(path: Path, member: str | None = None) -> Rows:
         CurationError: there is no such file or member, or it is no matrix of floats, or cut off.
     """
     try:
-        if member is None:
-            with path.open("rb") as file:
+        if member is not None:
+            return _member(path, member)
+        with path.open("rb") as file:
+            if isinstance(path, Path):
                 return _mapped(path, file, path.stat().st_size)
-        return _member(path, member)
+            return _read(path, file)
     except FileNotFoundError:
         raise CurationError(f"{path} does not exist") from None
     # NumPy and zipfile raise many kinds over damaged files.
@@ -64,32 +67,36 @@ def open_matrix(path: Path, member: str | None = None) -> Rows:
         raise CurationError(f"{where} cannot be read as a matrix: {error}") from None
 
 
-def members(path: Path) -> list[str]:
+def members(path: Place) -> list[str]:
     """The names of the arrays in a ``.npz``.
 
     Raises:
         CurationError: it is not one.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
     except (OSError, zipfile.BadZipFile) as error:
         raise CurationError(f"{path} cannot be read as a .npz: {error}") from None
 
 
-def _member(path: Path, member: str) -> Rows:
+def _member(path: Place, member: str) -> Rows:
     there = members(path)
     if member not in there:
         raise CurationError(f"{path} holds no {member}; it holds {', '.join(there) or 'nothing'}")
-    with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         info = archive.getinfo(f"{member}.npy")
-        if info.compress_type == zipfile.ZIP_STORED:
+        if info.compress_type == zipfile.ZIP_STORED and isinstance(path, Path):
             file.seek(info.header_offset)
             name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
             file.seek(name + extra, 1)
             return _mapped(path, file, file.tell() + info.file_size)
         with archive.open(info) as unpacked:
-            array = np.lib.format.read_array(unpacked, allow_pickle=False)
+            return _read(path, unpacked)
+
+
+def _read(path: Place, file: IO[bytes]) -> Rows:
+    array = np.lib.format.read_array(file, allow_pickle=False)
     _check(path, array.shape, array.dtype)
     array.flags.writeable = False
     rows: Rows = array
@@ -114,7 +121,7 @@ def _mapped(path: Path, file: IO[bytes], end: int) -> Rows:
     return rows
 
 
-def _check(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check(path: Place, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if dtype.kind != "f" or len(shape) != 2:
         raise CurationError(
             f"{path} holds an array of {dtype} of shape {shape}; "

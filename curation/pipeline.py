@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curation import adopting, devices, embedding, publish, scoring, targets, wording
+from curation import adopting, devices, embedding, places, publish, scoring, targets, wording
 from curation.encoder import Encoder, Encoders, ModelSpec
 from curation.encoding import Clock
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
+from curation.places import Place
 from curation.progress import Progress
 from curation.readers import Options, Reader, open_source
 from curation.readers.base import BringsEmbeddings, SourceShard
@@ -26,7 +27,7 @@ from curation.workspace import LOCK, Receipt, Store, Workspace, WorkspaceInfo, n
 class Job:
     """What ``score`` is asked to do."""
 
-    source: Path
+    source: Place
     workspace: Path
     reader: str = "auto"
     options: Options = field(default_factory=Options)
@@ -159,7 +160,7 @@ def _embed_targets(
     for name in workspace.targets():
         store = workspace.target(name)
         if models is not None and store.shard_count():
-            root = Path(targets.info(store).image_root)
+            root = places.of(targets.info(store).image_root)
             receipts += _embed(store, root, models, job, f"Target {name}", progress)
     return receipts
 
@@ -181,7 +182,7 @@ def _request(job: Job, workspace: Workspace, temperature: float) -> scoring.Requ
 
 def _checked(job: Job) -> Workspace:
     """The workspace, if the folder is new, empty, or a workspace of the same source."""
-    source, folder = str(job.source.resolve()), job.workspace
+    source, folder = str(places.resolved(job.source)), job.workspace
     if (folder / "workspace.toml").is_file():
         held = Workspace.open(folder).info().source
         if held != source:
@@ -202,7 +203,7 @@ def _write_info(workspace: Workspace, job: Job, reader: Reader) -> None:
         # A model that could not be loaded has left no embeddings: it was not the first.
         if workspace.embeddings(info.model).path.is_dir():
             primary = info.model
-    source, root = str(job.source.resolve()), str(reader.image_root)
+    source, root = str(places.resolved(job.source)), str(reader.image_root)
     workspace.write_info(WorkspaceInfo(source, reader.name, root, primary, created))
 
 
@@ -219,7 +220,7 @@ def _with_features(job: Job, reader: BringsEmbeddings) -> Job:
 
 
 def _embed(
-    store: Store, image_root: Path, models: Encoders, job: Job, label: str, progress: Progress
+    store: Store, image_root: Place, models: Encoders, job: Job, label: str, progress: Progress
 ) -> list[Receipt]:
     receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
     with progress.bar(label, sum(r.rows for r in receipts if r)) as bar:
@@ -250,7 +251,7 @@ def _record_model(workspace: Workspace, model: Encoder, progress: Progress) -> N
     )
 
 
-def _nothing_usable(workspace: Workspace, source: Path) -> CurationError:
+def _nothing_usable(workspace: Workspace, source: Place) -> CurationError:
     reasons = publish.skipped_reasons(workspace)
     first = f"; the first: {reasons[0][0]}: {reasons[0][1]}" if reasons else ""
     return CurationError(

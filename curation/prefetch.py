@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from curation import images
 from curation.encoder import Encoder
 from curation.errors import CurationError
-from curation.images import ImageRef
+from curation.image_ref import ImageRef
+from curation.places import Place
 
 # Of the buffers, one is with the encoder while the caller reads the rows of the batch before.
 BUFFERS = 4
@@ -113,7 +113,7 @@ def batches(
         pool.shutdown(cancel_futures=True)
 
 
-def model_input(root: Path, encoder: Encoder, ref: ImageRef) -> Picture:
+def model_input(root: Place, encoder: Encoder, ref: ImageRef) -> Picture:
     """What the model sees of an image, uint8 (H, W, 3).
 
     Raises:

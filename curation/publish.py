@@ -145,10 +145,13 @@ def _shard_table(
     undecodable = _undecodable(workspace, shard)
     listed = pa.array([uid for _, uid in undecodable], pa.string())
     suspects = np.flatnonzero(pc.is_in(table.column("uid"), listed))
-    places = table.select(["image_file", "uid"]).take(pa.array(suspects)).to_pylist()
+    places = table.select(["image_file", "url", "uid"]).take(pa.array(suspects)).to_pylist()
     for suspect, place in zip(suspects, places, strict=True):
         # By file and uid: another row of the same uid may be good.
-        keep[suspect] &= (place["image_file"] or "", place["uid"]) not in undecodable
+        keep[suspect] &= (
+            place["image_file"] or place["url"] or "",
+            place["uid"],
+        ) not in undecodable
     return table.filter(pa.array(keep)), lost
 
 

@@ -86,7 +86,7 @@ def selection(chosen: Selection) -> str:
             f"{plural(len(chosen.unknown), 'uid')} of keep and drop not in this dataset, "
             f"the first {chosen.unknown[0]}"
         )
-    lines.append(f"sha256 of the sorted uids: {chosen.digest()}")
+    lines.append(f"sha256 of the sorted uids: {chosen.digest}")
     return "\n".join(lines)
 
 

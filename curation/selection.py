@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,9 @@ from curation.recipe import Recipe, ScoreStep, SetStep, Step, WhereStep
 if TYPE_CHECKING:
     from curation.decisions import Decisions
 
-__all__ = ["Recipe", "Selection", "select", "top"]
+__all__ = ["Recipe", "Selection", "Times", "select", "top"]
+
+Times = NDArray[np.uint16]
 
 
 @dataclass(frozen=True)
@@ -24,28 +27,43 @@ class Selection:
     """What a recipe keeps of a catalog.
 
     Attributes:
-        mask: (N,) by rowid.
+        times: how often each sample is in it, (N,) uint16, by rowid: 0 or 1, more where a list of
+            uids repeats it.
         left: how many samples were left after each step.
         unknown: uids of keep and drop that the catalog does not have.
     """
 
     recipe: Recipe
-    mask: Mask
+    times: Times
     left: tuple[int, ...]
     unknown: tuple[str, ...]
     words: uids.Words
 
-    @property
+    @cached_property
+    def mask(self) -> Mask:
+        """Which samples are in it, (N,) by rowid."""
+        return self.times > 0
+
+    @cached_property
     def count(self) -> int:
-        return int(self.mask.sum())
+        """How many samples are in it, repeats counted."""
+        return int(self.times.sum())
 
     @property
     def fraction(self) -> float:
-        return self.count / len(self.mask) if len(self.mask) else 0.0
+        return self.count / len(self.times) if len(self.times) else 0.0
 
+    @cached_property
+    def ranked(self) -> uids.Words:
+        """The sorted uids, shape (M, 2), repeats kept."""
+        words = self.words[self.mask]
+        repeated = np.repeat(words, self.times[self.mask], axis=0)
+        return repeated[uids.order(repeated)]
+
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of the sorted uids, one a line."""
-        return uids.digest(self.words[self.mask])
+        return uids.digest(self.ranked)
 
 
 def select(recipe: Recipe, catalog: Catalog, decisions: Decisions | None = None) -> Selection:
@@ -82,17 +100,17 @@ def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
 def _select(
     recipe: Recipe, catalog: Catalog, decisions: Decisions | None, inside: tuple[str, ...]
 ) -> Selection:
-    mask = np.ones(len(catalog), dtype=bool)
+    times = np.ones(len(catalog), dtype=np.uint16)
     left = []
     for step in recipe.steps:
-        mask = _apply(step, mask, catalog, decisions, inside)
-        left.append(int(mask.sum()))
+        times = _apply(step, times, catalog, decisions, inside)
+        left.append(int(times.sum()))
     unknown: list[str] = []
     for marked, value in ((recipe.keep, True), (recipe.drop, False)):
         found, missing = _rows_of(catalog, marked)
-        mask[found] = value
+        times[found] = np.maximum(times[found], 1) if value else 0
         unknown += missing
-    return Selection(recipe, mask, tuple(left), tuple(unknown), catalog.words)
+    return Selection(recipe, times, tuple(left), tuple(unknown), catalog.words)
 
 
 def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:
@@ -106,43 +124,49 @@ def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int6
 
 
 def _apply(
-    step: Step, mask: Mask, catalog: Catalog, decisions: Decisions | None, inside: tuple[str, ...]
-) -> Mask:
+    step: Step, times: Times, catalog: Catalog, decisions: Decisions | None, inside: tuple[str, ...]
+) -> Times:
+    mask = times > 0
     match step:
         case ScoreStep(score, "at_least", value):
-            return mask & (catalog.array(score) >= np.float32(value))
+            return times * (catalog.array(score) >= np.float32(value))
         case ScoreStep(score, "at_most", value):
-            return mask & (catalog.array(score) <= np.float32(value))
+            return times * (catalog.array(score) <= np.float32(value))
         case ScoreStep(score, "count", value):
-            return top(catalog, score, mask, int(value))
+            return times * top(catalog, score, mask, int(value))
         case ScoreStep(score, "top", value, of):
             whole = len(catalog) if of == "pool" else int(mask.sum())
-            return top(catalog, score, mask, round(value * whole))
+            return times * top(catalog, score, mask, round(value * whole))
         case WhereStep(text):
             condition = where.parse(text, catalog.columns)
-            return mask & catalog.where(condition.sql, condition.parameters)
+            return times * catalog.where(condition.sql, condition.parameters)
         case SetStep(operation, name):
             other = _named(name, catalog, decisions, inside)
+            # As multisets: what either has, what both have, what the other lacks.
             if operation == "union":
-                return mask | other
-            return mask & (other if operation == "intersect" else ~other)
+                return np.maximum(times, other)
+            return np.minimum(times, other) if operation == "intersect" else times * (other == 0)
     raise CurationError(f"{step!r} is not a step")
 
 
 def _named(
     name: str, catalog: Catalog, decisions: Decisions | None, inside: tuple[str, ...]
-) -> Mask:
-    """The samples of a saved selection or an imported uid list."""
+) -> Times:
+    """How often each sample is in a saved selection or an imported uid list."""
     if decisions is None:
         raise CurationError(f"there is no selection or uid list {name!r} here")
     if name in inside:
         raise CurationError(f"the selection {name!r} refers to itself")
     saved = decisions.recipe(name)
     if saved is not None:
-        return _select(saved, catalog, decisions, (*inside, name)).mask
+        return _select(saved, catalog, decisions, (*inside, name)).times
     listed = decisions.uid_list(name)
     if listed is not None:
-        ranked = listed[uids.first_of_each(listed)]
-        return uids.find(catalog.words, ranked) >= 0
+        first, counts = uids.counted(listed)
+        place = uids.find(catalog.words, listed[first])
+        times = np.zeros(len(catalog), dtype=np.uint16)
+        found = place >= 0
+        times[found] = np.minimum(counts[place[found]], np.iinfo(np.uint16).max)
+        return times
     known = ", ".join(decisions.names()) or "none yet"
     raise CurationError(f"there is no selection or uid list {name!r}; there are: {known}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,9 +10,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from curation import reading
+from curation import places, reading
 from curation.errors import CurationError
 from curation.files import atomic, sha256_of
+from curation.places import Place
 from curation.progress import Progress
 from curation.readers import Options, Reader, open_source
 from curation.readers.captions import CaptionsReader
@@ -30,7 +32,7 @@ class TargetSource:
     """A target as the user names it: ``NAME=SOURCE``."""
 
     name: str
-    source: Path
+    source: Place
 
     @classmethod
     def parse(cls, text: str) -> TargetSource:
@@ -46,7 +48,7 @@ class TargetSource:
             raise CurationError(
                 f"{ALL!r} cannot name a target: NormSim calls all targets together so; got {text!r}"
             )
-        return cls(check_name(name, "target"), Path(source))
+        return cls(check_name(name, "target"), places.of(source))
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
     """
     store = workspace.target(target.name)
     info_file = store.path / "target.toml"
-    source = str(target.source.resolve())
+    source = str(places.resolved(target.source))
     if info_file.is_file() and info(store).source != source:
         progress.say(f"Target {target.name} now comes from {source}")
         info_file.unlink()
@@ -129,7 +131,7 @@ def mark(store: Store, model: str) -> list[str]:
     return receipts or [f"{file.name} {sha256_of(file)}" for file in files]
 
 
-def _read_samples(store: Store, target: TargetSource, progress: Progress) -> Path:
+def _read_samples(store: Store, target: TargetSource, progress: Progress) -> Place:
     options = Options(captions_required=False)
     reader: Reader
     if CaptionsReader.recognises(target.source):
@@ -175,11 +177,14 @@ def _copy_embeddings(target: TargetSource, store: Store, model: str, progress: P
             np.save(file, sides[side], allow_pickle=False)
 
 
-def _ready_made(source: Path) -> dict[str, Rows]:
+def _ready_made(source: Place) -> dict[str, Rows]:
     """The matrices of a .npy (of images) or a .npz, by side."""
     kind = source.suffix.lower()
     try:
-        held = np.load(source, mmap_mode="r", allow_pickle=False)
+        if isinstance(source, Path):
+            held = np.load(source, mmap_mode="r", allow_pickle=False)
+        else:
+            held = np.load(io.BytesIO(source.read_bytes()), allow_pickle=False)
         if isinstance(held, np.ndarray):
             found = {"image": held}
         else:

@@ -7,32 +7,45 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from curation import images
-from curation.catalog import image_ref
+from curation import images, places
 from curation.errors import CurationError
 from curation.files import atomic
+from curation.image_ref import ImageRef
+from curation.places import Place
 from curation.workspace import Workspace
 
 SIDE = 256
 
 
 def load(
-    workspace: Workspace, image_root: Path, rows: Sequence[dict[str, Any]]
+    workspace: Workspace,
+    image_root: Place,
+    rows: Sequence[dict[str, Any]],
+    from_the_web: bool = False,
 ) -> list[bytes | None]:
-    """JPEGs no longer than SIDE pixels, one a row of ``Catalog.rows``; None where there is none."""
+    """JPEGs no longer than SIDE pixels, one a row of ``Catalog.rows``; None where there is none.
+
+    Args:
+        from_the_web: whether images that are only an address are fetched.
+    """
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda row: _one(workspace, image_root, row), rows))
+        return list(pool.map(lambda row: _one(workspace, image_root, row, from_the_web), rows))
 
 
-def _one(workspace: Workspace, image_root: Path, row: dict[str, Any]) -> bytes | None:
-    if row["image_file"] is None:
+def _one(
+    workspace: Workspace, image_root: Place, row: dict[str, Any], from_the_web: bool
+) -> bytes | None:
+    ref = ImageRef.of(row)
+    if ref is None:
         return None
     uid = str(row["uid"])
     kept = workspace.thumbnails / uid[:2] / f"{uid}.jpg"
-    if _is_newer(kept, image_root / str(row["image_file"])):
+    if _is_good(kept, ref, image_root):
         return kept.read_bytes()
+    if ref.is_on_the_web and not from_the_web:
+        return None
     try:
-        small = images.thumbnail(image_ref(row).read(image_root), SIDE)
+        small = images.thumbnail(ref.read(image_root), SIDE)
     except CurationError:
         return None
     try:
@@ -44,8 +57,12 @@ def _one(workspace: Workspace, image_root: Path, row: dict[str, Any]) -> bytes |
     return small
 
 
-def _is_newer(kept: Path, source: Path) -> bool:
+def _is_good(kept: Path, ref: ImageRef, image_root: Place) -> bool:
+    """Whether a thumbnail is there, and no older than a local file that it was made of."""
     try:
-        return kept.stat().st_mtime_ns >= source.stat().st_mtime_ns
+        made = kept.stat().st_mtime_ns
+        if ref.file is None or not places.is_local(image_root):
+            return True
+        return made >= (image_root / ref.file).stat().st_mtime_ns
     except OSError:
         return False

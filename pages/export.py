@@ -148,8 +148,8 @@ def write(catalog: Catalog, selection: Selection) -> None:
     columns: list[str] = []
     if exporter.takes_columns:
         columns = st.multiselect(
-            "Columns", list(catalog.columns), default=export.default_columns(catalog),
-            key="columns", persist_state="session",
+            "Columns", list(catalog.columns), default=export.default_columns(catalog, format_),
+            key=f"columns_{format_}", persist_state="session",
         )  # fmt: skip
     # One field a recipe: another selection must not go out under the name of the last.
     own = selection.recipe.name

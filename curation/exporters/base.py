@@ -2,26 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow as pa
+
 from curation.catalog import Catalog
+from curation.places import Place
 from curation.selection import Selection
+
+# Samples a file of a format that is a folder of files, as img2dataset has it.
+SHARD_SIZE = 10_000
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A selected sample that could not be written, and why."""
+
+    uid: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be written.
+
+    Attributes:
+        columns: of the catalog, in their order in the file.
+        image_root: what ``image_file`` is relative to.
+        shard_size: samples a file, where the format is a folder of files.
+        advance: to be called with how many samples have been worked on.
+    """
+
+    catalog: Catalog
+    selection: Selection
+    columns: Sequence[str]
+    image_root: Place
+    shard_size: int = SHARD_SIZE
+    advance: Callable[[int], object] = lambda _: None
+
+    def batches(self) -> pa.RecordBatchReader:
+        """The columns of the selected samples, as often as they are selected, streamed."""
+        return self.catalog.batches(self.columns, self.selection.times)
 
 
 class Exporter(Protocol):
     """One output format."""
 
     name: str
+    # Of the file; empty where the format is a folder.
     extension: str
     title: str
     description: str
     # Whether the curator chooses which columns are written.
     takes_columns: bool
 
-    def write(
-        self, catalog: Catalog, selection: Selection, columns: Sequence[str], path: Path
-    ) -> None:
-        """Write to ``path``, which becomes the final file only when this returns."""
+    def default_columns(self, catalog: Catalog) -> list[str]:
+        """What is written unless told otherwise."""
         ...
+
+    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
+        """Write to ``path``, which becomes the final file or folder only when this returns.
+
+        Raises:
+            CurationError: this cannot be written.
+        """
+        ...
+
+
+def table_columns(catalog: Catalog) -> list[str]:
+    """What a table has unless told otherwise: identity, then every score and measure."""
+    measured = [c.name for c in [*catalog.scores, *catalog.measures]]
+    return ["uid", "caption", _place_column(catalog), *measured]
+
+
+def _place_column(catalog: Catalog) -> str:
+    """The column that says where the images are: in files, or on the web."""
+    return "url" if catalog.has_only_urls else "image_file"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from curation.catalog import Catalog
-from curation.selection import Selection
+from curation.exporters.base import LeftOut, Order, table_columns
 
 
 class CsvExporter:
@@ -19,15 +19,18 @@ class CsvExporter:
     description = "a table of the chosen columns, for spreadsheets and everything else"
     takes_columns = True
 
-    def write(
-        self, catalog: Catalog, selection: Selection, columns: Sequence[str], path: Path
-    ) -> None:
-        batches = catalog.batches(columns, selection.mask)
+    def default_columns(self, catalog: Catalog) -> list[str]:
+        return table_columns(catalog)
+
+    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
+        batches = order.batches()
         schema = pa.schema([(f.name, _written(f.type)) for f in batches.schema])
         with pa_csv.CSVWriter(path, schema) as writer:
             for batch in batches:
                 texts = [_plain(column, f.type) for column, f in zip(batch, schema, strict=True)]
                 writer.write_batch(pa.record_batch(texts, schema=schema))
+                order.advance(len(batch))
+        return []
 
 
 def _written(type_: pa.DataType) -> pa.DataType:

@@ -10,7 +10,7 @@ import numpy as np
 from curation import uids
 from curation.catalog import Catalog
 from curation.errors import CurationError
-from curation.selection import Selection
+from curation.exporters.base import LeftOut, Order
 
 DTYPE = np.dtype("u8,u8")
 
@@ -22,16 +22,19 @@ class DatacompExporter:
     description = "the sorted uids as a u8,u8 .npy, as DataComp's resharder reads them"
     takes_columns = False
 
-    def write(
-        self, catalog: Catalog, selection: Selection, columns: Sequence[str], path: Path
-    ) -> None:
-        words = catalog.words[selection.mask]
-        ranked = np.ascontiguousarray(words[uids.order(words)]).view(DTYPE).ravel()
+    def default_columns(self, catalog: Catalog) -> list[str]:
+        return ["uid"]
+
+    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
+        ranked = np.ascontiguousarray(order.selection.ranked)
         with path.open("wb") as file:
-            np.save(file, ranked, allow_pickle=False)
+            np.save(file, ranked.view(DTYPE).ravel(), allow_pickle=False)
         # The resharder does not notice an unsorted file: it silently loses samples.
-        if not np.array_equal(load(path), words[uids.order(words)]):
+        found = load(path)
+        if not (np.array_equal(found, ranked) and uids.is_sorted(found)):
             raise CurationError(f"{path} does not read back as it was written; is the disk full?")
+        order.advance(len(ranked))
+        return []
 
 
 def load(path: Path) -> uids.Words:
@@ -48,4 +51,4 @@ def load(path: Path) -> uids.Words:
         raise CurationError(f"{path} is not a .npy file of uids but a .npz")
     if array.dtype != DTYPE or array.ndim != 1:
         raise CurationError(f"{path} holds {array.dtype}; a DataComp subset holds u8,u8")
-    return np.stack([array["f0"], array["f1"]], axis=1)
+    return array.view("u8").reshape(-1, 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curation.catalog import Catalog
-from curation.selection import Selection
+from curation.exporters.base import LeftOut, Order, table_columns
 
 
 class ParquetExporter:
@@ -18,10 +18,13 @@ class ParquetExporter:
     description = "a table of the chosen columns, for pandas, Polars, DuckDB, Spark"
     takes_columns = True
 
-    def write(
-        self, catalog: Catalog, selection: Selection, columns: Sequence[str], path: Path
-    ) -> None:
-        batches = catalog.batches(columns, selection.mask)
+    def default_columns(self, catalog: Catalog) -> list[str]:
+        return table_columns(catalog)
+
+    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
+        batches = order.batches()
         with pq.ParquetWriter(path, batches.schema, compression="zstd") as writer:
             for batch in batches:
                 writer.write_batch(batch)
+                order.advance(len(batch))
+        return []

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from curation.errors import CurationError
+from curation.places import Place
 from curation.readers.base import Options, Reader
 from curation.readers.datacomp import DatacompReader
 from curation.readers.folder import FolderReader
@@ -17,7 +16,7 @@ READERS: dict[str, type[Reader]] = {
 }
 
 
-def open_source(source: Path, name: str = "auto", options: Options | None = None) -> Reader:
+def open_source(source: Place, name: str = "auto", options: Options | None = None) -> Reader:
     """The reader for a source: the one named, or the first that recognises it.
 
     Raises:

@@ -9,18 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from curation import images, uids
+from curation import uids
 from curation.errors import CurationError
 from curation.files import fingerprint
+from curation.image_ref import ImageRef
 from curation.matrices import Matrix
+from curation.places import Place
 
 CAPTION_COLUMNS = ("caption", "text", "title", "alt", "alt_text", "description")
-IMAGE_COLUMNS = ("file_name", "image_path", "image", "path", "filepath", "filename")
+IMAGE_COLUMNS = (
+    "file_name", "image_path", "image", "path", "filepath", "filename",
+    "image_bytes", "img", "jpg", "png", "webp",
+)  # fmt: skip
+URL = "url"
+URL_COLUMNS = (URL, "image_url", "img_url", "image_link", "link")
 
 # The columns every sample has; everything else is what the source told.
 SAMPLE_FIELDS = (
@@ -29,6 +35,9 @@ SAMPLE_FIELDS = (
     pa.field("image_file", pa.string()),
     pa.field("image_offset", pa.int64()),
     pa.field("image_length", pa.int64()),
+    pa.field("image_column", pa.string()),
+    pa.field("image_row", pa.int64()),
+    pa.field("url", pa.string()),
     pa.field("width", pa.int32()),
     pa.field("height", pa.int32()),
 )
@@ -42,7 +51,7 @@ class Options:
     image_column: str | None = None
     caption_column: str | None = None
     uid_column: str | None = None
-    image_root: Path | None = None
+    image_root: Place | None = None
     shard_size: int = 10_000
     captions_required: bool = True
     features: str | None = None
@@ -61,7 +70,7 @@ class SourceShard:
     """
 
     index: int
-    path: Path
+    path: Place
     start: int
     stop: int
     fingerprint: str
@@ -87,16 +96,19 @@ class ShardSamples:
 class Row:
     """One pair as the source gives it, before it is checked.
 
-    ``offset`` and ``length`` are of an image that is a range of a file's bytes, as in a tar.
+    Attributes:
+        where: the file and row, or whatever else finds it.
+        image: where its image lies; None where it has none.
+        extra: what else the source tells; its ``url`` is that of the sample.
+        size: width and height as the source tells them, of an image that is not looked at.
     """
 
     where: str
-    image_file: str | None
+    image: ImageRef | None
     caption: str | None
     uid: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
-    offset: int | None = None
-    length: int | None = None
+    size: tuple[int | None, int | None] = (None, None)
 
 
 class Reader(Protocol):
@@ -104,12 +116,12 @@ class Reader(Protocol):
 
     name: str
     description: str
-    image_root: Path
+    image_root: Place
 
-    def __init__(self, source: Path, options: Options) -> None: ...
+    def __init__(self, source: Place, options: Options) -> None: ...
 
     @classmethod
-    def recognises(cls, source: Path) -> bool:
+    def recognises(cls, source: Place) -> bool:
         """Whether what lies at ``source`` looks like this format."""
         ...
 
@@ -133,15 +145,17 @@ class BringsEmbeddings(Protocol):
         ...
 
 
-def check(rows: Iterable[Row], root: Path, captions_required: bool) -> ShardSamples:
+def check(rows: Iterable[Row], root: Place, captions_required: bool) -> ShardSamples:
     """Open every image's header and keep the rows that are an image with a caption."""
     good: list[tuple[object, ...]] = []
     extras: list[Mapping[str, object]] = []
     skipped: list[Skipped] = []
     for row in rows:
+        told = {name: value for name, value in row.extra.items() if name.lower() != URL}
+        url = next((str(v) for k, v in row.extra.items() if k.lower() == URL and v), None)
         try:
-            good.append(_checked(row, root, captions_required))
-            extras.append(row.extra)
+            good.append(_checked(row, url, root, captions_required))
+            extras.append(told)
         except CurationError as problem:
             skipped.append(Skipped(row.where, str(problem)))
     columns = list(zip(*good, strict=True)) if good else [()] * len(SAMPLE_FIELDS)
@@ -199,13 +213,7 @@ def plain_array(values: Sequence[object]) -> pa.Array:
         return pa.array([None if v is None else str(v) for v in flat], type=pa.string())
 
 
-def stamp(path: Path) -> tuple[str, int, int]:
-    """What tells that a file has changed: its name, size and modification time."""
-    status = path.stat()
-    return path.name, status.st_size, status.st_mtime_ns
-
-
-def cut(path: Path, total: int, size: int, first: int, mark: object) -> list[SourceShard]:
+def cut(path: Place, total: int, size: int, first: int, mark: object) -> list[SourceShard]:
     """The shards of a file of ``total`` rows, numbered from ``first``.
 
     A file without a single row is one shard: what is wrong with it is to be listed.
@@ -217,14 +225,23 @@ def cut(path: Path, total: int, size: int, first: int, mark: object) -> list[Sou
     ]  # fmt: skip
 
 
-def _checked(row: Row, root: Path, captions_required: bool) -> tuple[object, ...]:
-    if row.image_file is None or not row.image_file.strip():
+def _checked(row: Row, url: str | None, root: Place, captions_required: bool) -> tuple[object, ...]:
+    image = row.image
+    if image is None or not (image.file or image.url or "").strip():
         raise CurationError("no image is named")
     if captions_required and (row.caption is None or not row.caption.strip()):
         raise CurationError("the caption is empty")
     if row.uid and not uids.is_uid(row.uid):
         raise CurationError(f"the uid is not 32 lower-case hex digits: {row.uid!r}")
-    width, height = images.ImageRef(row.image_file, row.offset, row.length).size(root)
+    if image.is_on_the_web:
+        # Fetched once, when it is embedded.
+        width, height = row.size
+    else:
+        width, height = image.size(root)
     caption = (row.caption or "").strip()
-    uid = row.uid or uids.from_key(f"{row.image_file}\0{caption}")
-    return uid, caption, row.image_file, row.offset, row.length, width, height
+    named = image.url or image.file
+    if image.row is not None:
+        named = f"{named}\0{image.row}"
+    uid = row.uid or uids.from_key(f"{named}\0{caption}")
+    place = (image.file, image.offset, image.length, image.column, image.row)
+    return uid, caption, *place, image.url or url, width, height

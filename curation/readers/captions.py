@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
-from curation import uids
+from curation import places, uids
 from curation.errors import CurationError
+from curation.places import Place
 from curation.readers import base
 
 EXTENSION = ".txt"
@@ -23,18 +23,18 @@ class CaptionsReader:
     name = "captions"
     description = "a .txt file with one caption a line"
 
-    def __init__(self, source: Path, options: base.Options) -> None:
+    def __init__(self, source: Place, options: base.Options) -> None:
         self.source = source
         self.options = options
-        self.image_root = source.parent.resolve()
+        self.image_root = places.resolved(source.parent)
 
     @classmethod
-    def recognises(cls, source: Path) -> bool:
+    def recognises(cls, source: Place) -> bool:
         return source.is_file() and source.suffix.lower() == EXTENSION
 
     def shards(self) -> Sequence[base.SourceShard]:
         total, size = len(self._captions()), self.options.shard_size
-        return base.cut(self.source, total, size, 0, base.stamp(self.source))
+        return base.cut(self.source, total, size, 0, places.stamp(self.source))
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         numbered = self._captions()[shard.start : shard.stop]
@@ -51,10 +51,10 @@ class CaptionsReader:
 
     def _captions(self) -> list[tuple[int, str]]:
         """Every line that is not blank, with its number in the file."""
+        with places.reading(self.source) as file:
+            content = file.read()
         try:
-            lines = self.source.read_text(encoding="utf-8-sig").splitlines()
+            lines = content.decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
             raise CurationError(f"{self.source} holds text that is not UTF-8") from None
-        except OSError as error:
-            raise CurationError(f"{self.source} cannot be read: {error.strerror}") from None
         return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation import uids
+from curation import places, uids
 from curation.errors import CurationError
 from curation.files import fingerprint
 from curation.matrices import Matrix, members
-from curation.readers import base
+from curation.places import Place
+from curation.readers import base, rows
 
 # DataComp's own names (l14_img, l14_txt), and dataset2metadata's (oai-clip-vit-l14-image, …-text).
 _PAIRS = (("_img", "_txt"), ("-image", "-text"))
@@ -30,26 +30,26 @@ class DatacompReader:
     name = "datacomp"
     description = "DataComp metadata, <name>.parquet with <name>.npz beside"
 
-    def __init__(self, source: Path, options: base.Options) -> None:
+    def __init__(self, source: Place, options: base.Options) -> None:
         self.files = pairs(source)
         if not self.files:
             raise CurationError(f"{source} holds no .parquet with a .npz of that name beside it")
         self.options = options
-        self.image_root = (options.image_root or self.files[0].parent).resolve()
+        self.image_root = places.resolved(options.image_root or self.files[0].parent)
         self._columns = _feature_columns(self.files[0].with_suffix(".npz"), options.features)
         # As a folder's name: l14, oai_clip_vit_l14.
         stem = self._columns[0].removesuffix("_img").removesuffix("-image")
         self.features = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
 
     @classmethod
-    def recognises(cls, source: Path) -> bool:
+    def recognises(cls, source: Place) -> bool:
         return bool(pairs(source))
 
     def shards(self) -> Sequence[base.SourceShard]:
         return [
             base.SourceShard(
-                index, file, 0, pq.read_metadata(file).num_rows,
-                fingerprint(base.stamp(file), base.stamp(file.with_suffix(".npz")),
+                index, file, 0, rows.group_starts(file)[-1],
+                fingerprint(places.stamp(file), places.stamp(file.with_suffix(".npz")),
                             self.options.caption_column, self.options.uid_column),
             )
             for index, file in enumerate(self.files)
@@ -58,18 +58,16 @@ class DatacompReader:
     def embeddings(self, shard: base.SourceShard) -> Mapping[str, Matrix]:
         file = shard.path.with_suffix(".npz")
         return {
-            side: Matrix(file.resolve(), member)
+            side: Matrix(places.resolved(file), member)
             for side, member in zip(("image", "text"), self._columns, strict=True)
         }
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
-        try:
+        with rows.reading(shard.path) as file:
+            parquet = pq.ParquetFile(file)
             # Boxes of faces and the like are of no column type that every format can hold.
-            schema = pq.read_schema(shard.path)
-            plain = [f.name for f in schema if not pa.types.is_nested(f.type)]
-            table = pq.read_table(shard.path, columns=plain)
-        except (OSError, pa.ArrowException) as error:
-            raise CurationError(f"{shard.path} cannot be read: {error}") from None
+            plain = [f.name for f in parquet.schema_arrow if not pa.types.is_nested(f.type)]
+            table = parquet.read(columns=plain)
         uid = _pick(table, self.options.uid_column, ("uid",), shard.path)
         caption = _pick(table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path)
         try:
@@ -87,18 +85,24 @@ class DatacompReader:
             if f"original_{side}" in plain:
                 known[side] = table.column(f"original_{side}").cast(pa.int32(), safe=False)
         rest = [name for name in plain if name not in (uid, caption)]
+        if base.URL in rest:
+            rest.remove(base.URL)
+            known[base.URL] = table.column(base.URL).cast(pa.string())
         free = base.distinct([base.source_name(name) for name in rest], base.SAMPLE_COLUMNS)
         known |= {new: table.column(old) for new, old in zip(free, rest, strict=True)}
         return base.ShardSamples(pa.table(known), [])
 
 
-def pairs(source: Path) -> list[Path]:
+def pairs(source: Place) -> list[Place]:
     """The ``.parquet`` files that have their ``.npz`` beside them."""
-    files = [source] if source.is_file() else sorted(source.glob("*.parquet"))
-    return [f for f in files if f.suffix == ".parquet" and f.with_suffix(".npz").is_file()]
+    if source.is_file():
+        files = [source] if source.suffix == ".parquet" else []
+    else:
+        files = places.files_of(source, {".parquet"}) if source.is_dir() else []
+    return [file for file in files if file.with_suffix(".npz").is_file()]
 
 
-def _feature_columns(file: Path, wanted: str | None) -> tuple[str, str]:
+def _feature_columns(file: Place, wanted: str | None) -> tuple[str, str]:
     """The members of the images' and of the captions' embeddings.
 
     Raises:
@@ -123,7 +127,7 @@ def _feature_columns(file: Path, wanted: str | None) -> tuple[str, str]:
     return known[chosen]
 
 
-def _pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Path) -> str:
+def _pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Place) -> str:
     for name in [wanted] if wanted else guesses:
         if name in table.column_names:
             return str(name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from curation import images
+from curation import images, places
 from curation.errors import CurationError
 from curation.files import fingerprint
+from curation.image_ref import ImageRef
+from curation.places import Place
 from curation.readers import base
 from curation.readers.table import TableReader
 
@@ -27,21 +28,21 @@ class FolderReader:
     name = "folder"
     description = "images with metadata.csv or metadata.jsonl, or a .txt or .json beside each"
 
-    def __init__(self, source: Path, options: base.Options) -> None:
+    def __init__(self, source: Place, options: base.Options) -> None:
         if not source.is_dir():
             raise CurationError(f"{source} is not a folder; name its format with --reader")
         self.source = source
         self.options = options
-        self.image_root = (options.image_root or source).resolve()
+        self.image_root = places.resolved(options.image_root or source)
         metadata = _metadata_file(source)
         self._table = (
             None if metadata is None
             else TableReader(metadata, replace(options, image_root=self.image_root))
         )  # fmt: skip
-        self._listing: list[Path] | None = None
+        self._listing: list[Place] | None = None
 
     @classmethod
-    def recognises(cls, source: Path) -> bool:
+    def recognises(cls, source: Place) -> bool:
         if not source.is_dir():
             return False
         return _metadata_file(source) is not None or next(_image_files(source), None) is not None
@@ -56,7 +57,7 @@ class FolderReader:
         return [
             replace(shard, fingerprint=fingerprint(
                 self.options.mark(),
-                [(str(file.relative_to(self.source)), _pair_stamp(file))
+                [(places.below(file, self.source), _pair_stamp(file))
                  for file in files[shard.start : shard.stop]],
             ))
             for shard in shards
@@ -72,14 +73,14 @@ class FolderReader:
         )
         return base.ShardSamples(found.samples, [*skipped, *found.skipped])
 
-    def _files(self) -> list[Path]:
+    def _files(self) -> list[Place]:
         if self._listing is None:
-            self._listing = sorted(_image_files(self.source))
+            self._listing = sorted(_image_files(self.source), key=lambda file: file.as_posix())
         return self._listing
 
-    def _rows(self, files: Sequence[Path], skipped: list[base.Skipped]) -> Iterator[base.Row]:
+    def _rows(self, files: Sequence[Place], skipped: list[base.Skipped]) -> Iterator[base.Row]:
         for file in files:
-            where = file.relative_to(self.source).as_posix()
+            where = places.below(file, self.source) or file.name
             if not base.is_text(where):
                 shown = where.encode("utf-8", "replace").decode()
                 skipped.append(base.Skipped(shown, "the file's name is not UTF-8"))
@@ -94,25 +95,27 @@ class FolderReader:
                 skipped.append(base.Skipped(where, reason))
                 continue
             uid = extra.pop("uid", None)
-            yield base.Row(where, where, caption, None if uid is None else str(uid), extra)
+            yield base.Row(
+                where, ImageRef(where), caption, None if uid is None else str(uid), extra
+            )
 
 
-def _metadata_file(source: Path) -> Path | None:
+def _metadata_file(source: Place) -> Place | None:
     return next((source / n for n in METADATA_FILES if (source / n).is_file()), None)
 
 
-def _image_files(source: Path) -> Iterator[Path]:
+def _image_files(source: Place) -> Iterator[Place]:
     for file in source.rglob("*"):
         if file.suffix.lower() in images.EXTENSIONS and not file.name.startswith("."):
             yield file
 
 
-def _pair_stamp(file: Path) -> list[tuple[str, int, int]]:
+def _pair_stamp(file: Place) -> list[tuple[object, ...]]:
     beside = (file, file.with_suffix(".txt"), file.with_suffix(".json"))
-    return [base.stamp(f) for f in beside if f.is_file()]
+    return [places.stamp(f) for f in beside if f.is_file()]
 
 
-def _sidecar(file: Path) -> tuple[str | None, dict[str, object]]:
+def _sidecar(file: Place) -> tuple[str | None, dict[str, object]]:
     """The caption and the other facts that lie beside an image."""
     extra: dict[str, object] = {}
     caption: str | None = None

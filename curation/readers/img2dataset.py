@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from curation.errors import CurationError
+from curation.places import Place
 from curation.readers import rows
 from curation.readers.base import Skipped
 
@@ -27,12 +27,12 @@ class Beside:
     problem: Skipped | None = None
 
 
-def file_of(tar: Path) -> Path:
+def file_of(tar: Place) -> Place:
     """Where the table of a tar lies, if there is one."""
     return tar.with_suffix(".parquet")
 
 
-def beside(tar: Path) -> Beside:
+def beside(tar: Place) -> Beside:
     """The table beside a tar. One that a killed download left unfinished is a problem, no error.
 
     Raises:

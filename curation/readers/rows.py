@@ -1,18 +1,23 @@
-"""The rows of a CSV, TSV, JSONL or Parquet file as one Arrow table with plain columns."""
+"""The rows of a CSV, TSV, JSONL or Parquet file as an Arrow table with plain columns."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curation import places
 from curation.errors import CurationError
+from curation.places import Place
 from curation.readers.base import Skipped, distinct, is_text, plain_array
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
@@ -21,31 +26,93 @@ EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
 ORIGIN = "__origin__"
 
 
-def load(path: Path) -> tuple[pa.Table, list[Skipped]]:
+def load(path: Place) -> tuple[pa.Table, list[Skipped]]:
     """Every readable row, with ORIGIN ("line 17"), and the rows that are not readable.
 
     Raises:
         CurationError: the file as a whole cannot be read.
     """
-    loaders: dict[str, Callable[[Path], tuple[pa.Table, list[Skipped]]]] = {
+    if is_parquet(path):
+        return load_groups(path), []
+    loaders: dict[str, Callable[[Place, BinaryIO], tuple[pa.Table, list[Skipped]]]] = {
         ".csv": _load_csv,
         ".tsv": _load_csv,
         ".jsonl": _load_jsonl,
         ".ndjson": _load_jsonl,
-        ".parquet": _load_parquet,
     }
     if path.suffix.lower() not in loaders:
         raise CurationError(f"{path} is not a table; expected {', '.join(sorted(EXTENSIONS))}")
-    try:
-        return loaders[path.suffix.lower()](path)
-    except OSError as error:
-        raise CurationError(f"{path} cannot be read: {error.strerror or error}") from None
-    except (pa.ArrowException, csv.Error) as error:
-        raise CurationError(f"{path} cannot be read: {error}") from None
+    with reading(path) as file:
+        return loaders[path.suffix.lower()](path, file)
+
+
+def is_parquet(path: Place) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def schema(path: Place) -> pa.Schema:
+    """The columns of a Parquet file, by their names in ``load_groups``."""
+    with reading(path) as file:
+        found = pq.read_schema(file)
+    return pa.schema([f.with_name(n) for f, n in zip(found, _names(found.names), strict=True)])
+
+
+def group_starts(path: Place) -> list[int]:
+    """The first row of each row group of a Parquet file, and, last, how many rows it has."""
+    with reading(path) as file:
+        metadata = pq.read_metadata(file)
+    sizes = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+    return list(accumulate(sizes, initial=0))
+
+
+def load_groups(
+    path: Place, start: int = 0, stop: int | None = None, without: Sequence[str] = ()
+) -> pa.Table:
+    """Some row groups of a Parquet file, with ORIGIN ("row 17" of the file, counted from 0).
+
+    Args:
+        start, stop: the first row of a row group, and the first that is read no more.
+        without: columns that are not read.
+
+    Raises:
+        CurationError: they cannot be read.
+    """
+    starts = group_starts(path)
+    groups = [n for n, at in enumerate(starts[:-1]) if start <= at < (stop or starts[-1])]
+    with reading(path) as file:
+        parquet = pq.ParquetFile(file)
+        own = parquet.schema_arrow.names
+        wanted = {n: o for n, o in zip(_names(own), own, strict=True) if n not in without}
+        table = parquet.read_row_groups(groups, columns=list(wanted.values()))
+    table = table.rename_columns(list(wanted))
+    for position, column in enumerate(table.schema):
+        if pa.types.is_nested(column.type):
+            plain = plain_array(table.column(position).to_pylist())
+            table = table.set_column(position, column.name, plain)
+    origins = [f"{path.name} row {row}" for row in range(start, start + len(table))]
+    return table.append_column(ORIGIN, pa.array(origins, pa.string()))
+
+
+def _names(columns: Sequence[str]) -> list[str]:
+    return distinct(columns, [ORIGIN])
+
+
+@contextmanager
+def reading(path: Place) -> Iterator[BinaryIO]:
+    """A table file, open.
+
+    Raises:
+        CurationError: it cannot be read, or is no table.
+    """
+    with places.reading(path) as file:
+        try:
+            yield file
+        except (pa.ArrowException, csv.Error) as error:
+            raise CurationError(f"{path} cannot be read: {error}") from None
 
 
 def pick_column(
-    columns: Sequence[str], wanted: str | None, guesses: Sequence[str], option: str, path: Path
+    columns: Sequence[str], wanted: str | None, guesses: Sequence[str], option: str, path: Place
 ) -> str:
     """The column the user named, else the first of the usual names.
 
@@ -85,79 +152,66 @@ def narrow(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _load_csv(path: Path) -> tuple[pa.Table, list[Skipped]]:
+def _load_csv(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     skipped: list[Skipped] = []
     values: list[list[str]] = []
     origins: list[str] = []
     # Bytes that are not UTF-8 survive as surrogates, so that one bad caption costs one row.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        header = next(reader, None)
-        if not header:
-            raise CurationError(f"{path} is empty: its first line must name the columns")
-        for row in reader:
-            where = f"{path.name} line {reader.line_num}"
-            if not row:
-                continue
-            if len(row) != len(header):
-                reason = f"has {len(row)} fields where the header has {len(header)}"
-                skipped.append(Skipped(where, reason))
-            elif any(_is_broken(cell) for cell in row):
-                skipped.append(Skipped(where, "holds text that is not UTF-8"))
-            else:
-                values.append(row)
-                origins.append(where)
+    text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(text, delimiter=delimiter)
+    header = next(reader, None)
+    if not header:
+        raise CurationError(f"{path} is empty: its first line must name the columns")
+    for row in reader:
+        where = f"{path.name} line {reader.line_num}"
+        if not row:
+            continue
+        if len(row) != len(header):
+            reason = f"has {len(row)} fields where the header has {len(header)}"
+            skipped.append(Skipped(where, reason))
+        elif any(_is_broken(cell) for cell in row):
+            skipped.append(Skipped(where, "holds text that is not UTF-8"))
+        else:
+            values.append(row)
+            origins.append(where)
     columns = list(zip(*values, strict=True)) if values else [()] * len(header)
     arrays = [pa.array(column, type=pa.string()) for column in columns]
     names = [*distinct(header, [ORIGIN]), ORIGIN]
     return pa.table([*arrays, pa.array(origins, pa.string())], names=names), skipped
 
 
-def _load_jsonl(path: Path) -> tuple[pa.Table, list[Skipped]]:
+def _load_jsonl(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
     skipped: list[Skipped] = []
     records: list[dict[str, object]] = []
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            where = f"{path.name} line {number}"
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except UnicodeDecodeError:
-                skipped.append(Skipped(where, "holds text that is not UTF-8"))
-                continue
-            except json.JSONDecodeError as error:
-                skipped.append(Skipped(where, f"is not JSON ({error.msg})"))
-                continue
-            except RecursionError:
-                skipped.append(Skipped(where, "is JSON nested too deep"))
-                continue
-            if not isinstance(record, dict):
-                skipped.append(Skipped(where, "is not a JSON object"))
-            elif b"\\u" in line and not is_text(record):
-                skipped.append(Skipped(where, "holds text that is not UTF-8"))
-            else:
-                records.append(record | {ORIGIN: where})
+    for number, line in enumerate(file, 1):
+        where = f"{path.name} line {number}"
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except UnicodeDecodeError:
+            skipped.append(Skipped(where, "holds text that is not UTF-8"))
+            continue
+        except json.JSONDecodeError as error:
+            skipped.append(Skipped(where, f"is not JSON ({error.msg})"))
+            continue
+        except RecursionError:
+            skipped.append(Skipped(where, "is JSON nested too deep"))
+            continue
+        if not isinstance(record, dict):
+            skipped.append(Skipped(where, "is not a JSON object"))
+        elif b"\\u" in line and not is_text(record):
+            skipped.append(Skipped(where, "holds text that is not UTF-8"))
+        else:
+            records.append(record | {ORIGIN: where})
     if not records:
         first = f"; the first: {skipped[0].where} {skipped[0].reason}" if skipped else ""
         raise CurationError(f"{path} has no usable row{first}")
     keys = list(dict.fromkeys(name for record in records for name in record if name != ORIGIN))
     columns = [plain_array([r.get(key) for r in records]) for key in (*keys, ORIGIN)]
     return pa.table(columns, names=[*distinct(keys, [ORIGIN]), ORIGIN]), skipped
-
-
-def _load_parquet(path: Path) -> tuple[pa.Table, list[Skipped]]:
-    table = pq.ParquetFile(path, memory_map=True).read()
-    table = table.rename_columns(distinct(table.column_names, [ORIGIN]))
-    for position, column in enumerate(table.schema):
-        if pa.types.is_nested(column.type):
-            table = table.set_column(
-                position, column.name, plain_array(table.column(position).to_pylist())
-            )
-    origins = [f"{path.name} row {row}" for row in range(len(table))]
-    return table.append_column(ORIGIN, pa.array(origins, pa.string())), []
 
 
 def _is_broken(text: str) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import BinaryIO
 
-from curation import images, uids
+from curation import image_ref, images, places, uids
 from curation.errors import CurationError
 from curation.files import fingerprint
+from curation.image_ref import ImageRef
+from curation.places import Place
 from curation.readers import base, img2dataset, tars
 
 # As the webdataset library: a key ends at the first dot of a file's name; `__meta__` is its own.
@@ -34,17 +34,17 @@ class WebdatasetReader:
     name = "webdataset"
     description = ".tar files with <key>.jpg and <key>.txt or .json, one or a folder of them"
 
-    def __init__(self, source: Path, options: base.Options) -> None:
+    def __init__(self, source: Place, options: base.Options) -> None:
         folder = source.parent if source.is_file() else source
         self.files = [source] if source.is_file() else _tars(source)
         if not self.files:
             raise CurationError(f"{source} holds no .tar file")
         self.options = options
-        self.image_root = (options.image_root or folder).resolve()
-        self._folder = folder.resolve()
+        self.image_root = places.resolved(options.image_root or folder)
+        self._folder = places.resolved(folder)
 
     @classmethod
-    def recognises(cls, source: Path) -> bool:
+    def recognises(cls, source: Place) -> bool:
         if source.is_file():
             return tars.is_tar(source)
         return source.is_dir() and bool(_tars(source))
@@ -54,12 +54,12 @@ class WebdatasetReader:
         shards = []
         for index, tar in enumerate(self.files):
             tars.refuse_compressed(tar)
-            images.inside(self.image_root, self._image_file(tar))
-            with _readable(tar):
-                stamps: list[object] = [self._image_file(tar), base.stamp(tar)]
+            image_ref.inside(self.image_root, self._image_file(tar))
+            with places.asking(tar):
+                stamps: list[object] = [self._image_file(tar), places.stamp(tar)]
             beside = img2dataset.file_of(tar)
             if beside.is_file():
-                stamps.append(base.stamp(beside))
+                stamps.append(places.stamp(beside))
             # How many samples there are is known once they are read.
             shards.append(base.SourceShard(index, tar, 0, 0, fingerprint(stamps, mark)))
         return shards
@@ -67,7 +67,7 @@ class WebdatasetReader:
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         beside = img2dataset.beside(shard.path)
         skipped: list[base.Skipped] = []
-        with _readable(shard.path), shard.path.open("rb") as file:
+        with places.reading(shard.path) as file:
             listing = tars.listing(shard.path, file)
             samples = _samples(listing.members)
             tar = _Tar(shard.path, file, listing.damage, beside)
@@ -98,13 +98,11 @@ class WebdatasetReader:
         uid = self._uid(tar, key, caption, facts)
         return base.Row(
             where=_where(tar.path, key),
-            image_file=self._image_file(tar.path),
+            image=ImageRef(self._image_file(tar.path), image.offset, image.length),
             caption=caption,
             uid=uid,
             # The tar's own key, whatever the facts say: by it the sample is found again.
             extra={**facts, img2dataset.KEY: key},
-            offset=image.offset,
-            length=image.length,
         )
 
     def _image(self, parts: Parts) -> tars.Member:
@@ -140,18 +138,19 @@ class WebdatasetReader:
         url = facts.get("url")
         return uids.from_key(f"{url}\0{caption}" if url else f"{tar.path.name}\0{key}")
 
-    def _image_file(self, tar: Path) -> str:
+    def _image_file(self, tar: Place) -> str:
         path = self._folder / tar.name
-        if not path.is_relative_to(self.image_root):
+        name = places.below(path, self.image_root)
+        if name is None:
             raise CurationError(f"{path} does not lie in the image root {self.image_root}")
-        return path.relative_to(self.image_root).as_posix()
+        return name
 
 
 @dataclass(frozen=True)
 class _Tar:
     """A tar that is being read."""
 
-    path: Path
+    path: Place
     file: BinaryIO
     damage: str | None
     beside: img2dataset.Beside
@@ -181,17 +180,10 @@ class _Tar:
         return self.file.read(member.length)
 
 
-def _tars(folder: Path) -> list[Path]:
+def _tars(folder: Place) -> list[Place]:
     """The tars of a folder, in the order of their names."""
-    return sorted(f for f in folder.iterdir() if tars.is_tar(f) and not f.is_dir())
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CurationError(f"{path} cannot be read: {error.strerror}") from None
+    found = [f for f in folder.iterdir() if tars.is_tar(f) and not f.is_dir()]
+    return sorted(found, key=lambda tar: tar.name)
 
 
 def _samples(members: Iterable[tars.Member]) -> dict[str, dict[str, list[tars.Member]]]:
@@ -220,5 +212,5 @@ def _check_members(key: str, parts: Parts, damage: str | None) -> None:
             raise CurationError(f"more than one sample with this key: {len(same)} .{extension}")
 
 
-def _where(tar: Path, key: str) -> str:
+def _where(tar: Place, key: str) -> str:
     return f"{tar.name} {key}".encode("utf-8", "replace").decode()

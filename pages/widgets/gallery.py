@@ -9,14 +9,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from curation import thumbnails, wording
+from curation import places, thumbnails, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
 from curation.workspace import Workspace
@@ -56,7 +55,7 @@ def show(
         st.info(empty, icon=":material/image_not_supported:")
         return
     rows = catalog.rows(rowids)
-    pictures = thumbnails.load(workspace, Path(catalog.dataset.image_root), rows)
+    pictures = thumbnails.load(workspace, places.of(catalog.dataset.image_root), rows)
     columns = [catalog.column(name) for name in scores]
     cards = [
         _card(row, picture, columns, catalog.labels)

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation import publish
-from curation.catalog import Catalog, image_ref
+from curation.catalog import Catalog
 from curation.errors import CurationError
+from curation.image_ref import ImageRef
 from tests import make
 
 
@@ -77,7 +78,7 @@ def test_a_sample_is_found_by_its_uid(world):
 def test_a_sample_tells_where_its_image_lies(world):
     (row,) = world[1].rows([1])
     root = world[1].dataset.image_root
-    assert image_ref(row).read(Path(root))[:2] == b"\xff\xd8"
+    assert ImageRef.of(row).read(Path(root))[:2] == b"\xff\xd8"
 
 
 def test_the_dataset_tells_where_it_comes_from(world):

@@ -7,12 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from curation import embedding, encoder, prefetch, targets
+from curation import embedding, encoder, image_ref, prefetch, targets
 from curation.encoder import Encoders, ModelSpec, Pending
 from curation.errors import CurationError
 from curation.executors.local import LocalExecutor
-from curation.images import ImageRef
-from curation.readers import Options, open_source
+from curation.image_ref import ImageRef
+from curation.readers import Options, base, open_source
 from curation.reading import read_shard
 from curation.workspace import Receipt, Store
 from tests import make
@@ -49,10 +49,9 @@ def written(store, side):
 def store_of(folder, rows):
     """A store of one shard whose samples are these."""
     store = Store(folder / "store")
-    columns = ("uid", "caption", "image_file", "image_offset", "image_length")
+    columns = ("uid", "caption", *image_ref.COLUMNS)
     rows = [dict.fromkeys(columns) | {"uid": make.uid(n)} | row for n, row in enumerate(rows)]
-    types = (pa.string(), pa.string(), pa.string(), pa.int64(), pa.int64())
-    schema = pa.schema(list(zip(columns, types, strict=True)))
+    schema = pa.schema([f for f in base.SAMPLE_FIELDS if f.name in columns])
     store.samples.path.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), store.samples.file(0, "parquet"))
     store.samples.finish(0, Receipt("read", len(rows)))

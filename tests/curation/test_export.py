@@ -96,7 +96,7 @@ def test_every_format_holds_the_same_uids(catalog, selection, tmp_path, format):
     else:
         with path.open(newline="") as file:
             words = uids.to_words([row["uid"] for row in csv.DictReader(file)])
-    assert uids.digest(words) == exported.digest == selection.digest()
+    assert uids.digest(words) == exported.digest == selection.digest
 
 
 @EVERY_FORMAT
@@ -117,7 +117,7 @@ def test_the_recipe_beside_it_selects_the_same_again(catalog, selection, tmp_pat
     exported = export(catalog, selection, "parquet", tmp_path / "a.parquet")
     again = select(Recipe.load(exported.recipe), catalog)
     assert exported.recipe.name == "a.recipe.yaml"
-    assert again.digest() == exported.digest
+    assert again.digest == exported.digest
 
 
 def test_the_manifest_beside_it_tells_how_it_was_made(catalog, selection, tmp_path):
@@ -125,7 +125,7 @@ def test_the_manifest_beside_it_tells_how_it_was_made(catalog, selection, tmp_pa
     manifest = json.loads(exported.manifest.read_text(encoding="utf-8"))
     assert (manifest["pool"], manifest["selected"], manifest["fraction"]) == (4, 2, 0.5)
     assert manifest["steps"] == [{"step": "quality: best 2", "left": 2}]
-    assert manifest["sha256_of_sorted_uids"] == selection.digest()
+    assert manifest["sha256_of_sorted_uids"] == selection.digest
     content = (tmp_path / "a.parquet").read_bytes()
     assert manifest["files"] == {"a.parquet": hashlib.sha256(content).hexdigest()}
     assert manifest["scores"].keys() == {"quality"}

@@ -6,7 +6,7 @@ from PIL import Image
 
 from curation import images
 from curation.errors import CurationError
-from curation.images import ImageRef
+from curation.image_ref import ImageRef
 from tests import make
 
 

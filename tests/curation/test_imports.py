@@ -149,7 +149,7 @@ def test_an_exported_list_comes_back(tmp_path):
     export(catalog, best, "datacomp", tmp_path / "best.npy")
     assert imports.import_uids(workspace, "best", tmp_path / "best.npy").matched == 2
     again = select(Recipe.parse("steps: [{intersect: best}]"), catalog, Decisions.of(workspace))
-    assert again.digest() == best.digest()
+    assert again.digest == best.digest
     assert len(datacomp.load(tmp_path / "best.npy")) == 2
 
 

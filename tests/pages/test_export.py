@@ -61,7 +61,7 @@ def test_exported_file_holds_the_selected_uids(open_page: Open, exports: Path) -
 
 def test_table_formats_take_columns(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe", "format": "parquet"})
-    app.multiselect(key="columns").set_value(["uid", "neg_clip_loss"]).run()
+    app.multiselect(key="columns_parquet").set_value(["uid", "neg_clip_loss"]).run()
     file_name(app).set_value("two-columns").run()
     app.button[-1].click().run()
     table = pq.read_table(exports / "two-columns.parquet")

@@ -8,8 +8,9 @@ import pytest
 from webdataset import ShardWriter, TarWriter
 
 from curation import cli, images, thumbnails
-from curation.catalog import Catalog, image_ref
+from curation.catalog import Catalog
 from curation.errors import CurationError
+from curation.image_ref import ImageRef
 from curation.readers import Options, open_source
 from curation.workspace import Workspace
 from tests import make
@@ -94,7 +95,7 @@ def test_what_the_webdataset_library_writes_is_read_with_its_images_byte_for_byt
     assert (first["caption"], first["key"], first["stars"]) == ("pair 4", "000000004", 4)
     assert (first["image_file"], first["width"], first["height"]) == ("00001.tar", 40, 30)
     assert first["tags"] == '["a"]'
-    assert [image_ref(row).read(tmp_path) for part in parts for row in part] == JPEGS
+    assert [ImageRef.of(row).read(tmp_path) for part in parts for row in part] == JPEGS
     assert len({row["uid"] for part in parts for row in part}) == 6
 
 
@@ -188,7 +189,7 @@ def test_columns_may_be_named(tmp_path):
     (row,) = rows(found)
     assert (row["caption"], row["uid"]) == ("from title", make.uid(9))
     assert row["source_caption"] == "from json"
-    assert image_ref(row).read(tmp_path) == JPEGS[1]
+    assert ImageRef.of(row).read(tmp_path) == JPEGS[1]
     assert reasons(found) == {"a.tar 000000001": "no image: only jpg, txt"}
     told = reasons(make.read(tar, caption_column="title"))
     assert told == {"a.tar 000000001": "no caption: no 'title' in .json or .parquet"}
@@ -249,7 +250,7 @@ def test_long_names_and_other_scripts_are_read(tmp_path, format):
     members += [(f"{key}.txt", f"über {n}".encode()) for n, key in enumerate(keys)]
     found = make.read(packed(tmp_path / "a.tar", members, format))
     assert captions(found) == {key: f"über {n}" for n, key in enumerate(keys)}
-    assert [image_ref(row).read(tmp_path) for row in rows(found)] == JPEGS[:3]
+    assert [ImageRef.of(row).read(tmp_path) for row in rows(found)] == JPEGS[:3]
 
 
 def test_what_is_no_member_of_a_sample_is_passed_over(tmp_path):
@@ -276,7 +277,7 @@ def test_a_truncated_tar_gives_what_is_before_the_damage(tmp_path, cut):
     found = make.read(whole)
     kept = [str(n) for n, end in enumerate(ends) if end <= cut]
     assert list(captions(found)) == kept
-    assert [image_ref(row).read(tmp_path) for row in rows(found)] == JPEGS[: len(kept)]
+    assert [ImageRef.of(row).read(tmp_path) for row in rows(found)] == JPEGS[: len(kept)]
     told = set(reasons(found).values())
     assert told & {"the tar ends early"} or cut > ends[-1] + 1024
     assert told <= {"the tar ends early", "no caption: no .txt, none in .json"}
@@ -342,7 +343,7 @@ def test_a_linked_tar_is_followed_inside_the_image_root_only(tmp_path):
         make.read(folder)
     (row,) = rows(make.read(folder, image_root=tmp_path))
     assert row["image_file"] == "links/00000.tar"
-    assert image_ref(row).read(tmp_path) == JPEGS[0]
+    assert ImageRef.of(row).read(tmp_path) == JPEGS[0]
     with pytest.raises(CurationError, match="does not lie in the image root"):
         make.read(folder, image_root=tmp_path / "store")
 
@@ -377,7 +378,7 @@ def test_tars_are_scored_and_their_pictures_shown(tmp_path, model_folder, monkey
     assert "4 samples scored, 2 skipped" in told.out
     catalog = Catalog.of(Workspace.open(workspace))
     samples = catalog.rows(range(4))
-    assert [image_ref(row).read(source) for row in samples] == JPEGS[:4]
+    assert [ImageRef.of(row).read(source) for row in samples] == JPEGS[:4]
     assert all(row["clip_score"] is not None for row in samples)
     small = thumbnails.load(Workspace.open(workspace), source, samples)
     assert small == [images.thumbnail(data, thumbnails.SIDE) for data in JPEGS[:4]]
