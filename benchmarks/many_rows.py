@@ -20,7 +20,7 @@ import numpy as np
 
 from curation import quadrants
 from curation.catalog import Catalog
-from curation.exporters import EXPORTERS
+from curation.export import export
 from curation.quadrants import Cut, View
 from curation.recipe import Recipe
 from curation.selection import select
@@ -51,24 +51,28 @@ def main() -> None:
         with duckdb.connect(str(path), read_only=True) as database:
             query = f"SELECT count(*) FROM samples WHERE {X} >= {lines[0]} AND {Y} >= {lines[1]}"
             timed("  (one quadrant by DuckDB)", lambda: database.sql(query).fetchall())
-        print("an export")
+        print("an export, with its recipe, manifest and hashes")
         recipe = Recipe.parse(RECIPE)
-        select(recipe, catalog)
-        chosen = timed("  evaluate a recipe", lambda: select(recipe, catalog))
+        timed("  evaluate a recipe, the first time", lambda: select(recipe, catalog))
+        chosen = timed("  evaluate it again", lambda: select(recipe, catalog))
         for name in ("datacomp", "parquet"):
+            # Anew, since a selection keeps its sorted uids.
+            again = select(recipe, catalog)
             timed(
-                f"  write {chosen.count:,} to {name}",
-                lambda n=name: EXPORTERS[n].write(catalog, chosen, ["uid", X], Path(folder) / n),
+                f"  {chosen.count:,} samples to {name}",
+                lambda n=name, s=again: export(catalog, s, n, Path(folder) / n / "list.out"),
             )
     print(f"memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
 
 
 def make(path: Path, rows: int) -> None:
     """A catalog with random scores, as ``curation.publish`` would lay it out."""
-    columns = {"uid": "sample", "caption": "sample", X: "score", Y: "score"}
+    columns = {"uid": "sample", "caption": "sample", "image_file": "sample", "url": "sample"}
+    columns |= {X: "score", Y: "score"}
     with duckdb.connect(str(path)) as database:
         database.execute(
             f"CREATE TABLE samples AS SELECT md5(i::VARCHAR) AS uid, 'pair ' || i AS caption, "
+            f"i || '.jpg' AS image_file, NULL::VARCHAR AS url, "
             f"(-random() - random() * 0.3)::FLOAT AS {X}, random()::FLOAT AS {Y} "
             f"FROM range({rows}) t(i)"
         )

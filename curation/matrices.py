@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curation import places
 from curation.errors import CurationError
 from curation.places import Place
 
@@ -55,7 +56,7 @@ def open_matrix(path: Place, member: str | None = None) -> Rows:
     try:
         if member is not None:
             return _member(path, member)
-        with path.open("rb") as file:
+        with places.open_binary(path) as file:
             if isinstance(path, Path):
                 return _mapped(path, file, path.stat().st_size)
             return _read(path, file)
@@ -74,7 +75,7 @@ def members(path: Place) -> list[str]:
         CurationError: it is not one.
     """
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        with places.open_binary(path) as file, zipfile.ZipFile(file) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
     except (OSError, zipfile.BadZipFile) as error:
         raise CurationError(f"{path} cannot be read as a .npz: {error}") from None
@@ -84,7 +85,7 @@ def _member(path: Place, member: str) -> Rows:
     there = members(path)
     if member not in there:
         raise CurationError(f"{path} holds no {member}; it holds {', '.join(there) or 'nothing'}")
-    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+    with places.open_binary(path) as file, zipfile.ZipFile(file) as archive:
         info = archive.getinfo(f"{member}.npy")
         if info.compress_type == zipfile.ZIP_STORED and isinstance(path, Path):
             file.seek(info.header_offset)

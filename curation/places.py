@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from stat import S_ISDIR
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote, unquote
 
 from upath import UPath
 
@@ -45,6 +49,36 @@ def is_local(place: Place) -> bool:
     return isinstance(place, Path)
 
 
+def is_file(place: Place) -> bool:
+    """Raises:
+    CurationError: it cannot be told: there is no connection, or no leave to look.
+    """
+    return place.is_file() if isinstance(place, Path) else _is_dir(place) is False
+
+
+def is_dir(place: Place) -> bool:
+    """Raises:
+    CurationError: as ``is_file``.
+    """
+    return place.is_dir() if isinstance(place, Path) else _is_dir(place) is True
+
+
+def _is_dir(place: UPath) -> bool | None:
+    """Whether it is a folder; None where there is nothing."""
+    with asking(place):
+        try:
+            # Asked of stat: on the web, UPath takes a list of files for both a file and a folder.
+            return S_ISDIR(place.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            # So says fsspec, too, where nobody answers, or nothing to us.
+            cause = error.__cause__
+            is_missing = cause is None or isinstance(cause, FileNotFoundError)
+            if is_missing or getattr(cause, "status", None) in (404, 410):
+                return None
+            raise CurationError(f"{place} cannot be reached: {cause}") from None
+    raise AssertionError
+
+
 def resolved(place: Place) -> Place:
     """The place by its full name, links followed where it is local."""
     return place.resolve() if isinstance(place, Path) else place
@@ -55,20 +89,67 @@ def below(place: Place, root: Place) -> str | None:
     if isinstance(place, Path) and isinstance(root, Path):
         return place.relative_to(root).as_posix() if place.is_relative_to(root) else None
     name, start = place.as_posix(), root.as_posix().rstrip("/") + "/"
-    return name.removeprefix(start) if name.startswith(start) else None
+    if not name.startswith(start):
+        return None
+    return unquote(name.removeprefix(start)) if _is_web(place) else name.removeprefix(start)
 
 
-def files_of(folder: Place, extensions: Container[str]) -> list[Place]:
-    """The files of a folder with one of these extensions (``.csv``), in the order of their names.
+def join(folder: Place, name: str) -> Place:
+    """A file or folder by its name below a folder, parts parted by ``/``; ``below``'s reverse."""
+    return folder / (quote(name) if _is_web(folder) else name)
+
+
+def files_of(folder: Place, wanted: Callable[[Place], bool]) -> list[Place]:
+    """The files of a folder that are wanted, by their names, in the order of their names.
 
     Hidden ones are left out.
+
+    Raises:
+        CurationError: the folder cannot be listed.
     """
-    found = [
-        file
-        for file in folder.iterdir()
-        if file.suffix.lower() in extensions and not file.name.startswith(".") and file.is_file()
-    ]
-    return sorted(found, key=lambda file: file.name)
+    with asking(folder):
+        if isinstance(folder, Path):
+            # A link that leads nowhere is a file: that it cannot be read is to be said.
+            found: list[Place] = [file for file in folder.iterdir() if not file.is_dir()]
+        else:
+            listed = folder.fs.ls(folder.path, detail=True)
+            names = [_last(i["name"].rstrip("/")) for i in listed if i["type"] == "file"]
+            # On the web they come quoted already.
+            found = [folder / name for name in names]
+    there = (file for file in found if not file.name.startswith(".") and wanted(file))
+    return sorted(there, key=lambda file: file.name)
+
+
+def walk(folder: Place) -> Iterator[Place]:
+    """Every file anywhere below a folder, hidden ones left out.
+
+    Raises:
+        CurationError: a folder cannot be listed.
+    """
+    with asking(folder):
+        if isinstance(folder, Path):
+            yield from (file for file in folder.rglob("*") if not file.name.startswith("."))
+        else:
+            yield from (join(folder, name) for name in stamps(folder))
+
+
+def stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
+    """The ``stamp`` of every file below a remote folder, by its name there, in one listing."""
+    start = folder.path.rstrip("/") + "/"
+    with asking(folder):
+        listed = folder.fs.find(folder.path, detail=True)
+    names = {str(name).removeprefix(start): info for name, info in listed.items()}
+    if _is_web(folder):
+        names = {unquote(name): info for name, info in names.items()}
+    return {n: _stamp(n, info) for n, info in names.items() if not _last(n).startswith(".")}
+
+
+def _is_web(place: Place) -> bool:
+    return isinstance(place, UPath) and place.protocol in ("http", "https")
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 @contextmanager
@@ -78,8 +159,20 @@ def reading(place: Place) -> Iterator[BinaryIO]:
     Raises:
         CurationError: it cannot be read, now or in the block.
     """
-    with asking(place), place.open("rb") as file:
+    with asking(place), open_binary(place) as file:
         yield file
+
+
+def open_binary(place: Place) -> BinaryIO:
+    """As ``reading``, in the errors of whoever reads."""
+    if isinstance(place, Path) or not _is_web(place) or place.fs.info(place.path).get("partial"):
+        return place.open("rb")
+    # A server that knows no ranges: the whole, once, so that it can be read anywhere.
+    whole = TemporaryFile()  # noqa: SIM115
+    with place.fs.open(place.path, "rb", block_size=0) as stream:
+        shutil.copyfileobj(stream, whole)
+    whole.seek(0)
+    return cast(BinaryIO, whole)
 
 
 @contextmanager
@@ -131,6 +224,9 @@ def stamp(place: Place) -> tuple[object, ...]:
     if isinstance(place, Path):
         status = place.stat()
         return place.name, status.st_size, status.st_mtime_ns
-    info = place.fs.info(place.path)
+    return _stamp(place.name, place.fs.info(place.path))
+
+
+def _stamp(name: str, info: Mapping[str, Any]) -> tuple[object, ...]:
     version = next((info[key] for key in _VERSIONS if info.get(key)), None)
-    return place.name, info.get("size"), str(version)
+    return _last(name), info.get("size"), str(version)

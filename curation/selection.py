@@ -56,9 +56,10 @@ class Selection:
     @cached_property
     def ranked(self) -> uids.Words:
         """The sorted uids, shape (M, 2), repeats kept."""
-        words = self.words[self.mask]
-        repeated = np.repeat(words, self.times[self.mask], axis=0)
-        return repeated[uids.order(repeated)]
+        words = self.words.take(np.flatnonzero(self.mask), axis=0)
+        if self.count > len(words):
+            words = np.repeat(words, self.times[self.mask], axis=0)
+        return words.take(uids.order(words), axis=0)
 
     @cached_property
     def digest(self) -> str:

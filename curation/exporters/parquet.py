@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from curation.catalog import Catalog
 from curation.exporters.base import LeftOut, Order, table_columns
 
+_DISTINCT = ("uid", "caption", "image_file", "url")
+
 
 class ParquetExporter:
     name = "parquet"
@@ -23,7 +25,10 @@ class ParquetExporter:
 
     def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
         batches = order.batches()
-        with pq.ParquetWriter(path, batches.schema, compression="zstd") as writer:
+        # Of texts that hardly repeat, a dictionary only costs time and space.
+        coded = [name for name in batches.schema.names if name not in _DISTINCT]
+        schema = batches.schema
+        with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=coded) as writer:
             for batch in batches:
                 writer.write_batch(batch)
                 order.advance(len(batch))

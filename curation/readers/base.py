@@ -7,13 +7,14 @@ skipped rows with a reason; it raises only where the source as a whole makes no 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from curation import uids
+from curation import places, uids
 from curation.errors import CurationError
 from curation.files import fingerprint
 from curation.image_ref import ImageRef
@@ -42,6 +43,10 @@ SAMPLE_FIELDS = (
     pa.field("height", pa.int32()),
 )
 SAMPLE_COLUMNS = tuple(f.name for f in SAMPLE_FIELDS)
+_Sample = tuple[object, ...]
+
+# Remote images whose headers are read side by side.
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -147,17 +152,15 @@ class BringsEmbeddings(Protocol):
 
 def check(rows: Iterable[Row], root: Place, captions_required: bool) -> ShardSamples:
     """Open every image's header and keep the rows that are an image with a caption."""
-    good: list[tuple[object, ...]] = []
+    good: list[_Sample] = []
     extras: list[Mapping[str, object]] = []
     skipped: list[Skipped] = []
-    for row in rows:
-        told = {name: value for name, value in row.extra.items() if name.lower() != URL}
-        url = next((str(v) for k, v in row.extra.items() if k.lower() == URL and v), None)
-        try:
-            good.append(_checked(row, url, root, captions_required))
-            extras.append(told)
-        except CurationError as problem:
-            skipped.append(Skipped(row.where, str(problem)))
+    for row, found in _each(rows, lambda row: _checked(row, root, captions_required), root):
+        if isinstance(found, CurationError):
+            skipped.append(Skipped(row.where, str(found)))
+        else:
+            good.append(found)
+            extras.append({k: v for k, v in row.extra.items() if k.lower() != URL})
     columns = list(zip(*good, strict=True)) if good else [()] * len(SAMPLE_FIELDS)
     arrays = [
         pa.array(column, type=f.type) for column, f in zip(columns, SAMPLE_FIELDS, strict=True)
@@ -225,7 +228,26 @@ def cut(path: Place, total: int, size: int, first: int, mark: object) -> list[So
     ]  # fmt: skip
 
 
-def _checked(row: Row, url: str | None, root: Place, captions_required: bool) -> tuple[object, ...]:
+def _each(
+    rows: Iterable[Row], check: Callable[[Row], _Sample | CurationError], root: Place
+) -> Iterator[tuple[Row, _Sample | CurationError]]:
+    """Each row with what came of it; remote images are asked for many at a time."""
+    if places.is_local(root):
+        yield from ((row, check(row)) for row in rows)
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        several = list(rows)
+        yield from zip(several, pool.map(check, several), strict=True)
+
+
+def _checked(row: Row, root: Place, captions_required: bool) -> _Sample | CurationError:
+    try:
+        return _sample(row, root, captions_required)
+    except CurationError as problem:
+        return problem
+
+
+def _sample(row: Row, root: Place, captions_required: bool) -> _Sample:
     image = row.image
     if image is None or not (image.file or image.url or "").strip():
         raise CurationError("no image is named")
@@ -243,5 +265,6 @@ def _checked(row: Row, url: str | None, root: Place, captions_required: bool) ->
     if image.row is not None:
         named = f"{named}\0{image.row}"
     uid = row.uid or uids.from_key(f"{named}\0{caption}")
+    url = next((str(v) for k, v in row.extra.items() if k.lower() == URL and v), None)
     place = (image.file, image.offset, image.length, image.column, image.row)
     return uid, caption, *place, image.url or url, width, height

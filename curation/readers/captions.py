@@ -30,7 +30,7 @@ class CaptionsReader:
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        return source.is_file() and source.suffix.lower() == EXTENSION
+        return places.is_file(source) and source.suffix.lower() == EXTENSION
 
     def shards(self) -> Sequence[base.SourceShard]:
         total, size = len(self._captions()), self.options.shard_size

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from curation import images, places
 from curation.errors import CurationError
 from curation.files import fingerprint
 from curation.image_ref import ImageRef
 from curation.places import Place
-from curation.readers import base
+from curation.readers import base, img2dataset
 from curation.readers.table import TableReader
 
 METADATA_FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -22,14 +24,15 @@ class FolderReader:
 
     With ``metadata.csv``, ``.jsonl`` or ``.parquet`` in it (the imagefolder convention of
     🤗 datasets: a ``file_name`` column), that file lists the samples. Otherwise each image has
-    its caption in a ``.txt`` or ``.json`` file of the same name.
+    its caption in a ``.txt`` or ``.json`` file of the same name; where img2dataset has written
+    them, the ``.parquet`` beside each of its folders tells which downloads failed.
     """
 
     name = "folder"
     description = "images with metadata.csv or metadata.jsonl, or a .txt or .json beside each"
 
     def __init__(self, source: Place, options: base.Options) -> None:
-        if not source.is_dir():
+        if not places.is_dir(source):
             raise CurationError(f"{source} is not a folder; name its format with --reader")
         self.source = source
         self.options = options
@@ -40,12 +43,22 @@ class FolderReader:
             else TableReader(metadata, replace(options, image_root=self.image_root))
         )  # fmt: skip
         self._listing: list[Place] | None = None
+        self._beside: list[tuple[int, Place]] | None = None
+        # Of remote files, which would take a request each to ask for.
+        self._stamps = None if isinstance(source, Path) else places.stamps(source)
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        if not source.is_dir():
+        if not places.is_dir(source):
             return False
-        return _metadata_file(source) is not None or next(_image_files(source), None) is not None
+        if _metadata_file(source) is not None:
+            return True
+        first = next(_image_files(source), None)
+        if first is None:
+            return False
+        # Beside a table of captions, images have theirs there.
+        has_own = any(map(places.is_file, _sidecars(first)))
+        return has_own or not TableReader.recognises(source)
 
     def shards(self) -> Sequence[base.SourceShard]:
         if self._table is not None:
@@ -57,8 +70,9 @@ class FolderReader:
         return [
             replace(shard, fingerprint=fingerprint(
                 self.options.mark(),
-                [(places.below(file, self.source), _pair_stamp(file))
-                 for file in files[shard.start : shard.stop]],
+                [(places.below(file, self.source), self._pair_stamp(file))
+                 for file in files[shard.start : shard.stop]]
+                + [places.stamp(table) for table in self._tables(shard)],
             ))
             for shard in shards
         ]  # fmt: skip
@@ -71,12 +85,36 @@ class FolderReader:
         found = base.check(
             self._rows(files, skipped), self.image_root, self.options.captions_required
         )
-        return base.ShardSamples(found.samples, [*skipped, *found.skipped])
+        failed = [one for table in self._tables(shard) for one in img2dataset.failures(table)]
+        return base.ShardSamples(found.samples, [*skipped, *found.skipped, *failed])
 
     def _files(self) -> list[Place]:
         if self._listing is None:
             self._listing = sorted(_image_files(self.source), key=lambda file: file.as_posix())
         return self._listing
+
+    def _is_there(self, file: Place) -> bool:
+        if self._stamps is None:
+            return places.is_file(file)
+        return places.below(file, self.source) in self._stamps
+
+    def _pair_stamp(self, file: Place) -> list[tuple[object, ...]]:
+        there = (f for f in (file, *_sidecars(file)) if self._is_there(f))
+        if self._stamps is None:
+            return [places.stamp(f) for f in there]
+        return [self._stamps[places.below(f, self.source) or ""] for f in there]
+
+    def _tables(self, shard: base.SourceShard) -> list[Place]:
+        """The tables of failed downloads of the folders that begin in a shard."""
+        if self._beside is None:
+            names = [file.as_posix() for file in self._files()]
+            tables = img2dataset.beside_folders(self.source)
+            starts = (bisect_left(names, f"{t.with_suffix('').as_posix()}/") for t in tables)
+            # A folder of which nothing was downloaded belongs to where it would stand.
+            self._beside = [
+                (min(at, len(names) - 1), t) for at, t in zip(starts, tables, strict=True)
+            ]
+        return [table for at, table in self._beside if shard.start <= at < shard.stop]
 
     def _rows(self, files: Sequence[Place], skipped: list[base.Skipped]) -> Iterator[base.Row]:
         for file in files:
@@ -86,7 +124,7 @@ class FolderReader:
                 skipped.append(base.Skipped(shown, "the file's name is not UTF-8"))
                 continue
             try:
-                caption, extra = _sidecar(file)
+                caption, extra = _sidecar(file, self._is_there)
             except CurationError as problem:
                 skipped.append(base.Skipped(where, str(problem)))
                 continue
@@ -101,35 +139,34 @@ class FolderReader:
 
 
 def _metadata_file(source: Place) -> Place | None:
-    return next((source / n for n in METADATA_FILES if (source / n).is_file()), None)
+    return next((source / n for n in METADATA_FILES if places.is_file(source / n)), None)
 
 
 def _image_files(source: Place) -> Iterator[Place]:
-    for file in source.rglob("*"):
-        if file.suffix.lower() in images.EXTENSIONS and not file.name.startswith("."):
-            yield file
+    return (file for file in places.walk(source) if file.suffix.lower() in images.EXTENSIONS)
 
 
-def _pair_stamp(file: Place) -> list[tuple[object, ...]]:
-    beside = (file, file.with_suffix(".txt"), file.with_suffix(".json"))
-    return [places.stamp(f) for f in beside if f.is_file()]
+def _sidecars(image: Place) -> tuple[Place, Place]:
+    return image.with_suffix(".txt"), image.with_suffix(".json")
 
 
-def _sidecar(file: Place) -> tuple[str | None, dict[str, object]]:
+def _sidecar(
+    file: Place, is_there: Callable[[Place], bool]
+) -> tuple[str | None, dict[str, object]]:
     """The caption and the other facts that lie beside an image."""
     extra: dict[str, object] = {}
     caption: str | None = None
-    record_file, text_file = file.with_suffix(".json"), file.with_suffix(".txt")
+    text_file, record_file = _sidecars(file)
     try:
-        if record_file.is_file():
+        if is_there(record_file):
             record = json.loads(record_file.read_bytes())
             if not isinstance(record, dict) or not base.is_text(record):
                 raise CurationError(f"{record_file.name} is not a JSON object of UTF-8 text")
             key = next((name for name in base.CAPTION_COLUMNS if name in record), None)
             told = None if key is None else record.pop(key)
             caption = None if told is None else str(told)
-            extra = record
-        if text_file.is_file():
+            extra = img2dataset.facts(record)
+        if is_there(text_file):
             caption = text_file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise CurationError("the caption is not UTF-8") from None

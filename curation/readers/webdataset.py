@@ -35,8 +35,8 @@ class WebdatasetReader:
     description = ".tar files with <key>.jpg and <key>.txt or .json, one or a folder of them"
 
     def __init__(self, source: Place, options: base.Options) -> None:
-        folder = source.parent if source.is_file() else source
-        self.files = [source] if source.is_file() else _tars(source)
+        folder = source.parent if places.is_file(source) else source
+        self.files = [source] if places.is_file(source) else _tars(source)
         if not self.files:
             raise CurationError(f"{source} holds no .tar file")
         self.options = options
@@ -45,9 +45,9 @@ class WebdatasetReader:
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        if source.is_file():
+        if places.is_file(source):
             return tars.is_tar(source)
-        return source.is_dir() and bool(_tars(source))
+        return places.is_dir(source) and bool(_tars(source))
 
     def shards(self) -> Sequence[base.SourceShard]:
         mark = replace(self.options, shard_size=1).mark()
@@ -58,7 +58,7 @@ class WebdatasetReader:
             with places.asking(tar):
                 stamps: list[object] = [self._image_file(tar), places.stamp(tar)]
             beside = img2dataset.file_of(tar)
-            if beside.is_file():
+            if places.is_file(beside):
                 stamps.append(places.stamp(beside))
             # How many samples there are is known once they are read.
             shards.append(base.SourceShard(index, tar, 0, 0, fingerprint(stamps, mark)))
@@ -182,8 +182,7 @@ class _Tar:
 
 def _tars(folder: Place) -> list[Place]:
     """The tars of a folder, in the order of their names."""
-    found = [f for f in folder.iterdir() if tars.is_tar(f) and not f.is_dir()]
-    return sorted(found, key=lambda tar: tar.name)
+    return places.files_of(folder, tars.is_tar)
 
 
 def _samples(members: Iterable[tars.Member]) -> dict[str, dict[str, list[tars.Member]]]:

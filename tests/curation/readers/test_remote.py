@@ -1,0 +1,212 @@
+"""Sources that are not on this machine: fsspec's memory filesystem, and a web server."""
+
+import functools
+import http.server
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fsspec.registry import known_implementations
+from upath import UPath
+
+from curation import pipeline, places, thumbnails
+from curation.catalog import Catalog
+from curation.errors import CurationError
+from curation.readers import open_source
+from curation.targets import TargetSource
+from curation.workspace import Workspace
+from tests import make
+from tests.curation.readers import test_datacomp, test_webdataset
+
+
+@pytest.fixture
+def local(tmp_path):
+    """The same kinds of source as a user may have, on this machine."""
+    root = tmp_path / "served"
+    make.pairs(root / "table", [{}, {}, {"file_name": "gone.jpg"}])
+    for number in range(3):
+        make.jpeg(root / "folder" / "sub dir" / f"{number}.jpg", number)
+        (root / "folder" / "sub dir" / f"{number}.txt").write_text(f"caption {number}")
+    test_webdataset.downloaded(root / "tars", [{}, {}, {"status": "failed_to_download"}])
+    test_webdataset.downloaded(root / "tars", [{}, {}], name="00001")
+    (root / "datacomp").mkdir()
+    test_datacomp.write_pair(root / "datacomp" / ("0" * 32), 0)
+    test_datacomp.write_pair(root / "datacomp" / ("1" * 32), 1, save=np.savez_compressed)
+    (root / "classes.txt").write_text("a dog\na cat\n")
+    return root
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """Files with their ranges, as object stores serve them; Python's own knows none."""
+
+    knows_ranges = True
+    asked: list[str]
+
+    def do_GET(self):
+        asked = self.headers.get("Range")
+        self.asked.append(f"{self.path} {asked or ''}".strip())
+        if not asked or not self.knows_ranges:
+            return super().do_GET()
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            return super().do_GET()
+        content = path.read_bytes()
+        start, stop = asked.removeprefix("bytes=").split("-")
+        part = content[int(start) : int(stop) + 1 if stop else None]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{stop}/{len(content)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+        return None
+
+    def end_headers(self):
+        if self.knows_ranges:
+            self.send_header("Accept-Ranges", "bytes")
+        super().end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(params=["memory", "http", "http without ranges"])
+def remote(request, local):
+    """The same sources elsewhere; a function from a name to its address."""
+    if request.param == "memory":
+        fs = UPath("memory://").fs
+        fs.put(str(local), "/remote", recursive=True)
+        yield lambda name: f"memory://remote/{name}"
+        fs.rm("/remote", recursive=True)
+        return
+    handler = type("Handler", (Files,), {"asked": [], "knows_ranges": request.param == "http"})
+    serve = functools.partial(handler, directory=str(local))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield lambda name: f"http://127.0.0.1:{server.server_port}/{name}"
+        server.shutdown()
+
+
+def read(reader):
+    found = [reader.read(shard) for shard in reader.shards()]
+    samples = [row for part in found for row in part.samples.to_pylist()]
+    return samples, [(s.where, s.reason) for part in found for s in part.skipped]
+
+
+@pytest.mark.parametrize(
+    "name", ["table", "table/pairs.jsonl", "folder", "tars", "tars/00001.tar", "datacomp"]
+)
+def test_a_remote_source_is_read_as_a_local_one(local, remote, name):
+    here, there = open_source(local / name), open_source(places.of(remote(name)))
+    assert there.name == here.name
+    assert read(there) == read(here)
+    assert [s.fingerprint for s in there.shards()] == [s.fingerprint for s in there.shards()]
+
+
+@pytest.mark.parametrize("name", ["table", "folder", "tars"])
+def test_images_are_scored_and_shown_where_they_lie(
+    local, remote, name, model_folder, tmp_path, job
+):
+    catalogs = []
+    for source in (local / name, places.of(remote(name))):
+        folder = tmp_path / f"work {len(catalogs)}"
+        changed = replace(
+            job, source=source, workspace=folder, targets=(), parameters={},
+            scores=("clip_score",),
+        )  # fmt: skip
+        pipeline.run(changed, make.QUIET)
+        catalogs.append(Catalog.of(Workspace.open(folder)))
+    here, there = catalogs
+    np.testing.assert_array_equal(there.array("clip_score"), here.array("clip_score"))
+    workspace, root = Workspace(tmp_path / "work 1"), places.of(there.dataset.image_root)
+    assert not places.is_local(root)
+    pictures = thumbnails.load(workspace, root, there.rows(range(len(there))))
+    assert len(pictures) > 1
+    assert all(pictures)
+
+
+def test_ready_made_embeddings_are_fetched_once(local, remote, tmp_path):
+    source = places.of(remote("datacomp"))
+    test_datacomp.score(source, tmp_path / "w", scores=("clip_score",))
+    test_datacomp.score(local / "datacomp", tmp_path / "here", scores=("clip_score",))
+    found = [Catalog.of(Workspace.open(tmp_path / n)).array("clip_score") for n in ("w", "here")]
+    np.testing.assert_array_equal(*found)
+    embeddings = Workspace(tmp_path / "w").embeddings("l14").path
+    assert {f.name for f in embeddings.glob("*.npy")} == {
+        "00000.image.npy", "00000.text.npy", "00001.image.npy", "00001.text.npy"
+    }  # fmt: skip
+
+
+def test_a_target_may_be_remote(remote, tmp_path, job, source):
+    named = (
+        TargetSource.parse(f"dogs={remote('classes.txt')}"),
+        TargetSource.parse(f"few={remote('folder')}"),
+    )
+    parameters = {**job.parameters, "target_side": ("text",)}
+    changed = replace(job, workspace=tmp_path / "w", targets=named, parameters=parameters)
+    pipeline.run(changed, make.QUIET)
+    columns = Catalog.of(Workspace.open(tmp_path / "w")).columns
+    assert {"norm_sim_inf_dogs_text", "norm_sim_inf_few_text"} <= set(columns)
+
+
+def test_a_changed_remote_file_is_read_again(local, tmp_path, job):
+    fs = UPath("memory://").fs
+    try:
+        for captions in (["a", "b"], ["a", "another"]):
+            make.pairs(local / "table", [{"caption": c} for c in captions])
+            fs.put(f"{local}/table/", "/changing/table", recursive=True)
+            changed = replace(
+                job, source=places.of("memory://changing/table/pairs.jsonl"), targets=(),
+                workspace=tmp_path / "w", scores=("clip_score",), parameters={},
+            )  # fmt: skip
+            pipeline.run(changed, make.QUIET)
+        rows = Catalog.of(Workspace.open(tmp_path / "w")).rows(range(2))
+        assert [row["caption"] for row in rows] == ["a", "another"]
+    finally:
+        fs.rm("/changing", recursive=True)
+
+
+def test_what_is_not_there_is_named(remote):
+    with pytest.raises(CurationError, match=r"nothing\.csv does not exist"):
+        open_source(places.of(remote("nothing.csv")))
+
+
+def test_a_server_that_does_not_answer_is_named():
+    with pytest.raises(CurationError, match=r"127\.0\.0\.1:9/a\.csv cannot be reached"):
+        open_source(places.of("http://127.0.0.1:9/a.csv"))
+
+
+def test_any_range_of_a_file_can_be_read(local, remote):
+    source = places.of(remote("table/pairs.jsonl"))
+    whole = (local / "table" / "pairs.jsonl").read_bytes()
+    with places.reading(source) as file:
+        assert file.read() == whole
+    assert places.read_range(source) == whole
+    assert places.read_range(source, 3, 5) == whole[3:8]
+    assert places.read_range(source, 0, 5) == whole[:5]
+
+
+@pytest.mark.parametrize("file", ["../table/000.jpg", "/etc/passwd", "a/../../x", "http://x/y.jpg"])
+def test_a_name_that_leads_out_of_a_remote_root_is_not_followed(file):
+    from curation.image_ref import inside
+
+    with pytest.raises(CurationError, match="outside the image root"):
+        inside(places.of("memory://remote/folder"), file)
+
+
+def test_a_protocol_without_its_package_says_what_to_install(monkeypatch):
+    known = {"class": "no_such_package.Filesystem", "err": "Install no_such_package"}
+    monkeypatch.setitem(known_implementations, "beyond", known)
+    with pytest.raises(CurationError, match="Install no_such_package"):
+        places.of("beyond://bucket/data")
+
+
+def test_an_unknown_protocol_is_named():
+    with pytest.raises(CurationError, match="'zzz' is no protocol known"):
+        places.of("zzz://bucket/data")
+
+
+def test_a_file_url_is_a_local_path(tmp_path):
+    assert places.of(f"file://{tmp_path}") == tmp_path
+    assert places.is_local(places.of("data/sample"))
