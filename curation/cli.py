@@ -97,14 +97,29 @@ def info(workspace: Path, label: str | None, keep: float, skipped: bool) -> None
 @cli.command("import-scores")
 @click.argument("workspace", type=_FOLDER)
 @click.argument("file", type=_FOLDER)
-def import_scores(workspace: Path, file: Path) -> None:
-    """Join the numeric columns of FILE (CSV, JSONL, Parquet with a uid column) as scores."""
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME[=SCORE]",
+    help="Only this column, under this name. Repeatable.  [default: every column of numbers]",
+)
+@click.option("--uid-column", default="uid", show_default=True, help="Column with the uids.")
+def import_scores(workspace: Path, file: Path, columns: tuple[str, ...], uid_column: str) -> None:
+    """Join columns of numbers of FILE (CSV, TSV, JSONL, Parquet) as scores, by uid.
+
+    \b
+    Examples:
+      python -m curation import-scores work/pairs aesthetics.parquet
+      python -m curation import-scores work/pairs tmars.csv --column "CLIP score=tmars"
+    """
     from curation import imports, publish
     from curation.workspace import Workspace
 
     opened = Workspace.open(workspace)
     with opened.writing():
-        joined = imports.import_scores(opened, file)
+        names = dict(imports.column_name(text) for text in columns)
+        joined = imports.import_scores(opened, file, names, uid_column)
         publish.publish(opened, Progress())
     _say_joined(joined)
 
@@ -113,15 +128,16 @@ def import_scores(workspace: Path, file: Path) -> None:
 @click.argument("workspace", type=_FOLDER)
 @click.argument("name")
 @click.argument("file", type=_FOLDER)
-def import_uids(workspace: Path, name: str, file: Path) -> None:
+@click.option("--uid-column", default="uid", show_default=True, help="Column with the uids.")
+def import_uids(workspace: Path, name: str, file: Path, uid_column: str) -> None:
     """Keep a list of uids under NAME, for `union`, `intersect` and `except` in recipes.
 
-    FILE is a DataComp .npy, a .txt with one uid a line, or a table with a uid column.
+    FILE is a DataComp .npy, a .txt with one uid a line, or a table with a column of uids.
     """
     from curation import imports
     from curation.workspace import Workspace
 
-    _say_joined(imports.import_uids(Workspace.open(workspace), name, file))
+    _say_joined(imports.import_uids(Workspace.open(workspace), name, file, uid_column))
 
 
 @cli.command()

@@ -56,11 +56,15 @@ _PLACE = _PlaceType()
 )
 @click.option(
     "--image-column",
-    help="Column of a table that names the image file; of tars, the extension of the image.",
+    help="Column of a table with the image's path, URL or bytes; of tars, the image's extension.",
 )
 @click.option("--caption-column", help="Column of a table, or of a tar's .json, with the caption.")
 @click.option("--uid-column", help="Column of a table, or of a tar's .json, with uids (32 hex).")
-@click.option("--features", help="Which of DataComp's embeddings: l14, b32, …  [default: l14]")
+@click.option(
+    "--features",
+    help="Which of DataComp's embeddings: l14, b32, …, or what to call clip-retrieval's.  "
+    "[default: l14, clip]",
+)
 @click.option(
     "--image-root",
     type=_PLACE,
@@ -136,9 +140,11 @@ def score(
     """Score the pairs of SOURCE into a workspace.
 
     SOURCE is a folder of images (captions in metadata.csv or beside each image), a table (CSV,
-    TSV, JSONL, Parquet), tars as img2dataset and webdataset write them (one, or a folder of
-    them), or DataComp's metadata with its embeddings, which are used as they are. Each stage
-    works shard by shard and is used again by the next run.
+    TSV, JSONL, Parquet) of image paths, URLs or bytes, tars as img2dataset and webdataset write
+    them (one, or a folder of them), a Hugging Face dataset, or DataComp's or clip-retrieval's
+    metadata with embeddings, which are used as they are. It may lie anywhere that fsspec reads
+    (s3://, gs://, hf://, https://). Each stage works shard by shard and is used again by the next
+    run.
 
     \b
     Examples:
@@ -146,6 +152,7 @@ def score(
       python -m curation score pairs.parquet -w work/pairs --caption-column alt_text \\
           --model ViT-L-14 --pretrained openai
       python -m curation score metadata/ -w work/small --features l14 --target in1k=in1k_l14.npy
+      python -m curation score s3://bucket/shards/ -w work/shards --model ViT-B-32 --pretrained openai
     """
     from curation import pipeline
     from curation.encoder import ModelSpec

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,32 +43,41 @@ class Joined:
     repeated: int
 
 
-def import_scores(workspace: Workspace, file: Path) -> Joined:
-    """Add every numeric column of a table with a uid column as a score of that name.
+def column_name(text: str) -> tuple[str, str]:
+    """A column of a file and the score that it becomes, of ``NAME=SCORE`` or ``NAME``."""
+    name, _, score = text.rpartition("=")
+    return (name, score) if name else (score, score)
+
+
+def import_scores(
+    workspace: Workspace,
+    file: Path,
+    names: Mapping[str, str] | None = None,
+    uid_column: str = "uid",
+) -> Joined:
+    """Add columns of numbers of a table as scores, joined by uid.
 
     The first row of a repeated uid counts; samples without a row have the score missing.
 
+    Args:
+        names: which columns, and the names of their scores; by default every column of numbers,
+            under its own name in small letters, with ``_`` for what cannot be in a name.
+
     Raises:
-        CurationError: the file has no uid column, no numeric column, or a name that cannot be
-            one or that a computed score or a column of every sample has.
+        CurationError: the file has no such column, none of numbers, or a score's name cannot be
+            one or is that of a computed score or of a column of every sample.
     """
     if not workspace.catalog.is_file():
         raise CurationError(f"{workspace.path} has no catalog yet: run `score` to its end first")
     table = _load(file)
-    words = _uid_column(table, file)
+    words = _uid_column(table, file, uid_column)
     taken = _taken(workspace)
-    numeric = {
-        name: rows.narrow(table.column(name))
-        for name in table.column_names
-        if name not in ("uid", rows.ORIGIN)
-    }
     columns = {
-        _free(check_name(name, "score"), taken, file): _floats(column)
-        for name, column in numeric.items()
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+        _free(check_name(score, "score"), taken, file): _floats(
+            _column(table, name, file), name, file
+        )
+        for name, score in (names or _numeric(table, file, uid_column)).items()
     }
-    if not columns:
-        raise CurationError(f"{file} has no column of numbers beside uid")
     first = uids.first_of_each(words)
     places = _places(workspace, words[first])
     for name, values in columns.items():
@@ -74,7 +85,7 @@ def import_scores(workspace: Workspace, file: Path) -> Joined:
     return _joined(words, first, places)
 
 
-def import_uids(workspace: Workspace, name: str, file: Path) -> Joined:
+def import_uids(workspace: Workspace, name: str, file: Path, uid_column: str = "uid") -> Joined:
     """Keep a DataComp .npy, a text file (one uid a line) or a table's uid column as a list.
 
     Raises:
@@ -86,7 +97,7 @@ def import_uids(workspace: Workspace, name: str, file: Path) -> Joined:
     elif file.suffix == ".txt":
         words = _from_text(file)
     else:
-        words = _uid_column(_load(file), file)
+        words = _uid_column(_load(file), file, uid_column)
     first = uids.first_of_each(words)
     Decisions.of(workspace).save_uid_list(name, words, str(file.resolve()))
     return _joined(words, first, _places(workspace, words[first]))
@@ -104,12 +115,38 @@ def _load(file: Path) -> pa.Table:
     return table
 
 
-def _uid_column(table: pa.Table, file: Path) -> uids.Words:
-    if "uid" not in table.column_names:
-        names = ", ".join(n for n in table.column_names if n != rows.ORIGIN)
-        raise CurationError(f"{file} has no column uid; it has {names}")
+def _numeric(table: pa.Table, file: Path, uid_column: str) -> dict[str, str]:
+    """The columns of numbers, each with the name that its score gets."""
+    others = [name for name in table.column_names if name not in (uid_column, rows.ORIGIN)]
+    found = {
+        name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        for name in others
+        if _is_numeric(rows.narrow(table.column(name)))
+    }
+    if not found:
+        raise CurationError(f"{file} has no column of numbers beside {uid_column}")
+    if len(set(found.values())) < len(found):
+        raise CurationError(
+            f"{file} has columns whose names differ too little ({', '.join(found)}): "
+            "name each with --column NAME=SCORE"
+        )
+    return found
+
+
+def _is_numeric(column: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
+
+
+def _column(table: pa.Table, name: str, file: Path) -> pa.ChunkedArray:
+    if name not in table.column_names or name == rows.ORIGIN:
+        there = ", ".join(n for n in table.column_names if n != rows.ORIGIN)
+        raise CurationError(f"{file} has no column {name}; it has {there}")
+    return table.column(name)
+
+
+def _uid_column(table: pa.Table, file: Path, name: str) -> uids.Words:
     try:
-        return uids.to_words(table.column("uid").cast(pa.string()))
+        return uids.to_words(_column(table, name, file).cast(pa.string()))
     except ValueError as error:
         raise CurationError(f"{file}: {error}") from None
 
@@ -139,8 +176,11 @@ def _free(name: str, taken: set[str], file: Path) -> str:
     return name
 
 
-def _floats(column: pa.ChunkedArray) -> Floats:
-    wide = column.cast(pa.float64(), safe=False).combine_chunks()
+def _floats(column: pa.ChunkedArray, name: str, file: Path) -> Floats:
+    numbers = rows.narrow(column)
+    if not _is_numeric(numbers):
+        raise CurationError(f"{file}: the column {name} holds {numbers.type}, not numbers")
+    wide = numbers.cast(pa.float64(), safe=False).combine_chunks()
     with np.errstate(over="ignore"):
         return np.asarray(wide, dtype=np.float64).astype(np.float32)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
@@ -43,24 +44,32 @@ def to_words(uids: pa.Array | pa.ChunkedArray | Sequence[str]) -> Words:
         ValueError: an entry is not 32 hex digits; names the first such entry.
     """
     if isinstance(uids, pa.ChunkedArray):
-        chunks = [to_words(chunk) for chunk in uids.chunks]
+        starts = accumulate(map(len, uids.chunks), initial=0)
+        chunks = [_to_words(chunk, start) for chunk, start in zip(uids.chunks, starts)]  # noqa: B905
         return np.concatenate(chunks) if chunks else np.empty((0, 2), dtype=np.uint64)
-    if not isinstance(uids, pa.Array):
-        return to_words(pa.array(uids, type=pa.string()))
+    return _to_words(uids if isinstance(uids, pa.Array) else pa.array(uids, type=pa.string()), 0)
+
+
+def _to_words(uids: pa.Array, start: int) -> Words:
+    """As ``to_words``, of entries that are counted from ``start``."""
     if len(uids) == 0:
         return np.empty((0, 2), dtype=np.uint64)
     text = uids.cast(pa.large_string())
     offsets = np.frombuffer(text.buffers()[1], dtype=np.int64)[text.offset :][: len(text) + 1]
     if uids.null_count or (np.diff(offsets) != 32).any():
-        bad = next(u for u in uids.to_pylist() if u is None or len(u.encode()) != 32)
-        raise ValueError(f"{bad!r} is not a uid (32 hex digits)")
+        row = next(n for n, u in enumerate(uids.to_pylist()) if u is None or len(u.encode()) != 32)
+        raise _no_uid(uids, row, start)
     data = np.frombuffer(text.buffers()[2], dtype=np.uint8)[offsets[0] : offsets[-1]]
     nibbles = _NIBBLE[data].reshape(-1, 32)
     if (nibbles == 255).any():
         row = int(np.flatnonzero((nibbles == 255).any(axis=1))[0])
-        raise ValueError(f"{uids[row].as_py()!r} is not a uid (32 hex digits)")
+        raise _no_uid(uids, row, start)
     packed = (nibbles[:, 0::2] << 4) | nibbles[:, 1::2]
     return np.ascontiguousarray(packed).view(">u8").astype(np.uint64)
+
+
+def _no_uid(uids: pa.Array, row: int, start: int) -> ValueError:
+    return ValueError(f"row {start + row}: {uids[row].as_py()!r} is not a uid (32 hex digits)")
 
 
 def to_hex(words: Words) -> pa.Array:

@@ -68,6 +68,34 @@ def test_parquet_and_jsonl_are_taken_too(workspace, tmp_path, table):
     assert scores(workspace, "j")[0] == 2
 
 
+def test_a_column_s_name_is_made_to_fit(workspace, table):
+    imports.import_scores(workspace, table(f"uid,CLIP-Score (L/14)\n{make.uid(0)},1\n"))
+    assert scores(workspace, "clip_score_l_14")[0] == 1
+
+
+def test_columns_may_be_chosen_and_named(workspace, table):
+    text = f"key,uid,CLIP score,stars\n{make.uid(0)},7,1,2\n"
+    names = dict(imports.column_name(text) for text in ("CLIP score=tmars", "uid=of=row"))
+    assert names == {"CLIP score": "tmars", "uid=of": "row"}
+    imports.import_scores(workspace, table(text), {"CLIP score": "tmars"}, uid_column="key")
+    assert scores(workspace, "tmars")[0] == 1
+    assert {f.name for f in workspace.scores_root.iterdir()} == {"tmars"}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"votes": "votes"}, "has no column votes; it has uid, word"),
+        ({"word": "word"}, "the column word holds string, not numbers"),
+        ({"uid": "Word"}, "'Word' cannot name a score"),
+    ],
+)
+def test_a_chosen_column_that_cannot_be_a_score_is_named(workspace, table, names, message):
+    with pytest.raises(CurationError, match=message):
+        imports.import_scores(workspace, table(f"uid,word\n{make.uid(0)},x\n"), names)
+    assert not workspace.scores_root.exists()
+
+
 def test_importing_a_name_again_replaces_it(workspace, table):
     imports.import_scores(workspace, table(f"uid,s\n{make.uid(0)},1\n"))
     imports.import_scores(workspace, table(f"uid,s\n{make.uid(1)},2\n"))
@@ -80,7 +108,8 @@ def test_importing_a_name_again_replaces_it(workspace, table):
         ("id,s\n1,1\n", "has no column uid; it has id, s"),
         (f"uid,s\n{make.uid(0)},x\n", "no column of numbers beside uid"),
         ("uid,s\nabc,1\n", "'abc' is not a uid"),
-        (f"uid,CLIP\n{make.uid(0)},1\n", "'CLIP' cannot name a score"),
+        (f"uid,7\n{make.uid(0)},1\n", "'7' cannot name a score"),
+        (f"uid,a-b,a b\n{make.uid(0)},1,2\n", r"differ too little \(a-b, a b\)"),
         (f"uid,s\n{make.uid(0)},1\n{make.uid(1)}\n", "line 3 has 1 fields"),
         (f"uid,width\n{make.uid(0)},1\n", "has a column width of its own"),
         (f"uid,clip_score\n{make.uid(0)},1\n", "has a column clip_score of its own"),

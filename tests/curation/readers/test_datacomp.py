@@ -192,5 +192,5 @@ def test_a_uid_that_is_none_is_refused_with_its_file(metadata, tmp_path):
     table = pq.read_table(file)
     wrong = pa.array(["x", *table.column("uid").to_pylist()[1:]])
     pq.write_table(table.set_column(0, "uid", wrong), file)
-    with pytest.raises(CurationError, match=r"parquet, column uid: 'x' is not a uid"):
+    with pytest.raises(CurationError, match=r"parquet, column uid: row 0: 'x' is not a uid"):
         score(metadata, tmp_path / "w")
