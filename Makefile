@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PRODUCERS := .venv-producers
 PORT ?= 8501
 WORKSPACES := data/workspaces
 SAMPLE := $(WORKSPACES)/sample
@@ -21,7 +22,7 @@ sample: $(VENV)/.installed  ## score data/sample into data/workspaces/sample
 	$(BIN)/python -m curation score data/sample --workspace $(SAMPLE) \
 	    --target animals=data/targets/animals --target food=data/targets/food
 
-test: $(VENV)/.installed-dev  ## every test, browser tests included
+test: $(VENV)/.installed-dev $(PRODUCERS)/.installed  ## every test, browser tests included
 	CHROMIUM="$$(tests/browser/find-chromium.sh $(BIN)/playwright)" && export CHROMIUM && \
 	    $(BIN)/python -m pytest
 
@@ -35,8 +36,8 @@ format: $(VENV)/.installed-dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## delete the environment and the scored sample
-	rm -rf $(VENV) $(SAMPLE)
+clean:  ## delete the environments and the scored sample
+	rm -rf $(VENV) $(PRODUCERS) $(SAMPLE)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
@@ -49,3 +50,12 @@ $(VENV)/.installed: requirements.txt | $(VENV)/bin/python
 $(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements-dev.txt
 	@touch $(VENV)/.installed $@
+
+# clip-retrieval comes alone: of it only what writes is used, and its models, index and server
+# would bring another torch.
+$(PRODUCERS)/.installed: requirements-producers.txt | $(VENV)/bin/python
+	rm -rf $(PRODUCERS)
+	$(BIN)/python -m venv $(PRODUCERS)
+	$(PRODUCERS)/bin/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements-producers.txt
+	$(PRODUCERS)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps 'clip-retrieval>=2.45,<3'
+	@touch $@

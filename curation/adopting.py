@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from curation import wording
+from curation import matrices, wording
 from curation.errors import CurationError
 from curation.executors.base import Executor
 from curation.files import atomic, fingerprint
@@ -150,8 +150,8 @@ def _keep(
             copy.unlink(missing_ok=True)
             mapped[side] = {"file": str(places[side].file), "member": places[side].member}
             continue
-        with atomic(copy) as partial, partial.open("wb") as file:
-            np.save(file, rows, allow_pickle=False)
+        with atomic(copy) as partial:
+            matrices.save(partial, rows)
     with atomic(folder.file(shard, "source.json")) as partial:
         partial.write_text(json.dumps(mapped))
 

@@ -19,9 +19,12 @@ from curation import places
 from curation.errors import CurationError
 from curation.places import Place
 
-# Rows that are decoded together; windows that are kept; files that are kept open.
+# Rows that are decoded together; windows that are kept, and their bytes unless they are the last
+# few; files that are kept open.
 WINDOW = 32
 KEPT = 48
+KEPT_BYTES = 1 << 28
+FEWEST = 3
 OPEN = 4
 
 
@@ -53,7 +56,7 @@ class _Column:
     """A column of an open file, read forwards from the start of a row group."""
 
     def __init__(self, place: Place, column: str) -> None:
-        file = pa.OSFile(str(place)) if places.is_local(place) else place.open("rb")
+        file = pa.OSFile(str(place)) if places.is_local(place) else places.open_binary(place)
         # Not pre-buffered: a row group may be larger than the memory.
         self._file = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
         if column not in self._file.schema_arrow.names:
@@ -68,7 +71,10 @@ class _Column:
         if not self._next <= row < self._group_stop:
             self._go_to(row)
         while self._next <= row:
-            values = bytes_of(next(self._batches).column(0))
+            batch = next(self._batches, None)
+            if batch is None:
+                raise CurationError(f"{self._place} has fewer rows than it says")
+            values = bytes_of(batch.column(0))
             first, self._next = self._next, self._next + len(values)
             yield first, values
 
@@ -101,18 +107,28 @@ def _window(place: Place, column: str, row: int) -> tuple[pa.Array, int]:
         if of == key and first <= row < first + len(values):
             _KEPT.move_to_end((of, first))
             return values, first
-    if key not in _OPEN:
-        _OPEN[key] = _Column(place, column)
-    _OPEN.move_to_end(key)
-    while len(_OPEN) > OPEN:
-        _OPEN.popitem(last=False)
     try:
-        for window in _OPEN[key].windows_to(row):
-            _KEPT[key, window[0]] = window[1]
-            if len(_KEPT) > KEPT:
-                _KEPT.popitem(last=False)
-    except pa.ArrowException as error:
-        del _OPEN[key]
-        raise CurationError(f"row {row} of {place.name} cannot be read: {error}") from None
-    first, values = window
+        if key not in _OPEN:
+            _OPEN[key] = _Column(place, column)
+        _OPEN.move_to_end(key)
+        while len(_OPEN) > OPEN:
+            _OPEN.popitem(last=False)
+        for first, values in _OPEN[key].windows_to(row):
+            _keep((key, first), values)
+    except Exception as error:
+        # What has failed half-way does not go on.
+        _OPEN.pop(key, None)
+        if isinstance(error, pa.ArrowException):
+            raise CurationError(f"row {row} of {place.name} cannot be read: {error}") from None
+        raise
     return values, first
+
+
+def _keep(key: tuple[_Key, int], values: pa.Array) -> None:
+    _KEPT[key] = values
+    while len(_KEPT) > KEPT or (len(_KEPT) > FEWEST and _kept_bytes() > KEPT_BYTES):
+        _KEPT.popitem(last=False)
+
+
+def _kept_bytes() -> int:
+    return sum(values.nbytes for values in _KEPT.values())

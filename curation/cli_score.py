@@ -152,7 +152,7 @@ def score(
       python -m curation score pairs.parquet -w work/pairs --caption-column alt_text \\
           --model ViT-L-14 --pretrained openai
       python -m curation score metadata/ -w work/small --features l14 --target in1k=in1k_l14.npy
-      python -m curation score s3://bucket/shards/ -w work/shards --model ViT-B-32 --pretrained openai
+      python -m curation score s3://bucket/shards/ -w work/s --model ViT-B-32 --pretrained openai
     """
     from curation import pipeline
     from curation.encoder import ModelSpec

@@ -96,7 +96,7 @@ def inside(root: Place, file: str) -> Place:
         parts = PurePosixPath(file)
         if parts.is_absolute() or ".." in parts.parts or "://" in file:
             raise CurationError(outside)
-        return root.joinpath(*parts.parts)
+        return places.join(root, file)
     try:
         path = (root / file).resolve()
     except (OSError, ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, a loop of links

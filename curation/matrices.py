@@ -68,6 +68,21 @@ def open_matrix(path: Place, member: str | None = None) -> Rows:
         raise CurationError(f"{where} cannot be read as a matrix: {error}") from None
 
 
+def save(path: Path, rows: NDArray[Any]) -> None:
+    """An array as a ``.npy``.
+
+    ``np.save`` says nothing when the disk is full and the last bytes do not fit.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    whole = np.ascontiguousarray(rows)
+    with path.open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(whole)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(whole.data if whole.size else b"")
+
+
 def members(path: Place) -> list[str]:
     """The names of the arrays in a ``.npz``.
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from curation import __version__, scoring, uids
 from curation import schema as schemas
+from curation.errors import CurationError
 from curation.files import atomic
 from curation.progress import Progress
 from curation.readers.base import SAMPLE_COLUMNS
@@ -87,6 +88,10 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 left_out = sum(stage != "score" for stage in losses.column("stage").to_pylist())
                 connection.register("about", _about(workspace, total, left_out))
                 connection.execute("CREATE TABLE dataset AS FROM about")
+                # Closing does this too, but says nothing if the disk is full.
+                connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            raise CurationError(f"cannot write {workspace.catalog}: {error}") from None
         finally:
             partial.with_name(partial.name + ".wal").unlink(missing_ok=True)
     return Published(total, left_out, tuple(sorted(scores)))

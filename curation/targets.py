@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from curation import places, reading
+from curation import matrices, places, reading
 from curation.errors import CurationError
 from curation.files import atomic, sha256_of
 from curation.places import Place
@@ -173,8 +173,8 @@ def _copy_embeddings(target: TargetSource, store: Store, model: str, progress: P
         if side not in sides:
             final.unlink(missing_ok=True)
             continue
-        with atomic(final) as partial, partial.open("wb") as file:
-            np.save(file, sides[side], allow_pickle=False)
+        with atomic(final) as partial:
+            matrices.save(partial, sides[side])
 
 
 def _ready_made(source: Place) -> dict[str, Rows]:

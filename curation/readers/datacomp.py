@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from curation import places, uids
+from curation import places
 from curation.errors import CurationError
 from curation.files import fingerprint
 from curation.matrices import Matrix, members
 from curation.places import Place
-from curation.readers import base, rows
+from curation.readers import aligned, base, rows
 
 # DataComp's own names (l14_img, l14_txt), and dataset2metadata's (oai-clip-vit-l14-image, …-text).
 _PAIRS = (("_img", "_txt"), ("-image", "-text"))
@@ -37,9 +32,8 @@ class DatacompReader:
         self.options = options
         self.image_root = places.resolved(options.image_root or self.files[0].parent)
         self._columns = _feature_columns(self.files[0].with_suffix(".npz"), options.features)
-        # As a folder's name: l14, oai_clip_vit_l14.
         stem = self._columns[0].removesuffix("_img").removesuffix("-image")
-        self.features = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+        self.features = aligned.features(stem)
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
@@ -63,43 +57,24 @@ class DatacompReader:
         }
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
-        with rows.reading(shard.path) as file:
-            parquet = pq.ParquetFile(file)
-            # Boxes of faces and the like are of no column type that every format can hold.
-            plain = [f.name for f in parquet.schema_arrow if not pa.types.is_nested(f.type)]
-            table = parquet.read(columns=plain)
-        uid = _pick(table, self.options.uid_column, ("uid",), shard.path)
-        caption = _pick(table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path)
-        try:
-            uids.to_words(table.column(uid).cast(pa.string()))
-        except ValueError as error:
-            raise CurationError(f"{shard.path}, column {uid}: {error}") from None
-        nothing = {f.name: pa.nulls(len(table), f.type) for f in base.SAMPLE_FIELDS}
-        known = nothing | {
-            "uid": pc.utf8_lower(table.column(uid).cast(pa.string())),
-            "caption": pc.fill_null(
-                pc.utf8_trim_whitespace(table.column(caption).cast(pa.string())), ""
-            ),
+        table = aligned.table(shard.path)
+        uid = aligned.pick(table, self.options.uid_column, ("uid",), shard.path)
+        caption = aligned.pick(table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path)
+        known = {
+            "uid": aligned.uid(table.column(uid), uid, shard.path),
+            "caption": aligned.text(table.column(caption)),
         }
-        for side in ("width", "height"):
-            if f"original_{side}" in plain:
-                known[side] = table.column(f"original_{side}").cast(pa.int32(), safe=False)
-        rest = [name for name in plain if name not in (uid, caption)]
-        if base.URL in rest:
-            rest.remove(base.URL)
-            known[base.URL] = table.column(base.URL).cast(pa.string())
-        free = base.distinct([base.source_name(name) for name in rest], base.SAMPLE_COLUMNS)
-        known |= {new: table.column(old) for new, old in zip(free, rest, strict=True)}
-        return base.ShardSamples(pa.table(known), [])
+        known |= aligned.sides(table, ("original_",))
+        return aligned.samples(table, known, used=(uid, caption))
 
 
 def pairs(source: Place) -> list[Place]:
     """The ``.parquet`` files that have their ``.npz`` beside them."""
-    if source.is_file():
+    if places.is_file(source):
         files = [source] if source.suffix == ".parquet" else []
     else:
-        files = places.files_of(source, {".parquet"}) if source.is_dir() else []
-    return [file for file in files if file.with_suffix(".npz").is_file()]
+        files = places.files_of(source, rows.is_parquet) if places.is_dir(source) else []
+    return [file for file in files if places.is_file(file.with_suffix(".npz"))]
 
 
 def _feature_columns(file: Place, wanted: str | None) -> tuple[str, str]:
@@ -125,11 +100,3 @@ def _feature_columns(file: Place, wanted: str | None) -> tuple[str, str]:
     if chosen not in known or (wanted is None and len(known) > 1 and chosen != _PREFERRED):
         raise CurationError(f"{file} holds the features {listed}: name one with --features")
     return known[chosen]
-
-
-def _pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Place) -> str:
-    for name in [wanted] if wanted else guesses:
-        if name in table.column_names:
-            return str(name)
-    sought = wanted or " or ".join(guesses)
-    raise CurationError(f"{file} has no column {sought}; it has {', '.join(table.column_names)}")

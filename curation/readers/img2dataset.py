@@ -1,10 +1,11 @@
-"""The ``.parquet`` that img2dataset writes beside each tar: a row a link, failed ones too."""
+"""The ``.parquet`` that img2dataset writes beside each tar or folder: a row a link."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
+from curation import places
 from curation.errors import CurationError
 from curation.places import Place
 from curation.readers import rows
@@ -39,18 +40,24 @@ def beside(tar: Place) -> Beside:
         CurationError: the table cannot be joined to the tar.
     """
     path = file_of(tar)
-    if not path.is_file():
+    if not places.is_file(path):
         return Beside()
     try:
         table, _ = rows.load(path)
     except CurationError as problem:
-        return Beside(problem=Skipped(path.name, f"the table cannot be read: {problem}"))
+        return Beside(problem=_unreadable(path, problem))
     if KEY not in table.column_names:
         raise CurationError(
             f"{path} has no column {KEY!r} that tells which sample of {tar.name} a row is of; "
             f"move it elsewhere if it does not belong to the tar"
         )
     return Beside({str(row.pop(KEY)): row for row in table.to_pylist()})
+
+
+def beside_folders(source: Place) -> list[Place]:
+    """The tables in ``source`` that have a folder of their name beside them."""
+    tables = places.files_of(source, rows.is_parquet)
+    return [table for table in tables if places.is_dir(table.with_suffix(""))]
 
 
 def facts(row: Mapping[str, object]) -> dict[str, object]:
@@ -73,6 +80,27 @@ def lost(table: Beside, found: Set[str], damage: str | None) -> Iterator[Skipped
     for key, row in table.rows.items():
         if key not in found:
             yield Skipped(str(row[rows.ORIGIN]), _failure(row) or damage or "not in the tar")
+
+
+def failures(table: Place) -> Iterator[Skipped]:
+    """The downloads that failed, by the table beside a folder; none by one of another make."""
+    try:
+        names = rows.schema(table).names
+        if KEY not in names or STATUS not in names:
+            return
+        others = [name for name in names if name not in (STATUS, ERROR)]
+        told = rows.load_groups(table, without=others)
+    except CurationError as problem:
+        yield _unreadable(table, problem)
+        return
+    for row in told.to_pylist():
+        reason = _failure(row)
+        if reason:
+            yield Skipped(row[rows.ORIGIN], reason)
+
+
+def _unreadable(table: Place, problem: CurationError) -> Skipped:
+    return Skipped(table.name, f"the table cannot be read: {problem}")
 
 
 def _failure(row: Mapping[str, object]) -> str | None:

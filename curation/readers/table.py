@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import pyarrow as pa
 
@@ -14,7 +13,7 @@ from curation import places
 from curation.errors import CurationError
 from curation.image_ref import ImageRef
 from curation.places import Place
-from curation.readers import base, rows
+from curation.readers import base, roles, rows
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,8 @@ class Columns:
     uid: str | None
     # Whether the image's bytes lie in the table itself.
     holds_images: bool = False
-
-    @property
-    def without(self) -> tuple[str, ...]:
-        """What is not read with the rows: images stay where they are."""
-        return (self.image,) if self.holds_images else ()
+    # Columns of bytes, which are not read with the rows: images stay where they are.
+    without: tuple[str, ...] = ()
 
 
 class TableReader:
@@ -38,7 +34,7 @@ class TableReader:
 
     An image is a path relative to ``image_root`` (by default the table's folder), an address on
     the web, or, in Parquet, the bytes themselves. The columns are guessed from their usual names,
-    or given; every other column is kept.
+    or given; every other column is kept, unless it holds bytes.
     """
 
     name = "table"
@@ -47,11 +43,11 @@ class TableReader:
     )
 
     def __init__(self, source: Place, options: base.Options) -> None:
-        self.files = [source] if source.is_file() else parts(source)
+        self.files = [source] if places.is_file(source) else parts(source)
         if not self.files:
             raise CurationError(f"{source} holds no CSV, TSV, JSONL or Parquet file")
         self.options = options
-        self._folder = source.parent if source.is_file() else source
+        self._folder = source.parent if places.is_file(source) else source
         self.image_root = places.resolved(options.image_root or self._folder)
         # A shard is read right after its neighbour, most often of the same rows.
         self._load = lru_cache(maxsize=1)(rows.load)
@@ -59,17 +55,19 @@ class TableReader:
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        if source.is_file():
+        if places.is_file(source):
             return source.suffix.lower() in rows.EXTENSIONS
-        return source.is_dir() and bool(parts(source))
+        return places.is_dir(source) and bool(parts(source))
 
     def shards(self) -> Sequence[base.SourceShard]:
         shards: list[base.SourceShard] = []
         for file in self.files:
-            self._columns(file)
+            holds_images = self._columns(file).holds_images
             is_parquet = rows.is_parquet(file)
             total = rows.group_starts(file)[-1] if is_parquet else len(self._load(file)[0])
-            mark = (places.stamp(file), self.options.mark())
+            mark: tuple[object, ...] = (places.stamp(file), self.options.mark())
+            if holds_images:
+                mark += (self._image_file(file),)
             shards += base.cut(file, total, self.options.shard_size, len(shards), mark)
         return shards
 
@@ -77,11 +75,7 @@ class TableReader:
         columns = self._columns(shard.path)
         lost: Sequence[base.Skipped] = []
         if rows.is_parquet(shard.path):
-            starts = rows.group_starts(shard.path)
-            first = starts[max(bisect_right(starts, shard.start) - 1, 0)]
-            last = starts[min(bisect_left(starts, shard.stop), len(starts) - 1)]
-            table = self._load_groups(shard.path, first, last, columns.without)
-            part = table.slice(shard.start - first, shard.stop - shard.start)
+            part = rows_of(self._load_groups, shard, columns.without)
         else:
             table, broken = self._load(shard.path)
             part = table.slice(shard.start, shard.stop - shard.start)
@@ -104,39 +98,27 @@ class TableReader:
             table = self._load(file)[0]
             types = {field.name: field.type for field in table.schema if field.name != rows.ORIGIN}
         names = list(types)
-        image = rows.pick_column(
-            names,
-            self.options.image_column,
-            (*base.IMAGE_COLUMNS, *base.URL_COLUMNS),
-            "--image-column",
-            file,
+        of_bytes = [name for name in names if roles.holds_images(types[name])]
+        # The images themselves go before where they once lay.
+        by_bytes = {name.lower() for name in of_bytes}
+        guesses = sorted(
+            (*base.IMAGE_COLUMNS, *base.URL_COLUMNS), key=lambda name: name not in by_bytes
         )
-        holds_images = rows.is_parquet(file) and _is_bytes(types[image])
-        caption = uid = None
-        # Where captions need not be, those that are there are read all the same.
-        has_captions = any(name.lower() in base.CAPTION_COLUMNS for name in names)
-        wanted = self.options.caption_column
-        if self.options.captions_required or wanted is not None or has_captions:
-            guesses = base.CAPTION_COLUMNS
-            caption = rows.pick_column(names, wanted, guesses, "--caption-column", file)
-            if caption == image:
-                raise CurationError(f"{file}: {image!r} cannot be both the image and the caption")
-        if self.options.uid_column is not None or "uid" in map(str.lower, names):
-            uid = rows.pick_column(names, self.options.uid_column, ("uid",), "--uid-column", file)
-            if uid in (image, caption):
-                what = "image" if uid == image else "caption"
-                raise CurationError(f"{file}: {uid!r} is the {what}, not the uid")
-        return Columns(image, caption, uid, holds_images)
+        wanted = self.options.image_column
+        image = rows.pick_column(names, wanted, guesses, "--image-column", file)
+        caption, uid = roles.caption_and_uid(names, image, self.options, file)
+        without = tuple(name for name in of_bytes if name not in (caption, uid))
+        return Columns(image, caption, uid, image in of_bytes, without)
 
     def _named(self, table: pa.Table, columns: Columns, file: Place) -> pa.Table:
         """The rows with the columns renamed to what Row calls them."""
-        roles = {columns.image: _IMAGE, columns.caption: _CAPTION, columns.uid: _UID}
+        called = {columns.image: _IMAGE, columns.caption: _CAPTION, columns.uid: _UID}
         found: dict[str, pa.ChunkedArray] = {}
         kept: list[str] = []
         for name in table.column_names:
             column = table.column(name)
-            if name in roles:
-                found[roles[name]] = _as_text(column, name, file)
+            if name in called:
+                found[called[name]] = _as_text(column, name, file)
             elif name == rows.ORIGIN:
                 found[name] = column
             else:
@@ -155,31 +137,26 @@ class TableReader:
     ) -> Iterator[base.Row]:
         known = {rows.ORIGIN, _IMAGE, _CAPTION, _UID}
         extras = [name for name in table.column_names if name not in known]
-        file = self._name(str(places.resolved(self._folder) / shard.path.name))
+        file = self._image_file(shard.path)
         for number, record in enumerate(table.to_pylist(), shard.start):
             extra = {name: record[name] for name in extras}
-            cell = ImageRef(file, column=columns.image, row=number)
+            if columns.holds_images:
+                image: ImageRef | None = ImageRef(file, column=columns.image, row=number)
+            else:
+                image = roles.image_named(record[_IMAGE], self.image_root)
             yield base.Row(
                 where=record[rows.ORIGIN],
-                image=cell if columns.holds_images else self._image(record[_IMAGE]),
+                image=image,
                 caption=record.get(_CAPTION),
                 uid=record.get(_UID),
                 extra=extra,
-                size=_told_size(extra),
+                size=roles.told_size(extra),
             )
 
-    def _image(self, named: str | None) -> ImageRef | None:
-        """What a cell names: an address on the web, or a file below the image root."""
-        if named is None:
-            return None
-        name = self._name(named)
-        if name.lower().startswith(("http://", "https://")):
-            return ImageRef(None, url=name)
-        return ImageRef(name)
-
-    def _name(self, named: str) -> str:
-        """A full path by its name below the image root; any other as it is."""
-        return named.removeprefix(self.image_root.as_posix().rstrip("/") + "/")
+    def _image_file(self, file: Place) -> str:
+        """What the images in a table call it: its name below the image root, if it lies there."""
+        full = places.resolved(self._folder) / file.name
+        return places.below(full, self.image_root) or str(full)
 
 
 _IMAGE, _CAPTION, _UID = "image_file", "caption", "uid"
@@ -187,13 +164,18 @@ _IMAGE, _CAPTION, _UID = "image_file", "caption", "uid"
 
 def parts(folder: Place) -> list[Place]:
     """The table files of a folder, in the order of their names."""
-    return places.files_of(folder, rows.EXTENSIONS)
+    return places.files_of(folder, lambda file: file.suffix.lower() in rows.EXTENSIONS)
 
 
-def _is_bytes(type_: pa.DataType) -> bool:
-    if pa.types.is_struct(type_):
-        return type_.get_field_index("bytes") >= 0 and _is_bytes(type_.field("bytes").type)
-    return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_))
+def rows_of(
+    load_groups: Callable[..., pa.Table], shard: base.SourceShard, without: Sequence[str]
+) -> pa.Table:
+    """A shard's rows of a Parquet file, for which only the row groups that hold them are read."""
+    starts = rows.group_starts(shard.path)
+    first = starts[max(bisect_right(starts, shard.start) - 1, 0)]
+    last = starts[min(bisect_left(starts, shard.stop), len(starts) - 1)]
+    table = load_groups(shard.path, first, last, without)
+    return table.slice(shard.start - first, shard.stop - shard.start)
 
 
 def _as_text(column: pa.ChunkedArray, name: str, file: Place) -> pa.ChunkedArray:
@@ -201,13 +183,3 @@ def _as_text(column: pa.ChunkedArray, name: str, file: Place) -> pa.ChunkedArray
         return column.cast(pa.string())
     except pa.ArrowException as error:
         raise CurationError(f"{file}: the column {name!r} is not text ({error})") from None
-
-
-def _told_size(record: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Width and height in pixels as a row tells them."""
-    sides = []
-    for side in ("width", "height"):
-        names = (f"source_{side}", f"original_{side}")
-        told = next((v for k, v in record.items() if k.lower() in names), None)
-        sides.append(told if isinstance(told, int) and told > 0 else None)
-    return sides[0], sides[1]

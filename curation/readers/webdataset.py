@@ -201,6 +201,9 @@ def _check_members(key: str, parts: Parts, damage: str | None) -> None:
     members = [member for same in parts.values() for member in same]
     if not base.is_text([key, *parts]):
         raise CurationError("the member's name is not UTF-8")
+    if key.startswith("/") or ".." in key.split("/"):
+        # Nothing is unpacked here, but whoever unpacks such a tar overwrites files of theirs.
+        raise CurationError(f"the member's name leads out of the tar: {key}")
     if any(member.is_cut for member in members):
         raise CurationError(damage or "the tar ends early")
     for member in members:

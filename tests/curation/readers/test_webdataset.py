@@ -215,6 +215,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
         ("hard.jpg", {"type": tarfile.LNKTYPE, "linkname": "good.jpg"}), ("hard.txt", b"a"),
         ("twice.jpg", image), ("twice.txt", b"a dog"),
         ("caf\udce9.jpg", image),
+        ("../up.jpg", image), ("../up.txt", b"a"), ("/full.jpg", image), ("a/../../b.jpg", image),
     ]  # fmt: skip
     found = make.read(packed(tmp_path / "a.tar", members, tarfile.GNU_FORMAT))
     assert captions(found) == {"good": "a dog"}
@@ -235,6 +236,9 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
         "link": "a link, or no file at all: link.jpg",
         "hard": "a link, or no file at all: hard.jpg",
         "caf?": "the member's name is not UTF-8",
+        "../up": "the member's name leads out of the tar: ../up",
+        "/full": "the member's name leads out of the tar: /full",
+        "a/../../b": "the member's name leads out of the tar: a/../../b",
     }
 
 

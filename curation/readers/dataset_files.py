@@ -1,0 +1,126 @@
+"""Which files a dataset of 🤗 datasets consists of, in their order, and of which split each is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from curation import places
+from curation.errors import CurationError
+from curation.places import Place
+from curation.readers import arrow_files, rows
+
+_SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
+# Results of map and filter, which datasets keeps beside a dataset that it has prepared.
+_CACHED = "cache-"
+
+# As datasets calls the files of a split that it pushes, and the folders it takes for splits.
+_OF_SPLIT = re.compile(r"(\w+(?:\.\w+)*)-\d{5}-of-\d{5}.*")
+_SPLITS = frozenset({
+    "train", "training", "validation", "valid", "dev", "val", "test", "testing", "eval",
+    "evaluation",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of rows.
+
+    Attributes:
+        name: the file below the source, parts parted by ``/``.
+        split: the split that its rows are of, if that is told.
+    """
+
+    file: Place
+    name: str
+    split: str | None = None
+
+    @property
+    def is_arrow(self) -> bool:
+        return _is_arrow(self.file)
+
+
+def parts(source: Place) -> list[Part]:
+    """The files of a source: one, a folder that ``save_to_disk`` wrote, or one of Arrow or Parquet.
+
+    Parquet may lie as on the hub: in ``data/``, and in a folder for each split.
+
+    Raises:
+        CurationError: a folder that was saved is not whole.
+    """
+    if places.is_file(source):
+        return list(_parts(source.parent, [source])) if _is_of_rows(source) else []
+    if places.is_file(source / _SAVED_SPLITS):
+        splits = _names(source / _SAVED_SPLITS, _told(source / _SAVED_SPLITS).get("splits"))
+        return [part for split in splits for part in _saved(source, source / split, split)]
+    if places.is_file(source / _SAVED):
+        return list(_saved(source, source, None))
+    if not places.is_dir(source):
+        return []
+    arrows = [f for f in places.files_of(source, _is_arrow) if not f.name.startswith(_CACHED)]
+    return list(_parts(source, arrows or _parquets(source)))
+
+
+def _parts(source: Place, files: list[Place]) -> Iterator[Part]:
+    for file in files:
+        folder, named = file.parent.name, _OF_SPLIT.fullmatch(file.stem)
+        split = None
+        if not _is_arrow(file):
+            split = named[1] if named else folder if folder in _SPLITS else None
+        yield Part(file, places.below(file, source) or file.name, split)
+
+
+def _parquets(source: Place) -> list[Place]:
+    for folder in (source, source / "data"):
+        if not places.is_dir(folder):
+            continue
+        if files := places.files_of(folder, rows.is_parquet):
+            return files
+        with places.asking(folder):
+            names = sorted(found.name for found in folder.iterdir() if found.name in _SPLITS)
+        splits = [folder / name for name in names if places.is_dir(folder / name)]
+        if files := [f for split in splits for f in places.files_of(split, rows.is_parquet)]:
+            return files
+    return []
+
+
+def _saved(source: Place, folder: Place, split: str | None) -> Iterator[Part]:
+    """The files that a saved dataset lists, in its order."""
+    state = folder / _SAVED
+    listed = _told(state).get("_data_files")
+    names = [one.get("filename") if isinstance(one, dict) else None for one in listed or ()]
+    for name in _names(state, names):
+        file = folder / name
+        yield Part(file, places.below(file, source) or name, split)
+
+
+def _told(file: Place) -> dict[str, Any]:
+    with places.reading(file) as opened:
+        content = opened.read()
+    try:
+        told = json.loads(content)
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise CurationError(f"{file} is not a JSON object: save the dataset again")
+    return told
+
+
+def _names(file: Place, told: object) -> list[str]:
+    """Names of files or folders beside a file that lists them."""
+    names = told if isinstance(told, list) else []
+    plain = [name for name in names if isinstance(name, str) and re.fullmatch(r"[^/\\\0]+", name)]
+    if not names or plain != names or ".." in names:
+        raise CurationError(f"{file} does not list what lies beside it: save the dataset again")
+    return plain
+
+
+def _is_arrow(file: Place) -> bool:
+    return file.suffix.lower() == arrow_files.EXTENSION
+
+
+def _is_of_rows(file: Place) -> bool:
+    return _is_arrow(file) or rows.is_parquet(file)

@@ -1,0 +1,266 @@
+"""Datasets of 🤗 datasets: saved to disk, in Arrow files, or as Parquet with a column of images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation import image_ref, places, uids
+from curation.errors import CurationError
+from curation.image_ref import ImageRef
+from curation.places import Place
+from curation.readers import arrow_files, base, dataset_files, features, roles, rows
+from curation.readers.dataset_files import Part
+from curation.readers.table import rows_of
+
+_CAPTIONS = (*base.CAPTION_COLUMNS, "captions", "texts", "sentences")
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What the columns of a file are; of ``labels``, what their numbers stand for."""
+
+    image: str
+    caption: str | None
+    uid: str | None
+    # Whether the bytes of images lie in the file, as far as its type tells.
+    holds_images: bool
+    # Whether a sample has several captions.
+    has_several: bool
+    labels: Mapping[str, Sequence[str]]
+    # Columns of bytes, which are not read with the rows.
+    without: tuple[str, ...]
+
+
+class HuggingfaceReader:
+    """What ``save_to_disk`` and ``to_parquet`` write and the hub holds.
+
+    Images are read in their place: where they lie in an Arrow file, or in a cell of a Parquet file.
+    One that is not embedded is a file below the image root, or an address. Other columns are kept,
+    classes by their names, unless they hold bytes. Of several captions, the first is the sample's.
+    """
+
+    name = "huggingface"
+    description = "🤗 datasets: a folder of save_to_disk, .arrow files, or Parquet with images"
+
+    def __init__(self, source: Place, options: base.Options) -> None:
+        self._parts = {part.file: part for part in dataset_files.parts(source)}
+        if not self._parts:
+            raise CurationError(f"{source} holds no dataset: no state.json, .arrow or .parquet")
+        folder = source.parent if places.is_file(source) else source
+        self.options = options
+        self.image_root = places.resolved(options.image_root or folder)
+        self._folder = places.resolved(folder)
+        # A shard is read right after its neighbour, most often of the same file.
+        self._opened = lru_cache(maxsize=1)(arrow_files.opened)
+        self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
+
+    @classmethod
+    def recognises(cls, source: Place) -> bool:
+        first = next(iter(dataset_files.parts(source)), None)
+        if first is None or first.is_arrow:
+            return first is not None
+        try:
+            return bool(features.images(_parquet_schema(first.file)))
+        except CurationError:
+            # Whoever reads tables says it, if it is one's to read.
+            return False
+
+    def shards(self) -> Sequence[base.SourceShard]:
+        shards: list[base.SourceShard] = []
+        for part in self._parts.values():
+            self._columns(part)
+            if part.is_arrow:
+                total = len(self._opened(part.file).table)
+            else:
+                total = rows.group_starts(part.file)[-1]
+            name = places.below(self._full(part), self.image_root)
+            mark = (part.name, name, places.stamp(part.file), self.options.mark())
+            shards += base.cut(part.file, total, self.options.shard_size, len(shards), mark)
+        return shards
+
+    def read(self, shard: base.SourceShard) -> base.ShardSamples:
+        part = self._parts[shard.path]
+        columns = self._columns(part)
+        table = self._table(part, shard, columns)
+        if not columns.holds_images:
+            images = self._named(table.column(columns.image).to_pylist())
+        elif part.is_arrow:
+            images = self._in_arrow(part, shard, columns.image)
+        else:
+            images = self._in_cells(part, shard, columns.image)
+        found = _rows(part, table, columns, shard.start, images)
+        return base.check(found, self.image_root, self.options.captions_required)
+
+    def _columns(self, part: Part) -> _Columns:
+        """Raises:
+        CurationError: a column is missing, or is not what it is needed for.
+        """
+        file = part.file
+        schema = self._opened(file).table.schema if part.is_arrow else _parquet_schema(file)
+        types = {field.name: field.type for field in schema}
+        guesses = (*features.images(schema), *base.IMAGE_COLUMNS, *base.URL_COLUMNS)
+        wanted = self.options.image_column
+        if wanted is None and features.images(schema):
+            wanted = guesses[0]
+        image = rows.pick_column(list(types), wanted, guesses, "--image-column", file)
+        holds_images = roles.holds_images(types[image])
+        if not holds_images and not features.is_text(types[image]):
+            raise CurationError(
+                f"{file}: the column {image!r} holds {types[image]}: neither images nor their "
+                "paths or addresses; name one with --image-column"
+            )
+        caption, uid = roles.caption_and_uid(list(types), image, self.options, file, _CAPTIONS)
+        labels = features.labels(schema)
+        has_several = caption is not None and features.is_texts(types[caption])
+        is_text = has_several or caption is None or caption in labels
+        if not is_text and not features.is_text(types[caption]):
+            raise CurationError(f"{file}: the column {caption!r} is not text ({types[caption]})")
+        without = tuple(name for name, type_ in types.items() if features.has_bytes(type_))
+        return _Columns(image, caption, uid, holds_images, has_several, labels, without)
+
+    def _table(self, part: Part, shard: base.SourceShard, columns: _Columns) -> pa.Table:
+        """The rows of a shard without their images; nested columns are JSON text."""
+        if not part.is_arrow:
+            return rows_of(self._load_groups, shard, columns.without)
+        names = [n for n in self._opened(part.file).table.column_names if n not in columns.without]
+        table = self._arrow_rows(part, shard, names)
+        for position, field in enumerate(table.schema):
+            if pa.types.is_nested(field.type):
+                plain = base.plain_array(table.column(position).to_pylist())
+                table = table.set_column(position, field.name, plain)
+        # Where there is no other column, this one says how many rows there are.
+        numbers = pa.array(range(shard.start, shard.stop))
+        return pa.table([numbers, *table.columns], names=[rows.ORIGIN, *names])
+
+    def _in_arrow(
+        self, part: Part, shard: base.SourceShard, column: str
+    ) -> Iterator[ImageRef | None]:
+        file = self._opened(part.file)
+        images = self._arrow_rows(part, shard, [column]).column(column)
+        ranges = list(file.ranges(images))
+        name = self._image_file(part) if any(ranges) else None
+        for place, other in zip(ranges, self._named(_paths(images)), strict=True):
+            yield other if place is None else ImageRef(name, *place)
+
+    def _arrow_rows(self, part: Part, shard: base.SourceShard, names: Sequence[str]) -> pa.Table:
+        """Some columns of a shard.
+
+        Raises:
+            CurationError: they must not be looked at: their content comes from strangers.
+        """
+        table = self._opened(part.file).table.select(names)
+        table = table.slice(shard.start, shard.stop - shard.start)
+        try:
+            table.validate(full=True)
+        except pa.ArrowException as error:
+            raise CurationError(f"{part.file} is damaged: {error}") from None
+        return table
+
+    def _in_cells(
+        self, part: Part, shard: base.SourceShard, column: str
+    ) -> Iterator[ImageRef | None]:
+        starts = rows.group_starts(part.file)
+        with rows.reading(part.file) as opened:
+            parquet = pq.ParquetFile(opened)
+            for group, first in enumerate(starts[:-1]):
+                start, stop = max(first, shard.start), min(starts[group + 1], shard.stop)
+                if start >= stop:
+                    continue
+                if _are_all_null(parquet.metadata.row_group(group), f"{column}.bytes"):
+                    held = parquet.read_row_group(group, columns=[f"{column}.path"]).column(0)
+                    yield from self._named(_paths(held.slice(start - first, stop - start)))
+                else:
+                    name = self._image_file(part)
+                    yield from (
+                        ImageRef(name, column=column, row=row) for row in range(start, stop)
+                    )
+
+    def _named(self, texts: Sequence[str | None]) -> Iterator[ImageRef | None]:
+        return (roles.image_named(text, self.image_root) for text in texts)
+
+    def _full(self, part: Part) -> Place:
+        return places.join(self._folder, part.name)
+
+    def _image_file(self, part: Part) -> str:
+        """What the images in a file call it.
+
+        Raises:
+            CurationError: it does not lie in the image root, or is a link that leads out.
+        """
+        name = places.below(self._full(part), self.image_root)
+        if name is None:
+            raise CurationError(
+                f"{part.file} holds images and does not lie in the image root {self.image_root}"
+            )
+        image_ref.inside(self.image_root, name)
+        return name
+
+
+def _rows(
+    part: Part,
+    table: pa.Table,
+    columns: _Columns,
+    start: int,
+    images: Iterator[ImageRef | None],
+) -> Iterator[base.Row]:
+    told = {rows.ORIGIN, columns.uid, columns.image}
+    if not columns.has_several:
+        told.add(columns.caption)
+    for number, (record, image) in enumerate(zip(table.to_pylist(), images, strict=True), start):
+        for name, names in columns.labels.items():
+            label = record.get(name)
+            is_one = label is not None and 0 <= label < len(names)
+            record[name] = names[label] if is_one else None
+        caption = record.get(columns.caption)
+        if columns.has_several and caption is not None:
+            caption = next(iter(json.loads(caption)), None)
+        uid = record.get(columns.uid)
+        if not uid and image is not None and (image.row is not None or image.offset is not None):
+            # By its row, wherever the file lies: one caption may be that of many images.
+            uid = uids.from_key(f"{part.name}\0{number}\0{(caption or '').strip()}")
+        extra = {name: value for name, value in record.items() if name not in told}
+        if part.split is not None:
+            extra = {"split": part.split} | extra
+        yield base.Row(
+            where=f"{part.name} row {number}",
+            image=image,
+            caption=caption,
+            uid=None if uid is None else str(uid),
+            extra=extra,
+            size=roles.told_size(extra),
+        )
+
+
+def _parquet_schema(file: Place) -> pa.Schema:
+    """The columns by their names in ``rows.load_groups``, and what is declared of them."""
+    with rows.reading(file) as opened:
+        found = pq.read_schema(opened)
+    names = base.distinct(found.names, [rows.ORIGIN])
+    fields = [field.with_name(name) for field, name in zip(found, names, strict=True)]
+    return pa.schema(fields, found.metadata)
+
+
+def _paths(images: pa.ChunkedArray) -> Sequence[str | None]:
+    """Where images lie that are not embedded, as far as their records tell."""
+    type_ = images.type
+    if not pa.types.is_struct(type_) or type_.get_field_index("path") < 0:
+        return [None] * len(images)
+    paths: Sequence[str | None] = pc.struct_field(images, "path").to_pylist()
+    return paths
+
+
+def _are_all_null(group: pq.RowGroupMetaData, column: str) -> bool:
+    """Whether a column of a row group is known to have no value."""
+    for number in range(group.num_columns):
+        chunk = group.column(number)
+        told = chunk.statistics
+        if chunk.path_in_schema == column and told is not None:
+            return bool(told.has_null_count and told.null_count == group.num_rows)
+    return False
