@@ -106,7 +106,7 @@ def adopt_shard(
     opened = {side: places[side].open() for side in _SIDES}
     shapes = {rows.shape for rows in opened.values()}
     if len(shapes) > 1 or next(iter(shapes))[0] != source.rows:
-        told = " and ".join(f"{places[s].member} {opened[s].shape}" for s in _SIDES)
+        told = " and ".join(f"{places[s].name} {opened[s].shape}" for s in _SIDES)
         raise CurationError(
             f"{places['image'].file} holds {told}; {shard.path.name} beside it has "
             f"{source.rows} rows"

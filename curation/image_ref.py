@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -98,9 +99,15 @@ def inside(root: Place, file: str) -> Place:
             raise CurationError(outside)
         return places.join(root, file)
     try:
-        path = (root / file).resolve()
+        path = _resolved(root / file)
     except (OSError, ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, a loop of links
         raise CurationError(f"{file!r} is not the name of a file ({error})") from None
-    if not path.is_relative_to(root.resolve()):
+    if not path.is_relative_to(_resolved(root)):
         raise CurationError(outside)
     return path
+
+
+@lru_cache(maxsize=256)
+def _resolved(path: Path) -> Path:
+    # A root, and a tar, come with every image of theirs.
+    return path.resolve()

@@ -35,6 +35,11 @@ class Matrix:
     start: int = 0
     stop: int | None = None
 
+    @property
+    def name(self) -> str:
+        """What a person calls it: the member, or the file."""
+        return self.member or self.file.name
+
     def open(self) -> Rows:
         """The rows (N, d), read-only.
 

@@ -105,6 +105,7 @@ class Row:
         where: the file and row, or whatever else finds it.
         image: where its image lies; None where it has none.
         extra: what else the source tells; its ``url`` is that of the sample.
+        problem: why the row cannot be used, where the source says so itself.
         size: width and height as the source tells them, of an image that is not looked at.
     """
 
@@ -114,6 +115,7 @@ class Row:
     uid: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     size: tuple[int | None, int | None] = (None, None)
+    problem: str | None = None
 
 
 class Reader(Protocol):
@@ -248,6 +250,8 @@ def _checked(row: Row, root: Place, captions_required: bool) -> _Sample | Curati
 
 
 def _sample(row: Row, root: Place, captions_required: bool) -> _Sample:
+    if row.problem is not None:
+        raise CurationError(row.problem)
     image = row.image
     if image is None or not (image.file or image.url or "").strip():
         raise CurationError("no image is named")

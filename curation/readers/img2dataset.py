@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from curation import places
@@ -79,14 +79,14 @@ def lost(table: Beside, found: Set[str], damage: str | None) -> Iterator[Skipped
         yield table.problem
     for key, row in table.rows.items():
         if key not in found:
-            yield Skipped(str(row[rows.ORIGIN]), _failure(row) or damage or "not in the tar")
+            yield Skipped(str(row[rows.ORIGIN]), failure(row) or damage or "not in the tar")
 
 
 def failures(table: Place) -> Iterator[Skipped]:
     """The downloads that failed, by the table beside a folder; none by one of another make."""
     try:
         names = rows.schema(table).names
-        if KEY not in names or STATUS not in names:
+        if not is_of(names):
             return
         others = [name for name in names if name not in (STATUS, ERROR)]
         told = rows.load_groups(table, without=others)
@@ -94,7 +94,7 @@ def failures(table: Place) -> Iterator[Skipped]:
         yield _unreadable(table, problem)
         return
     for row in told.to_pylist():
-        reason = _failure(row)
+        reason = failure(row)
         if reason:
             yield Skipped(row[rows.ORIGIN], reason)
 
@@ -103,7 +103,13 @@ def _unreadable(table: Place, problem: CurationError) -> Skipped:
     return Skipped(table.name, f"the table cannot be read: {problem}")
 
 
-def _failure(row: Mapping[str, object]) -> str | None:
+def is_of(columns: Sequence[str]) -> bool:
+    """Whether a table with these columns is img2dataset's."""
+    return {KEY, STATUS, ERROR} <= set(columns)
+
+
+def failure(row: Mapping[str, object]) -> str | None:
+    """Why a row's sample was not downloaded; None if it was."""
     status = row.get(STATUS)
     if status in (None, "success"):
         return None

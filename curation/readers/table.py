@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +14,7 @@ from curation import places
 from curation.errors import CurationError
 from curation.image_ref import ImageRef
 from curation.places import Place
-from curation.readers import base, roles, rows
+from curation.readers import base, img2dataset, roles, rows
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,13 @@ class TableReader:
     ) -> Iterator[base.Row]:
         known = {rows.ORIGIN, _IMAGE, _CAPTION, _UID}
         extras = [name for name in table.column_names if name not in known]
+        is_downloaded = img2dataset.is_of(extras)
         file = self._image_file(shard.path)
         for number, record in enumerate(table.to_pylist(), shard.start):
-            extra = {name: record[name] for name in extras}
+            extra: Mapping[str, Any] = {name: record[name] for name in extras}
+            problem = None
+            if is_downloaded:
+                problem, extra = img2dataset.failure(extra), img2dataset.facts(extra)
             if columns.holds_images:
                 image: ImageRef | None = ImageRef(file, column=columns.image, row=number)
             else:
@@ -151,6 +156,7 @@ class TableReader:
                 uid=record.get(_UID),
                 extra=extra,
                 size=roles.told_size(extra),
+                problem=problem,
             )
 
     def _image_file(self, file: Place) -> str:

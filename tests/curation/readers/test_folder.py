@@ -1,6 +1,8 @@
 import json
 import os
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curation.errors import CurationError
@@ -105,6 +107,30 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     found = make.read(root)
     assert list(captions(found)) == ["in.jpg"]
     assert "lies outside" in reasons(found)["out.jpg"]
+
+
+def test_downloads_that_failed_are_told_by_the_table_beside_their_folder(tmp_path):
+    make.jpeg(tmp_path / "00000" / "000000000.jpg")
+    (tmp_path / "00000" / "000000000.txt").write_text("a dog")
+    rows = {
+        "key": ["000000000", "000000001"], "status": ["success", "failed_to_download"],
+        "error_message": [None, "HTTP Error 404: Not Found"],
+    }  # fmt: skip
+    pq.write_table(pa.table(rows), tmp_path / "00000.parquet")
+    found = make.read(tmp_path)
+    assert captions(found) == {"00000/000000000.jpg": "a dog"}
+    assert reasons(found) == {
+        "00000.parquet row 1": "the download failed: HTTP Error 404: Not Found"
+    }
+    (tmp_path / "00000.parquet").write_bytes(b"PAR1")
+    assert list(reasons(make.read(tmp_path))) == ["00000.parquet"]
+
+
+def test_beside_a_table_of_captions_images_have_theirs_there(tmp_path):
+    make.pairs(tmp_path, [{}, {}])
+    assert open_source(tmp_path).name == "table"
+    (tmp_path / "000.txt").write_text("of its own")
+    assert open_source(tmp_path).name == "folder"
 
 
 def test_hidden_files_are_passed_over(tmp_path):
