@@ -11,7 +11,7 @@ from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
 from curation.exporters.base import SHARD_SIZE, LeftOut, Order
-from curation.files import atomic
+from curation.files import atomic, sha256_of
 from curation.recipe import Recipe
 from curation.selection import Selection
 
@@ -86,11 +86,7 @@ def export(
         with atomic(recipe_file) as partial:
             partial.write_text(selection.recipe.to_yaml(), encoding="utf-8")
     record = manifest.record(catalog, selection, format, path, left_out)
-    if same:
-        mine = f"{path.name}/"
-        others = {k: v for k, v in before.get("files", {}).items() if not k.startswith(mine)}
-        record["files"] = others | record["files"]
-    manifest.write(manifest_file, record)
+    manifest.write(manifest_file, manifest.joined(before, record, path) if same else record)
     return Exported(path, recipe_file, manifest_file, selection.digest, left_out)
 
 
@@ -121,17 +117,23 @@ def _beside(path: Path) -> tuple[Path, Path]:
 
 def _check_folder(path: Path, before: manifest.Record) -> None:
     """Raises:
-    CurationError: files lie in the folder that no export wrote, and would be lost.
+    CurationError: something lies there that no export wrote, and would be lost.
     """
-    if path.is_file():
-        raise CurationError(f"{path} is a file; this format is a folder: give another name")
-    known = before.get("files", {})
-    for file in manifest.files_of(path) if path.is_dir() else []:
-        if file.relative_to(path.parent).as_posix() not in known:
-            raise CurationError(
-                f"{path} is a folder with other files in it, as {file.name}; it would be "
-                "replaced as a whole: give another name"
-            )
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        what = "a link" if path.is_symlink() else "a file"
+        raise CurationError(f"{path} is {what}; this format is a folder: give another name")
+    written = before.get("files", {})
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path.parent).as_posix()
+        # A link is a file of someone's, wherever it leads.
+        is_other = file.is_symlink() or (file.is_file() and name not in written)
+        with places.asking(file):
+            if is_other or (file.is_file() and sha256_of(file) != written[name]):
+                what = "is not of an export" if is_other else "was changed after its export"
+                raise CurationError(
+                    f"{path} is a folder in which {file.relative_to(path)} {what}; it would be "
+                    "replaced as a whole: give another name"
+                )
 
 
 def _holds(file: Path, recipe: Recipe) -> bool:

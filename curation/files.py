@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,8 @@ from curation.errors import CurationError
 
 _CANNOT_WRITE = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
-    errno.ENOTEMPTY, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ELOOP,
+    errno.ENOTEMPTY, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENAMETOOLONG,
+    errno.ELOOP,
 })  # fmt: skip
 
 
@@ -36,8 +38,9 @@ def atomic(final: Path) -> Iterator[Path]:
     try:
         yield partial
         if partial.is_dir() and final.is_dir():
-            shutil.rmtree(final)
-        partial.replace(final)
+            _exchange(partial, final)
+        else:
+            partial.replace(final)
     except OSError as error:
         if error.errno not in _CANNOT_WRITE:
             raise
@@ -51,8 +54,21 @@ def atomic(final: Path) -> Iterator[Path]:
                 partial.unlink()
 
 
+def _exchange(new: Path, final: Path) -> None:
+    """Put a folder in another's place: the old one is whole until the new one is there."""
+    old = new.with_suffix(".old")
+    final.replace(old)
+    try:
+        new.replace(final)
+    except OSError:
+        old.replace(final)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _cannot_write(final: Path, error: OSError) -> CurationError:
-    reason = error.strerror or error
+    # Arrow's own words are longer than what happened.
+    reason = os.strerror(error.errno) if error.errno else error
     return CurationError(f"cannot write {final}: {reason}; choose a place you may write to")
 
 

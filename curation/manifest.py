@@ -10,6 +10,7 @@ from typing import Any
 
 from curation import __version__
 from curation.catalog import Catalog
+from curation.exporters import EXPORTERS
 from curation.exporters.base import LeftOut
 from curation.files import atomic, sha256_of
 from curation.recipe import describe
@@ -20,8 +21,10 @@ Record = Mapping[str, Any]
 
 
 def beside(path: Path) -> Path:
-    """Where the manifest of an export goes."""
-    return path.with_name(f"{path.stem if path.suffix else path.name}.manifest.json")
+    """Where the manifest of an export goes: formats of one selection share it."""
+    # What follows the dot of a folder such as dfn-0.2 is no extension.
+    is_file = path.suffix in {e.extension for e in EXPORTERS.values() if e.extension}
+    return path.with_name(f"{path.stem if is_file else path.name}.manifest.json")
 
 
 def load(file: Path) -> dict[str, Any]:
@@ -70,13 +73,30 @@ def record(
             for step, left in zip(selection.recipe.steps, selection.left, strict=True)
         ],
         "uids_not_found": list(selection.unknown),
-        "left_out": [{"uid": left.uid, "reason": left.reason} for left in left_out],
+        "left_out": [
+            {"of": path.name, "uid": left.uid, "reason": left.reason} for left in left_out
+        ],
         "scores": {
             c.name: {"model": c.model, "parameters": c.parameters, "version": c.version}
             for c in [*catalog.scores, *catalog.measures]
         },
         "files": {f.relative_to(path.parent).as_posix(): sha256_of(f) for f in files_of(path)},
         "sha256_of_sorted_uids": selection.digest,
+    }
+
+
+def joined(before: Record, record: Record, path: Path) -> Record:
+    """A manifest with what an earlier one tells of the same selection's other exports."""
+    files = {
+        name: digest
+        for name, digest in before.get("files", {}).items()
+        if name.partition("/")[0] != path.name
+    }
+    left_out = [left for left in before.get("left_out", []) if left.get("of") != path.name]
+    return {
+        **record,
+        "files": files | record["files"],
+        "left_out": left_out + record["left_out"],
     }
 
 

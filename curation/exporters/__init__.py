@@ -5,8 +5,23 @@ from __future__ import annotations
 from curation.exporters.base import Exporter
 from curation.exporters.csv import CsvExporter
 from curation.exporters.datacomp import DatacompExporter
+from curation.exporters.huggingface import HuggingfaceExporter
+from curation.exporters.imagefolder import ImagefolderExporter
+from curation.exporters.jsonl import JsonlExporter
 from curation.exporters.parquet import ParquetExporter
+from curation.exporters.txt import TxtExporter
+from curation.exporters.webdataset import WebdatasetExporter
 
 EXPORTERS: dict[str, Exporter] = {
-    exporter.name: exporter for exporter in (DatacompExporter(), ParquetExporter(), CsvExporter())
+    exporter.name: exporter
+    for exporter in (
+        DatacompExporter(),
+        ParquetExporter(),
+        CsvExporter(),
+        JsonlExporter(),
+        TxtExporter(),
+        WebdatasetExporter(),
+        ImagefolderExporter(),
+        HuggingfaceExporter(),
+    )
 }

@@ -58,6 +58,8 @@ class Exporter(Protocol):
     description: str
     # Whether the curator chooses which columns are written.
     takes_columns: bool
+    # Whether it is files of so many samples each, which the curator chooses too.
+    takes_shard_size: bool
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         """What is written unless told otherwise."""

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from curation.catalog import Catalog
+from curation.exporters import values
 from curation.exporters.base import LeftOut, Order, table_columns
 
 
@@ -18,6 +19,7 @@ class CsvExporter:
     title = "CSV"
     description = "a table of the chosen columns, for spreadsheets and everything else"
     takes_columns = True
+    takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return table_columns(catalog)
@@ -39,6 +41,4 @@ def _written(type_: pa.DataType) -> pa.DataType:
 
 
 def _plain(column: pa.Array, type_: pa.DataType) -> pa.Array:
-    if column.type == type_:
-        return column
-    return pa.array([None if v is None else v.hex() for v in column.to_pylist()], pa.string())
+    return column if column.type == type_ else values.hexed(column)

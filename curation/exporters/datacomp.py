@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from curation import uids
+from curation import matrices, uids
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters.base import LeftOut, Order
@@ -21,14 +21,14 @@ class DatacompExporter:
     title = "DataComp subset"
     description = "the sorted uids as a u8,u8 .npy, as DataComp's resharder reads them"
     takes_columns = False
+    takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return ["uid"]
 
     def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
         ranked = np.ascontiguousarray(order.selection.ranked)
-        with path.open("wb") as file:
-            np.save(file, ranked.view(DTYPE).ravel(), allow_pickle=False)
+        matrices.save(path, ranked.view(DTYPE).ravel())
         # The resharder does not notice an unsorted file: it silently loses samples.
         found = load(path)
         if not (np.array_equal(found, ranked) and uids.is_sorted(found)):

@@ -19,6 +19,7 @@ class ParquetExporter:
     title = "Parquet"
     description = "a table of the chosen columns, for pandas, Polars, DuckDB, Spark"
     takes_columns = True
+    takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return table_columns(catalog)

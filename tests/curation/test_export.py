@@ -1,32 +1,20 @@
-import csv
-import datetime
+import dataclasses
 import hashlib
 import json
+import os
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from curation import uids
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.export import default_columns, export
-from curation.exporters import EXPORTERS
 from curation.recipe import Recipe
 from curation.selection import select
 from tests import make
 
 CAPTION = 'a "quoted", caption\nof two lines; über = "x"'
 RECIPE = Recipe.parse("name: best\nsteps: [{score: quality, count: 2}]")
-EVERY_FORMAT = pytest.mark.parametrize("format", list(EXPORTERS))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    # The uids of the source do not come sorted.
-    rows = [{"uid": make.uid(n), "caption": CAPTION} for n in (2**127, 3, 2**64, 1)]
-    return Catalog.of(make.workspace(tmp_path_factory.mktemp("e"), rows))
+FOLDERS = pytest.mark.parametrize("format", ["webdataset", "imagefolder", "huggingface"])
 
 
 @pytest.fixture(scope="module")
@@ -41,40 +29,6 @@ def selection(catalog):
     return select(RECIPE, catalog)
 
 
-def test_parquet_holds_the_chosen_samples_with_their_scores(catalog, selection, tmp_path):
-    export(catalog, selection, "parquet", tmp_path / "a.parquet")
-    rows = pq.read_table(tmp_path / "a.parquet").to_pylist()
-    assert [row["uid"] for row in rows] == [make.uid(1), make.uid(2)]
-    assert list(rows[0]) == ["uid", "caption", "image_file", "quality"]
-    assert rows[0] == {
-        "uid": make.uid(1), "caption": CAPTION, "image_file": "001.jpg",
-        "quality": float(np.float32(0.4)),
-    }  # fmt: skip
-
-
-def test_csv_survives_quotes_and_line_ends_in_captions(catalog, selection, tmp_path):
-    export(catalog, selection, "csv", tmp_path / "a.csv")
-    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["uid"] for row in rows] == [make.uid(1), make.uid(2)]
-    assert [row["caption"] for row in rows] == [CAPTION, CAPTION]
-    assert float(rows[0]["quality"]) == pytest.approx(0.4)
-
-
-def test_csv_holds_a_missing_value_as_an_empty_field(catalog, tmp_path):
-    export(catalog, select(Recipe("all"), catalog), "csv", tmp_path / "a.csv")
-    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
-        assert [row["quality"] for row in csv.DictReader(file)][3] == ""
-
-
-def test_datacomp_holds_the_sorted_uids_as_two_halves(world, tmp_path):
-    export(world, select(Recipe("all"), world), "datacomp", tmp_path / "a.npy")
-    array = np.load(tmp_path / "a.npy", allow_pickle=False)
-    assert array.dtype == np.dtype("u8,u8")
-    whole = [int(hi) << 64 | int(lo) for hi, lo in array]
-    assert whole == [1, 3, 2**64, 2**127]
-
-
 def test_the_chosen_columns_are_written_once_each_in_that_order(catalog, selection, tmp_path):
     columns = ["stars", "uid", "stars"]
     export(catalog, selection, "csv", tmp_path / "a.csv", columns=columns)
@@ -83,34 +37,6 @@ def test_the_chosen_columns_are_written_once_each_in_that_order(catalog, selecti
 
 def test_every_score_is_written_unless_told_otherwise(catalog):
     assert default_columns(catalog) == ["uid", "caption", "image_file", "quality"]
-
-
-@EVERY_FORMAT
-def test_every_format_holds_the_same_uids(catalog, selection, tmp_path, format):
-    path = tmp_path / f"a{EXPORTERS[format].extension}"
-    exported = export(catalog, selection, format, path)
-    if format == "datacomp":
-        words = np.load(path).view("u8").reshape(-1, 2)
-    elif format == "parquet":
-        words = uids.to_words(pq.read_table(path).column("uid"))
-    else:
-        with path.open(newline="") as file:
-            words = uids.to_words([row["uid"] for row in csv.DictReader(file)])
-    assert uids.digest(words) == exported.digest == selection.digest
-
-
-@EVERY_FORMAT
-def test_an_empty_selection_is_an_empty_file_of_the_format(catalog, tmp_path, format):
-    path = tmp_path / f"a{EXPORTERS[format].extension}"
-    export(
-        catalog, select(Recipe.parse("steps: [{score: quality, top: 0}]"), catalog), format, path
-    )
-    if format == "datacomp":
-        assert len(np.load(path)) == 0
-    elif format == "parquet":
-        assert pq.read_table(path).num_rows == 0
-    else:
-        assert path.read_text().splitlines() == ['"uid","caption","image_file","quality"']
 
 
 def test_the_recipe_beside_it_selects_the_same_again(catalog, selection, tmp_path):
@@ -176,48 +102,118 @@ def test_a_second_format_of_the_same_selection_joins_the_manifest(catalog, selec
         export(catalog, other, "parquet", tmp_path / "a.parquet")
 
 
-@EVERY_FORMAT
-def test_an_unwritable_place_is_named_and_nothing_is_half_written(
-    catalog, selection, tmp_path, format
-):
-    (tmp_path / "file.txt").write_text("mine")
-    with pytest.raises(CurationError, match=r"cannot write .*file\.txt/x"):
-        export(catalog, selection, format, tmp_path / "file.txt" / "x.out")
-    assert [f.name for f in tmp_path.iterdir()] == ["file.txt"]
-    assert (tmp_path / "file.txt").read_text() == "mine"
-
-
 def test_a_folder_is_not_a_place_to_write_a_file(catalog, selection, tmp_path):
     with pytest.raises(CurationError, match=r"is a folder; name a file in it.*selection\.csv"):
         export(catalog, selection, "csv", tmp_path)
 
 
 def test_an_unknown_format_or_column_is_named_and_nothing_written(catalog, selection, tmp_path):
-    with pytest.raises(CurationError, match="no format 'xml'; there are datacomp, parquet, csv"):
+    with pytest.raises(CurationError, match="no format 'xml'; there are datacomp, parquet"):
         export(catalog, selection, "xml", tmp_path / "a.xml")
     with pytest.raises(CurationError, match="no score or column 'nope'"):
         export(catalog, selection, "csv", tmp_path / "a.csv", columns=["uid", "nope"])
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("format", ["csv", "parquet"])
-def test_every_type_of_column_can_be_written(tmp_path, format):
-    make.jpeg(tmp_path / "0.jpg")
-    when = datetime.datetime(2020, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-    table = pa.table({
-        "image": ["0.jpg"], "text": ["a"], "when": [when], "naive": [when.replace(tzinfo=None)],
-        "day": [when.date()], "bytes": [b"\xff\x00"], "long": [datetime.timedelta(days=2)],
-        "list": [[1, 2]], "flag": [True], "nothing": pa.nulls(1),
-    })  # fmt: skip
-    pq.write_table(table, tmp_path / "a.parquet")
-    catalog = make.published(tmp_path / "a.parquet")
-    path = tmp_path / f"out.{format}"
-    export(catalog, select(Recipe("all"), catalog), format, path, columns=list(catalog.columns))
-    if format == "csv":
-        with path.open(newline="") as file:
-            (row,) = csv.DictReader(file)
-        assert (row["bytes"], row["list"], row["day"]) == ("ff00", "[1, 2]", "2020-01-02")
+@FOLDERS
+def test_an_export_to_a_folder_is_replaced_only_when_asked_to(catalog, selection, tmp_path, format):
+    path = tmp_path / "out"
+    export(catalog, selection, format, path)
+    before = contents(path)
+    with pytest.raises(CurationError, match="out is there already; pass --overwrite"):
+        export(catalog, selection, format, path)
+    other = select(Recipe("all"), catalog)
+    export(catalog, other, format, path, overwrite=True)
+    assert contents(path) != before
+    manifest = json.loads((tmp_path / "out.manifest.json").read_text())
+    assert manifest["files"].keys() == {f"out/{name}" for name in contents(path)}
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "out", "out.manifest.json", "out.recipe.yaml"
+    ]  # fmt: skip
+
+
+@FOLDERS
+@pytest.mark.parametrize("name", ["mine.txt", "data/mine.txt", "images/.hidden", "link"])
+def test_a_folder_with_a_file_of_someone_elses_is_never_replaced(
+    catalog, selection, tmp_path, format, name
+):
+    path = tmp_path / "out"
+    export(catalog, selection, format, path)
+    mine = path / name
+    mine.parent.mkdir(exist_ok=True)
+    if name == "link":
+        mine.symlink_to(tmp_path / "nowhere")
     else:
-        (row,) = pq.read_table(path).to_pylist()
-        assert (row["when"], row["bytes"]) == (when, b"\xff\x00")
-    assert set(row) == set(catalog.columns)
+        mine.write_text("mine")
+    before = contents(path)
+    with pytest.raises(CurationError, match=f"out is a folder in which {name} is not of an export"):
+        export(catalog, selection, format, path, overwrite=True)
+    assert contents(path) == before
+    assert os.path.lexists(mine)
+
+
+def test_a_card_that_was_edited_after_its_export_is_not_replaced(catalog, selection, tmp_path):
+    card = export(catalog, selection, "huggingface", tmp_path / "out").path / "README.md"
+    card.write_text("mine")
+    with pytest.raises(CurationError, match=r"README\.md was changed after its export"):
+        export(catalog, selection, "huggingface", tmp_path / "out", overwrite=True)
+    assert card.read_text() == "mine"
+
+
+@FOLDERS
+def test_a_folder_that_no_manifest_knows_is_never_replaced(catalog, selection, tmp_path, format):
+    path = export(catalog, selection, format, tmp_path / "out").path
+    (tmp_path / "out.manifest.json").unlink()
+    before = contents(path)
+    with pytest.raises(CurationError, match="is not of an export"):
+        export(catalog, selection, format, path, overwrite=True)
+    assert contents(path) == before
+
+
+@FOLDERS
+def test_a_file_or_a_link_is_not_replaced_by_a_folder(catalog, selection, tmp_path, format):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    for name, what in (("file", "a file"), ("link", "a link")):
+        with pytest.raises(CurationError, match=f"{name} is {what}; this format is a folder"):
+            export(catalog, selection, format, tmp_path / name, overwrite=True)
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["file", "folder", "link"]
+
+
+def test_an_export_that_fails_leaves_the_folder_that_was_there(catalog, selection, tmp_path):
+    path = export(catalog, selection, "imagefolder", tmp_path / "out").path
+    before = contents(path)
+    gone = dataclasses.replace(catalog.dataset, image_root=str(tmp_path / "gone"))
+    catalog = Catalog(catalog.path)
+    catalog.dataset = gone
+    with pytest.raises(CurationError, match="of 2 selected samples not one has an image"):
+        export(catalog, selection, "imagefolder", path, overwrite=True)
+    assert contents(path) == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_one_format_leaves_out_stays_in_the_manifest_of_both(tmp_path):
+    catalog = make.catalog(tmp_path, {"quality": [1.0, 0.5]})[1]
+    (tmp_path / "source" / "001.jpg").unlink()
+    both = select(Recipe("all"), catalog)
+    for name, format in (("out", "webdataset"), ("out.csv", "csv"), ("out", "imagefolder")):
+        exported = export(catalog, both, format, tmp_path / name, overwrite=name == "out")
+        manifest = json.loads(exported.manifest.read_text())
+        assert [(left["of"], left["uid"]) for left in manifest["left_out"]] == [
+            ("out", make.uid(1))
+        ]
+    assert {name.partition("/")[0] for name in manifest["files"]} == {"out", "out.csv"}
+    assert "out/00000.tar" not in manifest["files"]
+
+
+def test_folders_whose_names_have_a_dot_have_manifests_of_their_own(catalog, selection, tmp_path):
+    for name in ("dfn-0.1", "dfn-0.2"):
+        exported = export(catalog, selection, "imagefolder", tmp_path / name)
+        assert exported.manifest.name == f"{name}.manifest.json"
+        assert exported.recipe.name == f"{name}.recipe.yaml"
+
+
+def contents(folder):
+    return {f.relative_to(folder).as_posix(): f.read_bytes()
+            for f in folder.rglob("*") if f.is_file()}  # fmt: skip

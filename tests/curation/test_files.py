@@ -1,3 +1,7 @@
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
 from curation.errors import CurationError
@@ -40,6 +44,32 @@ def test_a_folder_replaces_an_older_folder(tmp_path):
             partial.mkdir()
             (partial / content).write_text(content)
     assert [f.name for f in final.iterdir()] == ["new"]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    final = tmp_path / "folder"
+    final.mkdir()
+    (final / "old").write_text("old")
+    replace = Path.replace
+
+    def refuse_new(self, target):
+        if self.suffix == ".partial":
+            raise PermissionError(errno.EACCES, "no")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_new)
+    with pytest.raises(CurationError, match="cannot write"), atomic(final) as partial:
+        partial.mkdir()
+    assert [f.name for f in tmp_path.rglob("*")] == ["folder", "old"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
+def test_a_full_disk_is_told_in_the_systems_own_words(tmp_path, number):
+    said = f"cannot write .*a: {os.strerror(number)}; choose"
+    with pytest.raises(CurationError, match=said), atomic(tmp_path / "a") as partial:
+        partial.write_text("half")
+        raise OSError(number, "a library's words")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_below_a_file_is_named_and_nothing_is_written(tmp_path):

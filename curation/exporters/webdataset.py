@@ -1,0 +1,70 @@
+"""WebDataset: new tars of images, captions and columns, as img2dataset writes them."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.catalog import Catalog
+from curation.exporters import with_images
+from curation.exporters.base import LeftOut, Order
+from curation.exporters.with_images import Sample
+from curation.readers.img2dataset import ERROR, KEY, STATUS
+
+
+class WebdatasetExporter:
+    name = "webdataset"
+    extension = ""
+    title = "WebDataset"
+    description = "a folder of .tar files with images, captions and the chosen columns"
+    takes_columns = True
+    takes_shard_size = True
+
+    def default_columns(self, catalog: Catalog) -> list[str]:
+        return with_images.default_columns(catalog)
+
+    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
+        path.mkdir()
+        names = with_images.own_names(order.columns, taken=(KEY, STATUS, ERROR))
+        samples = with_images.Samples(order, names)
+        digits = max(4, len(str(order.shard_size - 1)))
+        for number, shard in enumerate(with_images.shards(samples, order.shard_size)):
+            stem = f"{number:05d}"
+            keyed = ((f"{stem}{place:0{digits}d}", sample) for place, sample in enumerate(shard))
+            table = _write_tar(path / f"{stem}.tar", keyed, samples.schema)
+            pq.write_table(table, path / f"{stem}.parquet", compression="zstd")
+        return samples.left_out
+
+
+def _write_tar(path: Path, keyed: Iterator[tuple[str, Sample]], schema: pa.Schema) -> pa.Table:
+    """Write a tar of samples with their keys; returns the table that goes beside it."""
+    keys: list[str] = []
+    rows: list[pa.RecordBatch] = []
+    with tarfile.open(path, "w") as tar:
+        for key, sample in keyed:
+            record = json.dumps({KEY: key, **sample.record}, ensure_ascii=False, allow_nan=False)
+            _add(tar, f"{key}.{sample.extension}", sample.image)
+            _add(tar, f"{key}.txt", sample.caption.encode())
+            _add(tar, f"{key}.json", record.encode())
+            # Or the tar would remember every header.
+            tar.members.clear()  # type: ignore[attr-defined]
+            keys.append(key)
+            rows.append(sample.row)
+    table = pa.Table.from_batches(rows, schema)
+    missing = pa.nulls(len(keys), pa.string())
+    for name, column in ((ERROR, missing), (STATUS, ["success"] * len(keys)), (KEY, keys)):
+        table = table.add_column(0, name, pa.array(column, pa.string()))
+    return table.combine_chunks()
+
+
+def _add(tar: tarfile.TarFile, name: str, held: bytes) -> None:
+    # No time and no owner: the same selection gives the same bytes.
+    info = tarfile.TarInfo(name)
+    info.size = len(held)
+    tar.addfile(info, io.BytesIO(held))
