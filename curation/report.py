@@ -11,7 +11,7 @@ from curation.catalog import Catalog
 from curation.columns import ColumnInfo
 from curation.recipe import describe
 from curation.selection import Selection
-from curation.wording import count, place, plural, score, share
+from curation.wording import count, place, plural, score, settings, share
 
 # How many reasons for skipping are listed, and values of a measure.
 _REASONS = 20
@@ -97,8 +97,8 @@ def _spread(catalog: Catalog, column: ColumnInfo) -> str:
     low, middle, high = (
         score(number(f(known))) if len(known) else score(None) for f in (np.min, np.median, np.max)
     )
-    settings = ", ".join(f"{k}={_value(v)}" for k, v in (column.parameters or {}).items())
-    return _row(column.name, count(len(every) - len(known)), low, middle, high, settings)
+    missing = count(len(every) - len(known))
+    return _row(column.name, missing, low, middle, high, settings(column.parameters))
 
 
 def _listed(reasons: list[dict[str, Any]]) -> list[str]:
@@ -114,9 +114,3 @@ def _listed(reasons: list[dict[str, Any]]) -> list[str]:
 
 def _row(name: str, missing: str, low: str, middle: str, high: str, rest: str) -> str:
     return f"  {name:<28}{missing:>8}{low:>9}{middle:>9}{high:>9}  {rest}".rstrip()
-
-
-def _value(value: object) -> str:
-    if isinstance(value, list):
-        return " and ".join(map(_value, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -30,6 +31,17 @@ def score(value: float | None) -> str:
     return f"{value:.3f}".replace("-", "−")
 
 
+def settings(parameters: Mapping[str, object] | None) -> str:
+    """p=inf and 2, seed=0"""
+    return ", ".join(f"{name}={_setting(value)}" for name, value in (parameters or {}).items())
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, list):
+        return " and ".join(map(_setting, value))
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def duration(seconds: float) -> str:
     """0.4 s, 12 s, 3 min 20 s, 2 h 05 min"""
     if seconds < 10:
@@ -53,6 +65,8 @@ def file_size(number: int) -> str:
 
 
 def place(path: Path | str) -> str:
-    """A path as short as it can be: from here, if it lies below here."""
+    """A path as short as it can be: from here, if it lies below here. An address as it is."""
+    if "://" in str(path):
+        return str(path)
     full = Path(path)
     return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else str(full)

@@ -1,14 +1,18 @@
 """Export: which samples, in which format, and the files to take away."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 import yaml
 
-from curation import export, wording
+from curation import export, manifest, wording
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
+from curation.exporters.base import SHARD_SIZE
 from curation.recipe import Recipe, describe
 from curation.selection import Selection, select
 from pages.widgets import cuts, shell
@@ -139,22 +143,29 @@ def save(name: str, recipe: Recipe) -> None:
 def write(catalog: Catalog, selection: Selection) -> None:
     """Format, columns, name; then the files."""
     formats = {name: e.title for name, e in EXPORTERS.items()}
-    format_ = choose(
-        st.segmented_control, "Format", formats, "format", required=True,
-        label_visibility="collapsed",
-    )  # fmt: skip
+    format_ = choose(st.selectbox, "Format", formats, "format")
     exporter = EXPORTERS[format_]
-    st.caption(f"{exporter.title}: {exporter.description}.")
+    st.caption(f"{exporter.description[0].upper()}{exporter.description[1:]}.")
     columns: list[str] = []
-    if exporter.takes_columns:
-        columns = st.multiselect(
-            "Columns", list(catalog.columns), default=export.default_columns(catalog, format_),
-            key=f"columns_{format_}", persist_state="session",
-        )  # fmt: skip
+    every, usual = list(catalog.columns), export.default_columns(catalog, format_)
+    kept: dict[str, Any] = {"key": f"columns_{format_}", "persist_state": "session"}
+    if exporter.takes_columns == "any":
+        columns = st.multiselect("Columns", every, default=usual, **kept)
+    elif exporter.takes_columns == "one":
+        columns = [st.selectbox("Column", every, index=every.index(usual[0]), **kept)]
     # One field a recipe: another selection must not go out under the name of the last.
     own = selection.recipe.name
-    name = st.text_input("File name", value=own, key=f"name_{format_}_{own}")
+    what = "File name" if exporter.extension else "Folder name"
+    # Of folders, two of one name would be in each other's way.
+    suggested = own if exporter.extension else f"{own}-{format_}"
+    name = st.text_input(what, value=suggested, key=f"name_{format_}_{own}")
     path = shell.workspace().exports / f"{Path(name).name or 'selection'}{exporter.extension}"
+    shard_size = SHARD_SIZE
+    if exporter.takes_shard_size:
+        shard_size = st.number_input(
+            "Samples a file", 1, value=SHARD_SIZE, step=1000, key="shard_size",
+            persist_state="session",
+        )  # fmt: skip
     st.caption(f"Written to `{wording.place(path)}`, with its recipe and a manifest beside it.")
     there = export.in_the_way(selection, path)
     names = ", ".join(plain(file.name) for file in there)
@@ -162,10 +173,11 @@ def write(catalog: Catalog, selection: Selection) -> None:
     ready = selection.count > 0 and (overwrite or not there)
     if st.button("Export", type="primary", icon=":material/download:", disabled=not ready):
         try:
-            with st.spinner(f"Writing {wording.plural(selection.count, 'sample')} …"):
+            with progress(selection.count) as advance:
                 exported = export.export(
-                    catalog, selection, format_, path, columns=columns, overwrite=overwrite
-                )
+                    catalog, selection, format_, path, columns=columns, shard_size=shard_size,
+                    overwrite=overwrite, advance=advance,
+                )  # fmt: skip
             st.session_state["exported"] = exported
             st.session_state["exported_recipe"] = selection.recipe
             st.rerun()
@@ -179,18 +191,50 @@ def write(catalog: Catalog, selection: Selection) -> None:
         files(exported)
 
 
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[int], object]]:
+    """A bar, and a function that moves it."""
+    label = f"Writing {wording.plural(total, 'sample')} …"
+    bar, done = st.progress(0.0, label), 0
+
+    def advance(samples: int) -> None:
+        nonlocal done
+        before, done = done, done + samples
+        # The browser need not hear of every one.
+        if 200 * done // total > 200 * before // total:
+            bar.progress(min(done / total, 1.0), label)
+
+    yield advance
+    bar.empty()
+
+
 def files(exported: export.Exported) -> None:
     """What was written, to download where it is small."""
-    size = exported.path.stat().st_size
-    st.success(f"Wrote `{exported.path.name}`, {wording.file_size(size)}.",
-               icon=":material/check:")  # fmt: skip
+    written = manifest.files_of(exported.path)
+    size = sum(file.stat().st_size for file in written)
+    is_folder = exported.path.is_dir()
+    st.success(
+        f"Wrote `{exported.path.name}`, "
+        + (f"{wording.plural(len(written), 'file')}, " if is_folder else "")
+        + f"{wording.file_size(size)}.",
+        icon=":material/check:",
+    )
+    if exported.left_out:
+        first = exported.left_out[0]
+        st.warning(
+            f"{wording.plural(len(exported.left_out), 'selected sample')} could not be written, "
+            f"the first `{first.uid}`: {plain(first.reason)}. The manifest lists them."
+        )
     st.caption("SHA-256 of the sorted uids, which replaying the recipe gives again:")
     st.code(exported.digest, language=None)
-    if size > DOWNLOAD_LIMIT:
-        st.info("Too large to download through the browser; take it from the path above.")
-        return
+    offered = [exported.recipe, exported.manifest]
+    if is_folder or size > DOWNLOAD_LIMIT:
+        st.caption("Not to be downloaded through the browser; it lies here:")
+        st.code(str(exported.path), language=None)
+    else:
+        offered.insert(0, exported.path)
     with st.container(horizontal=True):
-        for file in (exported.path, exported.recipe, exported.manifest):
+        for file in offered:
             st.download_button(
                 file.name, file.read_bytes(), file.name, key=f"get_{file.name}",
                 icon=":material/download:", on_click="ignore",

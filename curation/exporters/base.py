@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pyarrow as pa
 
@@ -48,6 +48,9 @@ class Order:
         return self.catalog.batches(self.columns, self.selection.times)
 
 
+ColumnChoice = Literal["none", "one", "any"]
+
+
 class Exporter(Protocol):
     """One output format."""
 
@@ -56,8 +59,8 @@ class Exporter(Protocol):
     extension: str
     title: str
     description: str
-    # Whether the curator chooses which columns are written.
-    takes_columns: bool
+    # How many columns the curator chooses to be written.
+    takes_columns: ColumnChoice
     # Whether it is files of so many samples each, which the curator chooses too.
     takes_shard_size: bool
 

@@ -10,7 +10,7 @@ import pyarrow.csv as pa_csv
 
 from curation.catalog import Catalog
 from curation.exporters import values
-from curation.exporters.base import LeftOut, Order, table_columns
+from curation.exporters.base import ColumnChoice, LeftOut, Order, table_columns
 
 
 class CsvExporter:
@@ -18,7 +18,7 @@ class CsvExporter:
     extension = ".csv"
     title = "CSV"
     description = "a table of the chosen columns, for spreadsheets and everything else"
-    takes_columns = True
+    takes_columns: ColumnChoice = "any"
     takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:

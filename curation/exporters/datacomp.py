@@ -10,7 +10,7 @@ import numpy as np
 from curation import matrices, uids
 from curation.catalog import Catalog
 from curation.errors import CurationError
-from curation.exporters.base import LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Order
 
 DTYPE = np.dtype("u8,u8")
 
@@ -20,7 +20,7 @@ class DatacompExporter:
     extension = ".npy"
     title = "DataComp subset"
     description = "the sorted uids as a u8,u8 .npy, as DataComp's resharder reads them"
-    takes_columns = False
+    takes_columns: ColumnChoice = "none"
     takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
@@ -79,14 +78,9 @@ def _origin(catalog: Catalog) -> str:
 def _table(columns: Sequence[ColumnInfo]) -> str:
     rows = ["| column | what it is | model | parameters |", "|---|---|---|---|"]
     for c in columns:
-        parameters = ", ".join(f"{k} = {_value(v)}" for k, v in (c.parameters or {}).items())
-        cells = (c.name, c.title, c.model, parameters)
+        cells = (c.name, c.title, c.model, wording.settings(c.parameters))
         rows.append("| " + " | ".join(map(_plain, cells)) + " |")
     return "\n".join(rows)
-
-
-def _value(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _code(text: str, language: str = "") -> str:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from curation.catalog import Catalog
 from curation.exporters import dataset_card, with_images
-from curation.exporters.base import LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Order
 from curation.exporters.with_images import Sample
 
 IMAGE = "image"
@@ -29,7 +29,7 @@ class HuggingfaceExporter:
     extension = ""
     title = "Hugging Face dataset"
     description = "a folder of .parquet files with the images in them and a dataset card"
-    takes_columns = True
+    takes_columns: ColumnChoice = "any"
     takes_shard_size = True
 
     def default_columns(self, catalog: Catalog) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from curation.catalog import Catalog
 from curation.exporters import with_images
-from curation.exporters.base import LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Order
 
 # A column so called would be taken for the name of one more image.
 _FILE_NAME = re.compile(r"(^|_)file_name(s?)\Z")
@@ -20,7 +20,7 @@ class ImagefolderExporter:
     extension = ""
     title = "Image folder"
     description = "a folder of image files with a metadata.jsonl, as 🤗 datasets reads it"
-    takes_columns = True
+    takes_columns: ColumnChoice = "any"
     takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:

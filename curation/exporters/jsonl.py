@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from curation.catalog import Catalog
 from curation.exporters import values
-from curation.exporters.base import LeftOut, Order, table_columns
+from curation.exporters.base import ColumnChoice, LeftOut, Order, table_columns
 
 
 class JsonlExporter:
@@ -21,7 +21,7 @@ class JsonlExporter:
     extension = ".jsonl"
     title = "JSON Lines"
     description = "an object of the chosen columns a line, for scripts, jq, 🤗 datasets"
-    takes_columns = True
+    takes_columns: ColumnChoice = "any"
     takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:

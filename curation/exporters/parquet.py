@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curation.catalog import Catalog
-from curation.exporters.base import LeftOut, Order, table_columns
+from curation.exporters.base import ColumnChoice, LeftOut, Order, table_columns
 
 _DISTINCT = ("uid", "caption", "image_file", "url")
 
@@ -18,7 +18,7 @@ class ParquetExporter:
     extension = ".parquet"
     title = "Parquet"
     description = "a table of the chosen columns, for pandas, Polars, DuckDB, Spark"
-    takes_columns = True
+    takes_columns: ColumnChoice = "any"
     takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import values
-from curation.exporters.base import LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Order
 
 # Whatever ends a line for someone: as `str.splitlines`.
 _LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -21,7 +21,7 @@ class TxtExporter:
     extension = ".txt"
     title = "Text"
     description = "one column, a value a line: uids, image files, URLs"
-    takes_columns = True
+    takes_columns: ColumnChoice = "one"
     takes_shard_size = False
 
     def default_columns(self, catalog: Catalog) -> list[str]:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from curation.catalog import Catalog
 from curation.exporters import with_images
-from curation.exporters.base import LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Order
 from curation.exporters.with_images import Sample
 from curation.readers.img2dataset import ERROR, KEY, STATUS
 
@@ -23,7 +23,7 @@ class WebdatasetExporter:
     extension = ""
     title = "WebDataset"
     description = "a folder of .tar files with images, captions and the chosen columns"
-    takes_columns = True
+    takes_columns: ColumnChoice = "any"
     takes_shard_size = True
 
     def default_columns(self, catalog: Catalog) -> list[str]:

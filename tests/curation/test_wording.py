@@ -35,3 +35,10 @@ def test_a_place_below_here_is_named_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert wording.place(tmp_path / "a" / "b") == "a/b"
     assert wording.place("/elsewhere/b") == "/elsewhere/b"
+    assert wording.place("s3://bucket/b") == "s3://bucket/b"
+
+
+def test_settings_are_one_line():
+    told = {"p": [float("inf"), 2.0], "temperature": 0.05248301817, "negatives": "pool"}
+    assert wording.settings(told) == "p=inf and 2, temperature=0.052483, negatives=pool"
+    assert wording.settings(None) == ""

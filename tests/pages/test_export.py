@@ -13,13 +13,13 @@ from streamlit.testing.v1.element_tree import TextInput
 
 from curation import uids, wording
 from curation.catalog import Catalog
-from curation.exporters import datacomp
+from curation.exporters import EXPORTERS, datacomp
 from curation.workspace import Workspace
 from tests.pages.conftest import Open, metrics
 
 
 def file_name(app: AppTest) -> TextInput:
-    return next(field for field in app.text_input if field.label == "File name")
+    return next(field for field in app.text_input if field.label in ("File name", "Folder name"))
 
 
 @pytest.fixture
@@ -67,6 +67,42 @@ def test_table_formats_take_columns(open_page: Open, exports: Path) -> None:
     table = pq.read_table(exports / "two-columns.parquet")
     assert table.column_names == ["uid", "neg_clip_loss"]
     assert np.isfinite(np.asarray(table.column("neg_clip_loss"))).all()
+
+
+@pytest.mark.parametrize("format_", list(EXPORTERS))
+def test_every_format_is_written_and_says_where_it_is(
+    open_page: Open, exports: Path, format_: str
+) -> None:
+    app = open_page("export", **{"from": "recipe", "format": format_})
+    file_name(app).set_value(f"every-{format_}").run()
+    app.button[-1].click().run()
+    assert not app.exception
+    assert not app.error
+    path = exports / f"every-{format_}{EXPORTERS[format_].extension}"
+    assert path.exists()
+    assert path.name in app.success[0].value
+    is_folder = path.is_dir()
+    assert any(code.value == str(path) for code in app.code) == is_folder
+    manifest = json.loads((exports / f"every-{format_}.manifest.json").read_text())
+    assert all((exports / name).is_file() for name in manifest["files"])
+    assert any(manifest["sha256_of_sorted_uids"] in code.value for code in app.code)
+
+
+def test_text_takes_one_column(open_page: Open, exports: Path) -> None:
+    app = open_page("export", **{"from": "recipe", "format": "txt"})
+    app.selectbox(key="columns_txt").set_value("image_file").run()
+    file_name(app).set_value("paths").run()
+    app.button[-1].click().run()
+    assert (exports / "paths.txt").read_text().startswith("images/")
+
+
+def test_a_format_of_many_files_takes_their_size(open_page: Open, exports: Path) -> None:
+    app = open_page("export", **{"from": "recipe", "format": "webdataset"})
+    app.number_input(key="shard_size").set_value(200).run()
+    file_name(app).set_value("in-parts").run()
+    app.button[-1].click().run()
+    assert {f.name for f in (exports / "in-parts").glob("*.tar")} == {"00000.tar", "00001.tar"}
+    assert "4 files" in app.success[0].value
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_the_card_tells_each_score_with_its_parameters(scored, tmp_path):
     export(catalog, select(Recipe("all"), catalog), "huggingface", tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()
     (row,) = (line for line in card.splitlines() if line.startswith(r"| neg\_clip\_loss |"))
-    assert r"batch\_size = 16, batches = 3" in row
+    assert r"batch\_size=16, batches=3" in row
     assert "36 samples, chosen from 36 in the pool." in card
 
 
