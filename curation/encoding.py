@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation import prefetch
+from curation import places, prefetch
 from curation.encoder import Encoder, Pending
 from curation.errors import CurationError
 from curation.image_ref import ImageRef
@@ -49,7 +50,7 @@ class Encoding:
     """The work on one shard.
 
     Attributes:
-        workers: threads that decode.
+        workers: threads that decode at a time.
         failed: why a sample has no embedding, by its row.
     """
 
@@ -65,13 +66,17 @@ class Encoding:
         result = self._empty(len(refs))
         there = [(row, ref) for row, ref in enumerate(refs) if ref is not None]
         advance(len(refs) - len(there))
+        fetched = not places.is_local(root) or any(ref.is_on_the_web for _, ref in there)
+        threads = max(self.workers, prefetch.FETCHERS) if fetched else self.workers
+        turn = BoundedSemaphore(self.workers)
         spent = prefetch.Spent()
         batches = prefetch.batches(
             [ref for _, ref in there],
-            partial(prefetch.model_input, root, self.encoder),
+            partial(prefetch.model_input, root, self.encoder, turn=turn),
             self.encoder.input_shape,
             size=self._batch,
-            workers=self.workers,
+            workers=threads,
+            fetched=fetched,
             pinned=self.encoder.device.type == "cuda",
             spent=spent,
         )
@@ -82,7 +87,8 @@ class Encoding:
             good = [k for k in range(len(rows)) if k not in batch.failed]
             self._keep(result, [rows[k] for k in good], found[good], "image")
             advance(len(rows))
-        self.clock.add("decode", spent.decode / self.workers)
+        stage = "fetch and decode beside it" if fetched else "decode"
+        self.clock.add(stage, spent.decode / threads)
         self.clock.add("wait for decode", spent.wait)
         self.clock.add("image encoder", time.perf_counter() - began - spent.wait)
         return result

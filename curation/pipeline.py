@@ -223,6 +223,11 @@ def _embed(
     store: Store, image_root: Place, models: Encoders, job: Job, label: str, progress: Progress
 ) -> list[Receipt]:
     receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
+
+    def to_fetch(images: int) -> None:
+        told = wording.plural(images, "image")
+        progress.say(f"Web: {told} to fetch, each from its own address")
+
     with progress.bar(label, sum(r.rows for r in receipts if r)) as bar:
         return embedding.embed(
             store,
@@ -231,6 +236,7 @@ def _embed(
             devices=devices.names(job.device),
             executor=EXECUTORS[job.executor](),
             advance=bar.update,
+            to_fetch=to_fetch,
         )
 
 

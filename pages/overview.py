@@ -8,7 +8,7 @@ import streamlit as st
 from curation import report, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
-from pages.widgets import cached, distributions, gallery, shell
+from pages.widgets import cached, distributions, gallery, shell, web_images
 from pages.widgets.plain import plain
 from pages.widgets.url import choose
 
@@ -21,6 +21,7 @@ KEEP = 0.3
 
 def main() -> None:
     catalog = shell.catalog()
+    web_images.switch(catalog)
     shell.facts(catalog)
     facts(catalog)
     st.subheader("Scores", anchor=False)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from curation import quadrants, wording
 from curation.quadrants import QUADRANTS, View
-from pages.widgets import cached, cuts, gallery, quadrant_chart, shell
+from pages.widgets import cached, cuts, gallery, quadrant_chart, shell, web_images
 from pages.widgets.names import quadrant_names
 from pages.widgets.plain import plain
 from pages.widgets.url import choose
@@ -25,17 +25,23 @@ Box = tuple[float, float, float, float]
 def main() -> None:
     catalog = shell.catalog()
     view = cuts.controls(catalog)
+    web_images.switch(catalog)
     shell.facts(catalog)
     names = quadrant_names(view)
     cards(view, names)
     with st.container(key="desk"):
         left, right = st.columns([11, 9], gap="medium")
     box = _read_box()
-    # The chart comes last: the browser draws the rest while it loads what charts need.
+    # The chart comes last: the browser draws the rest while it loads what charts need. But what
+    # comes from the web may take seconds.
+    if web_images.is_on():
+        with left:
+            chart(view, box)
     with right:
         pictures(view, names, box)
-    with left:
-        chart(view, box)
+    if not web_images.is_on():
+        with left:
+            chart(view, box)
 
 
 def pictures(view: View, names: dict[quadrants.Quadrant, str], box: Box | None) -> None:

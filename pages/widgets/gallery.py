@@ -7,7 +7,7 @@ as it is: escaped, never read as Markdown, so that it cannot make a browser fetc
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -15,10 +15,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from curation import places, thumbnails, wording
+from curation import fetching, places, thumbnails, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
 from curation.workspace import Workspace
+from pages.widgets import web_images
 
 PAGE = 24
 
@@ -29,7 +30,13 @@ _CSS = """
 .gallery .frame {background: #fff; height: 152px; display: flex; align-items: center;
   justify-content: center}
 .gallery img {max-width: 100%; max-height: 152px; object-fit: contain; display: block}
-.gallery .none {color: #6b7280; font-size: 12px}
+.gallery .none {background: rgba(128, 138, 152, .12); flex-direction: column; gap: 4px;
+  padding: 0 10px; text-align: center; font-size: 12px; line-height: 1.35}
+.gallery .none span {opacity: .72}
+.gallery .none .host {opacity: 1; display: -webkit-box; -webkit-line-clamp: 2;
+  -webkit-box-orient: vertical; overflow: hidden; overflow-wrap: anywhere}
+/* Where there is no picture at all, captions are what one looks at. */
+.gallery.bare .frame {height: 72px}
 .gallery figcaption {padding: 8px 10px 9px; font-size: 13px; line-height: 1.35; flex: 1;
   display: flex; flex-direction: column; justify-content: space-between; gap: 6px}
 .gallery .caption {display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical;
@@ -55,13 +62,14 @@ def show(
         st.info(empty, icon=":material/image_not_supported:")
         return
     rows = catalog.rows(rowids)
-    pictures = thumbnails.load(workspace, places.of(catalog.dataset.image_root), rows)
+    pictures = _pictures(workspace, catalog, rows)
     columns = [catalog.column(name) for name in scores]
     cards = [
         _card(row, picture, columns, catalog.labels)
         for row, picture in zip(rows, pictures, strict=True)
     ]
-    st.html(f"<style>{_CSS}</style><div class='gallery'>{''.join(cards)}</div>")
+    kind = "gallery" if any(pictures) else "gallery bare"
+    st.html(f"<style>{_CSS}</style><div class='{kind}'>{''.join(cards)}</div>")
 
 
 def paged(
@@ -91,6 +99,20 @@ def paged(
     show(workspace, catalog, rowids[(page - 1) * PAGE : page * PAGE], scores, empty)
 
 
+def _pictures(
+    workspace: Workspace, catalog: Catalog, rows: Sequence[dict[str, Any]]
+) -> list[bytes | None]:
+    root = places.of(catalog.dataset.image_root)
+    if not (web_images.is_on() and any(_is_on_the_web(row) for row in rows)):
+        return thumbnails.load(workspace, root, rows)
+    with st.spinner("Fetching images from the web …"):
+        return thumbnails.load(workspace, root, rows, from_the_web=True)
+
+
+def _is_on_the_web(row: Mapping[str, Any]) -> bool:
+    return row["image_file"] is None and row.get("url") is not None
+
+
 def _card(
     row: dict[str, Any],
     picture: bytes | None,
@@ -99,11 +121,11 @@ def _card(
 ) -> str:
     caption = escape(str(row["caption"]))
     if picture is None:
-        where = "image not found" if row["image_file"] else "image not on this machine"
-        frame = f"<span class='none'>{where}</span>"
+        frame = _nothing(row)
     else:
         data = base64.b64encode(picture).decode()
-        frame = f"<img alt='' loading='lazy' src='data:image/jpeg;base64,{data}'>"
+        image = f"<img alt='' loading='lazy' src='data:image/jpeg;base64,{data}'>"
+        frame = f"<div class='frame'>{image}</div>"
     lines = "".join(
         f"<span title='{escape(c.title)}'>{escape(c.title)}</span>"
         f"<span>{wording.score(row[c.name])}</span>"
@@ -111,7 +133,22 @@ def _card(
     )
     marks = "".join(f"<span class='mark'>{escape(c.title)}</span>" for c in labels if row[c.name])
     return (
-        f"<figure data-uid='{row['uid']}'><div class='frame'>{frame}</div><figcaption>"
+        f"<figure data-uid='{row['uid']}'>{frame}<figcaption>"
         f"{marks}<span class='caption' title='{caption}'>{caption}</span>"
         f"<span class='scores'>{lines}</span></figcaption></figure>"
+    )
+
+
+def _nothing(row: Mapping[str, Any]) -> str:
+    """What stands in the place of a picture; an address never as a link, or the browser asks."""
+    if not _is_on_the_web(row):
+        told = "image not found" if row["image_file"] else "no image"
+        return f"<div class='frame none'><span>{told}</span></div>"
+    url = str(row["url"])
+    told, more = "image on the web", url
+    if web_images.is_on():
+        told, more = "not reachable", thumbnails.failure(url) or url
+    return (
+        f"<div class='frame none' title='{escape(more)}'><span>{told}</span>"
+        f"<span class='host'>{escape(fetching.host(url))}</span></div>"
     )

@@ -32,6 +32,7 @@ _CSS = """
 [data-testid="stSidebar"] [data-testid="stSliderThumbValue"] {display: none}
 [data-testid="stSidebar"] [data-testid="stSliderTickBar"] {display: none}
 [data-testid="stSidebar"] [data-testid="stSlider"] {margin: -.35rem .3rem 0; width: auto}
+[data-testid="stSidebar"] [data-testid="stCheckbox"] p {text-wrap: balance; line-height: 1.35}
 [data-testid="stMetricValue"] {font-size: 1.7rem; font-variant-numeric: tabular-nums}
 .st-key-quadrant_cards [data-testid="stColumn"]:first-child [data-testid="stMetric"]
   {border-left: 4px solid #0072B2}

@@ -1,0 +1,33 @@
+"""Images that are only addresses on the web: fetched to be shown where a person says so."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation import fetching
+from curation.catalog import Catalog
+from pages.widgets import cached
+
+_KEY = "web_images"
+
+
+def switch(catalog: Catalog) -> None:
+    """The switch, in the sidebar, where the catalog has such images."""
+    if not cached.has_web_images(catalog):
+        return
+    # In the session and not in the URL: a link that somebody sends must fetch nothing. Set on
+    # every run, so that it outlives a change of page.
+    st.session_state[_KEY] = is_on()
+    with st.sidebar:
+        st.toggle(
+            "Show images from the web",
+            key=_KEY,
+            persist_state="session",
+            help="This server then fetches each image shown from its address, up to "
+            f"{fetching.LIMIT / 1e6:g} MB and {fetching.TIMEOUT:g} s each, and keeps a small copy "
+            "in the workspace. The sites see that it does. Your browser asks them for nothing.",
+        )
+
+
+def is_on() -> bool:
+    return bool(st.session_state.get(_KEY, False))

@@ -1,0 +1,156 @@
+"""Images that are only addresses: shown where the switch in the sidebar says so."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from curation import connecting, thumbnails
+from tests.pages.conftest import Open, html
+from tests.web import ALL, Page, Site, pictures, serving, workspace
+
+COUNT = 8
+SWITCH = "web_images"
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Pictures of which the fourth is gone."""
+    monkeypatch.setenv(connecting.PRIVATE, "1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    pages = pictures(COUNT)
+    pages["/3.jpg"] = Page(b"gone", 404)
+    with serving(pages) as found:
+        yield found
+
+
+@pytest.fixture
+def web(tmp_path: Path, site: Site) -> Path:
+    return workspace(tmp_path / "web", [f"{site.address}/{n}.jpg" for n in range(COUNT)])
+
+
+def frames(app: AppTest) -> list[str]:
+    """What stands in each card's frame: ``picture``, or words."""
+    found = re.findall(r"<div class='frame.*?</div>", html(app))
+    return [
+        "picture" if "<img" in frame else " ".join(re.sub("<[^>]*>", " ", frame).split())
+        for frame in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "parameters"),
+    [("quadrants", ALL), ("quadrants", ALL | {"shown": "line", "x_top": "50"}),
+     ("quadrants", ALL | {"shown": "box", "box": "-1,9,-1,9"}), ("overview", {})],
+)  # fmt: skip
+def test_nothing_is_fetched_until_it_is_asked_for(
+    open_page: Open, web: Path, site: Site, page: str, parameters: dict[str, str]
+) -> None:
+    app = open_page(page, root=web, **parameters)
+    assert not app.toggle(key=SWITCH).value
+    assert set(frames(app)) == {"image on the web 127.0.0.1"}
+    assert site.asked == []
+    app.toggle(key=SWITCH).set_value(True).run()
+    assert set(frames(app)) == {"picture", "not reachable 127.0.0.1"}
+    assert not app.exception
+
+
+def test_what_is_shown_is_made_here_and_no_address_is_a_link(
+    open_page: Open, web: Path, site: Site
+) -> None:
+    app = open_page("quadrants", root=web, **ALL)
+    for is_on in (False, True):
+        app.toggle(key=SWITCH).set_value(is_on).run()
+        page = html(app)
+        assert "<a " not in page
+        assert set(re.findall(r"src='(.{10})", page)) <= {"data:image"}
+    (first, *_) = re.findall(r"src='data:image/jpeg;base64,([^']*)'", page)
+    shown = Image.open(io.BytesIO(base64.b64decode(first)))
+    assert shown.format == "JPEG"
+
+
+def test_an_image_is_asked_for_once_and_one_that_failed_again_after_a_while(
+    open_page: Open, web: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_page("quadrants", root=web, **ALL)
+    app.toggle(key=SWITCH).set_value(True).run()
+    assert sorted(site.asked) == sorted(f"/{n}.jpg" for n in range(COUNT))
+    assert "HTTP 404 Not Found" in html(app)
+    site.asked.clear()
+    app.selectbox(key="order").set_value("best").run()
+    assert site.asked == []
+    site.pages |= pictures(COUNT)
+    later = thumbnails.time.monotonic() + thumbnails.PATIENCE
+    monkeypatch.setattr(thumbnails.time, "monotonic", lambda: later)
+    app.run()
+    assert site.asked == ["/3.jpg"]
+    assert set(frames(app)) == {"picture"}
+
+
+def test_switched_off_again_there_are_no_pictures(open_page: Open, web: Path) -> None:
+    app = open_page("quadrants", root=web, **ALL)
+    app.toggle(key=SWITCH).set_value(True).run()
+    app.toggle(key=SWITCH).set_value(False).run()
+    assert set(frames(app)) == {"image on the web 127.0.0.1"}
+
+
+def test_the_switch_is_the_sessions_own(open_page: Open, web: Path, site: Site) -> None:
+    app = open_page("quadrants", root=web, **ALL)
+    app.toggle(key=SWITCH).set_value(True).run()
+    for page in ("export", "overview", "export", "quadrants"):
+        app.switch_page(f"pages/{page}.py").run()
+    assert app.toggle(key=SWITCH).value
+    assert "picture" in frames(app)
+    link = {name: values[0] for name, values in app.query_params.items()}
+    assert SWITCH not in link
+    site.asked.clear()
+    other = open_page("quadrants", root=web, **link, **{SWITCH: "true"})
+    assert not other.toggle(key=SWITCH).value
+    assert site.asked == []
+
+
+def test_where_all_images_are_files_there_is_no_switch(open_page: Open, tmp_path: Path) -> None:
+    app = open_page("quadrants", root=workspace(tmp_path / "files", ["a.jpg", "b.jpg"]), **ALL)
+    assert not app.toggle
+    assert frames(app) == ["picture"] * 2
+
+
+def test_images_in_files_are_shown_whatever_the_switch_says(
+    open_page: Open, tmp_path: Path, site: Site
+) -> None:
+    images = ["a.jpg", f"{site.address}/1.jpg", "c.jpg"]
+    root = workspace(tmp_path / "mixed", images)
+    app = open_page("quadrants", root=root, **ALL)
+    assert sorted(frames(app)) == ["image on the web 127.0.0.1", "picture", "picture"]
+    app.toggle(key=SWITCH).set_value(True).run()
+    assert frames(app) == ["picture"] * 3
+    assert site.asked == ["/1.jpg"]
+
+
+def test_addresses_are_shown_as_text(open_page: Open, tmp_path: Path) -> None:
+    images = ["https://<b onclick=x>'&.example/'><script>a.jpg", "http://[::1/a.jpg"]
+    app = open_page("quadrants", root=workspace(tmp_path / "odd", images), **ALL)
+    assert "<script" not in html(app)
+    assert "<b onclick" not in html(app)
+    assert frames(app).count("image on the web") == 1
+    app.toggle(key=SWITCH).set_value(True).run()
+    assert all(frame.startswith("not reachable") for frame in frames(app))
+    assert "<script" not in html(app)
+    assert not app.exception
+
+
+def test_of_ones_own_network_nothing_is_shown(
+    open_page: Open, web: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(connecting.PRIVATE)
+    app = open_page("quadrants", root=web, **ALL)
+    app.toggle(key=SWITCH).set_value(True).run()
+    assert set(frames(app)) == {"not reachable 127.0.0.1"}
+    assert site.asked == []
