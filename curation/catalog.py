@@ -38,6 +38,15 @@ class Dataset:
     version: str
 
 
+@dataclass(frozen=True)
+class Images:
+    """How many images lie in files, have an address, and are only that."""
+
+    in_files: int
+    with_url: int
+    only_url: int
+
+
 class Catalog:
     """A workspace's scored samples, read-only.
 
@@ -102,10 +111,17 @@ class Catalog:
         return [c for c in self.columns.values() if c.is_label and c.kind == "source"]
 
     @cached_property
-    def has_only_urls(self) -> bool:
-        """Whether the images are addresses on the web: none is in a file, and some have one."""
-        files, urls = self._one("SELECT count(image_file), count(url) FROM samples")
-        return bool(urls and not files)
+    def images(self) -> Images:
+        """Where the images lie."""
+        if "url" not in self.columns:
+            # Of an earlier version, which knew no addresses.
+            return Images(len(self), 0, 0)
+        return Images(
+            *self._one(
+                "SELECT count(image_file), count(url), "
+                "count(*) FILTER (image_file IS NULL AND url IS NOT NULL) FROM samples"
+            )
+        )
 
     def column(self, name: str) -> ColumnInfo:
         """Raises:

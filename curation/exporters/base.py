@@ -80,9 +80,5 @@ class Exporter(Protocol):
 def table_columns(catalog: Catalog) -> list[str]:
     """What a table has unless told otherwise: identity, then every score and measure."""
     measured = [c.name for c in [*catalog.scores, *catalog.measures]]
-    return ["uid", "caption", _place_column(catalog), *measured]
-
-
-def _place_column(catalog: Catalog) -> str:
-    """The column that says where the images are: in files, or on the web."""
-    return "url" if catalog.has_only_urls else "image_file"
+    only_on_the_web = catalog.images.only_url and not catalog.images.in_files
+    return ["uid", "caption", "url" if only_on_the_web else "image_file", *measured]

@@ -68,7 +68,7 @@ def _origin(catalog: Catalog) -> str:
     source = catalog.dataset.source
     # A card is for others: the way to a folder of one's own says nothing to them.
     name = source if "://" in source else source.rstrip("/").rpartition("/")[2]
-    read = "fetched from their addresses" if catalog.has_only_urls else "copied byte for byte"
+    read = "fetched from their addresses" if not catalog.images.in_files else "copied byte for byte"
     return (
         f"Captions and images come from {_plain(name)} (read as {_plain(catalog.dataset.reader)}), "
         f"the images {read}. Whose they are, and what may be done with them, the source tells."

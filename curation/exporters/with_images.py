@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from PIL import Image
 
@@ -157,12 +156,7 @@ def own_names(columns: Sequence[str], taken: Collection[str]) -> list[str]:
 def default_columns(catalog: Catalog) -> list[str]:
     """What is written beside the images unless told otherwise; where they lay is of no use."""
     measured = [c.name for c in [*catalog.scores, *catalog.measures]]
-    return ["uid", "caption", *(["url"] if _has_urls(catalog) else []), *measured]
-
-
-def _has_urls(catalog: Catalog) -> bool:
-    every = np.ones(len(catalog), dtype=bool)
-    return any(b.column(0).null_count < len(b) for b in catalog.batches(["url"], every))
+    return ["uid", "caption", *(["url"] if catalog.images.with_url else []), *measured]
 
 
 def _read(record: Mapping[str, Any], root: Place) -> tuple[bytes, str]:

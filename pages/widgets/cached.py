@@ -20,12 +20,6 @@ def judge(catalog: Catalog, label: str, keep: float) -> list[LabelResult]:
     return _judge(catalog, _key(catalog), label, keep)
 
 
-def has_web_images(catalog: Catalog) -> bool:
-    """Whether any image is only an address on the web."""
-    # A catalog of an earlier version knows no addresses.
-    return "url" in catalog.columns and _has_web_images(catalog, _key(catalog))
-
-
 def _key(catalog: Catalog) -> str:
     # A catalog that replaced another is another object; both have the path.
     return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
@@ -39,10 +33,3 @@ def _density(_catalog: Catalog, key: str, x: str, y: str) -> Density:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _judge(_catalog: Catalog, key: str, label: str, keep: float) -> list[LabelResult]:
     return labels.judge(_catalog, label, keep)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _has_web_images(_catalog: Catalog, key: str) -> bool:
-    if _catalog.has_only_urls:
-        return True
-    return bool(_catalog.where("image_file IS NULL AND url IS NOT NULL", ()).any())

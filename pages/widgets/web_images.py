@@ -6,14 +6,13 @@ import streamlit as st
 
 from curation import fetching
 from curation.catalog import Catalog
-from pages.widgets import cached
 
 _KEY = "web_images"
 
 
 def switch(catalog: Catalog) -> None:
     """The switch, in the sidebar, where the catalog has such images."""
-    if not cached.has_web_images(catalog):
+    if not catalog.images.only_url:
         return
     # In the session and not in the URL: a link that somebody sends must fetch nothing. Set on
     # every run, so that it outlives a change of page.

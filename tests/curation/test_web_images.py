@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from curation import connecting, pipeline, prefetch
-from curation.catalog import Catalog
+from curation.catalog import Catalog, Images
 from curation.image_ref import ImageRef
 from curation.progress import Progress
 from curation.readers import Options
@@ -173,7 +173,7 @@ def test_images_in_files_and_on_the_web_go_together(web_job, site, tmp_path):
     catalog = run(replace(web_job, source=table))
     assert len(catalog) == 4
     assert site.asked == ["/1.jpg"]
-    assert not catalog.has_only_urls
+    assert catalog.images == Images(in_files=3, with_url=1, only_url=1)
 
 
 def test_a_target_may_be_on_the_web(job, scored_copy, web_job):
