@@ -229,6 +229,21 @@ class Catalog:
 
         return pa.RecordBatchReader.from_batches(source.schema, kept())
 
+    @cached_property
+    def shards(self) -> list[tuple[int, NDArray[np.int64]]]:
+        """How many samples each shard was read with, and the rows of it that are not in here.
+
+        Raises:
+            CurationError: an earlier version of this project published the catalog.
+        """
+        try:
+            found = self._all("FROM shards")
+        except duckdb.CatalogException:
+            raise CurationError(
+                f"{self.path} was published by an earlier version: run its `score` command again"
+            ) from None
+        return [(samples, np.array(dropped, dtype=np.int64)) for samples, dropped in found]
+
     def skipped(self, limit: int = 1000) -> list[dict[str, Any]]:
         """What was left out, and why."""
         return self._records(f"FROM skipped LIMIT {int(limit)}")

@@ -5,6 +5,8 @@ Tables of the catalog:
 - ``samples``: one row a sample, in the order of the source; ``rowid`` counts from 0. What every
   sample has, what the source told, and the scores (NULL where a score is missing).
 - ``skipped``: what was left out, at which stage, and why.
+- ``shards``: how many samples each shard was read with, and which rows of them ``samples`` lacks:
+  by this the embeddings, which have a row for each, are found.
 - ``columns``: what each column of ``samples`` is, and how a score was made.
 - ``dataset``: one row: where it all comes from.
 """
@@ -72,8 +74,11 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
             with duckdb.connect(str(partial)) as connection:
                 connection.register("empty", schema.empty_table())
                 connection.execute("CREATE TABLE samples AS FROM empty")
+                connection.execute("CREATE TABLE shards (samples BIGINT, dropped BIGINT[])")
                 for shard in shards:
-                    table, lost = _shard_table(workspace, folders, shard, repeated, names)
+                    table, lost, dropped = _shard_table(workspace, folders, shard, repeated, names)
+                    whole = len(table) + len(dropped)
+                    connection.execute("INSERT INTO shards VALUES (?, ?)", [whole, dropped])
                     batch = schemas.conform(table, schema)
                     connection.register("batch", batch)
                     connection.execute("INSERT INTO samples FROM batch")
@@ -132,8 +137,9 @@ def _shard_table(
     shard: int,
     repeated: Mapping[int, NDArray[np.int64]],
     names: Mapping[str, str],
-) -> tuple[pa.Table, pa.Table]:
-    """A shard's samples with their scores, and the repeated ones that are left out."""
+) -> tuple[pa.Table, pa.Table, list[int]]:
+    """A shard's samples with their scores, the repeated ones that are left out, and the rows that
+    the catalog does not have."""
     table = pq.ParquetFile(workspace.samples.file(shard, "parquet")).read()
     table = table.rename_columns([names[name] for name in table.column_names])
     for folder in folders:
@@ -157,7 +163,7 @@ def _shard_table(
             place["image_file"] or place["url"] or "",
             place["uid"],
         ) not in undecodable
-    return table.filter(pa.array(keep)), lost
+    return table.filter(pa.array(keep)), lost, np.flatnonzero(~keep).tolist()
 
 
 def _undecodable(workspace: Workspace, shard: int) -> set[tuple[str, str]]:
