@@ -162,4 +162,4 @@ def _list(
     table = pq.read_table(store.samples.file(shard.index, "parquet"), columns=["uid"])
     rows = [Skipped(f"{shard.path.name} row {n + 1}", reason) for n, reason in reasons.items()]
     listed = [table.column("uid")[n].as_py() for n in reasons]
-    write_skipped(folder, shard.index, rows, listed, "unscored.parquet")
+    write_skipped(folder, shard.index, rows, listed, list(reasons), "unscored.parquet")

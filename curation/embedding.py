@@ -75,8 +75,7 @@ def sides(store: Store) -> tuple[str, ...]:
     """What of a store is to be embedded: images if any sample has one, texts if any a caption."""
 
     def any_sample(column: str) -> bool:
-        files = (store.samples.file(n, "parquet") for n in range(store.shard_count()))
-        tables = (pq.read_table(file, columns=[column]) for file in files)
+        tables = (_samples(store, shard, [column]) for shard in range(store.shard_count()))
         return any(pc.any(pc.not_equal(table.column(column), "")).as_py() for table in tables)
 
     has_image = any_sample("image_file") or any_sample("url")
@@ -137,7 +136,7 @@ def embed_shard(
     with clock.stage("write"):
         for side in SIDES:
             _save(folder.file(shard, f"{side}.npy"), found.get(side))
-        write_skipped(folder, shard, skipped, [rows[n]["uid"] for n in failed])
+        write_skipped(folder, shard, skipped, [rows[n]["uid"] for n in failed], list(failed))
     # They could be read a stage ago, or may be reached another day.
     unreadable = any(isinstance(problem, UnreadableError) for problem in failed.values())
     mark = _to_be_tried_again(plan.mark, list(failed)) if unreadable else plan.mark
@@ -181,7 +180,7 @@ def _plan(
     done = folder.receipt(shard)
     if done is not None and done.fingerprint == mark:
         return done
-    table = pq.read_table(store.samples.file(shard, "parquet"), columns=_COLUMNS)
+    table = _samples(store, shard)
     image, url = (pc.is_valid(table.column(name)) for name in ("image_file", "url"))
     caption = pc.fill_null(pc.not_equal(table.column("caption"), ""), False)
     given = {"image": np.asarray(pc.or_(image, url)), "text": np.asarray(caption)}
@@ -193,6 +192,17 @@ def _plan(
         if done.fingerprint == _to_be_tried_again(mark, failed):
             return _Plan(mark, table, missing, kept)
     return _Plan(mark, table, wanted, {})
+
+
+def _samples(store: Store, shard: int, columns: Sequence[str] = _COLUMNS) -> pa.Table:
+    """Columns of a shard's samples; a target that an earlier version read has not every one."""
+    file = pq.ParquetFile(store.samples.file(shard, "parquet"))
+    there = [name for name in columns if name in file.schema_arrow.names]
+    table = file.read(columns=there)
+    for name in columns:
+        if name not in there:
+            table = table.append_column(name, pa.nulls(len(table), pa.string()))
+    return table
 
 
 def _embedded(folder: ShardFolder, shard: int, made: Sequence[str], count: int) -> dict[str, Rows]:

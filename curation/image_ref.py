@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Any
 
 from curation import cells, fetching, images, places
@@ -14,6 +15,9 @@ from curation.places import Place
 
 # Bytes: more than nearly every header.
 _HEAD = 1 << 16
+
+# Bytes that are read of a file at most: what is larger is no image that Pillow would open.
+_LARGEST = 1 << 29
 
 # The columns of a sample that say where its image lies.
 COLUMNS = ("image_file", "image_offset", "image_length", "image_column", "image_row", "url")
@@ -58,8 +62,9 @@ class ImageRef:
         try:
             if self.row is not None:
                 return cells.read(path, self.column or "", self.row)
+            _check_file(path)
             lengths = [length for length in (self.length, at_most) if length is not None]
-            return places.read_range(path, self.offset or 0, min(lengths, default=None))
+            return places.read_range(path, self.offset or 0, min(lengths, default=_LARGEST))
         except FileNotFoundError:
             raise UnreadableError(f"the file does not exist: {self.file}") from None
         except CurationError:
@@ -86,6 +91,15 @@ class ImageRef:
         return images.size(self.read(root))
 
 
+def _check_file(path: Place) -> None:
+    """Raises:
+    OSError: there is no such file.
+    CurationError: it is a folder, a pipe or a device, which one might wait for forever.
+    """
+    if isinstance(path, Path) and not S_ISREG(path.stat().st_mode):
+        raise CurationError("not a file but a folder, a pipe or a device")
+
+
 def inside(root: Place, file: str) -> Place:
     """``root / file``, resolved.
 
@@ -97,7 +111,7 @@ def inside(root: Place, file: str) -> Place:
         parts = PurePosixPath(file)
         if parts.is_absolute() or ".." in parts.parts or "://" in file:
             raise CurationError(outside)
-        return places.join(root, file)
+        return places.join(root, parts.as_posix())
     try:
         path = _resolved(root / file)
     except (OSError, ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, a loop of links

@@ -20,7 +20,15 @@ from curation.readers import Options, Reader, open_source
 from curation.readers.base import BringsEmbeddings, SourceShard
 from curation.reading import read_shard
 from curation.targets import TargetSource
-from curation.workspace import LOCK, Receipt, Store, Workspace, WorkspaceInfo, now, write_toml
+from curation.workspace import (
+    LOCK,
+    Receipt,
+    Store,
+    Workspace,
+    WorkspaceInfo,
+    now,
+    write_toml,
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,7 @@ def run(job: Job, progress: Progress) -> Summary:
     unused = devices.unused_gpu(places)
     if unused:
         progress.warn(unused)
+    job = _with_image_root(job)
     reader = open_source(job.source, job.reader, job.options)
     # Beside ready-made embeddings a model is used only where it is named.
     may_embed = job.model != ModelSpec() or not isinstance(reader, BringsEmbeddings)
@@ -110,7 +119,10 @@ def run(job: Job, progress: Progress) -> Summary:
             for stage, spent in (item for r in receipts for item in r.seconds.items()):
                 clock.add(stage, spent / side_by_side)
         with clock.stage("scores"):
-            scoring.run(workspace, _request(job, workspace, temperature), progress)
+            named = [target.name for target in job.targets]
+            sides = job.parameters.get("target_side") or ("image",)
+            fitting = targets.fitting(workspace, named, job.model.slug, sides, progress)
+            scoring.run(workspace, _request(job, fitting, temperature), progress)
         with clock.stage("catalog"):
             published = publish.publish(workspace, progress)
     clock.add("in all", time.perf_counter() - began)
@@ -165,7 +177,7 @@ def _embed_targets(
     return receipts
 
 
-def _request(job: Job, workspace: Workspace, temperature: float) -> scoring.Request:
+def _request(job: Job, names: tuple[str, ...], temperature: float) -> scoring.Request:
     given = job.parameters.get("temperature")
     return scoring.Request(
         scores=job.scores,
@@ -173,7 +185,7 @@ def _request(job: Job, workspace: Workspace, temperature: float) -> scoring.Requ
             **job.parameters,
             "temperature": temperature if given is None else given,
         },
-        targets=tuple(workspace.targets()),
+        targets=names,
         model=job.model.slug,
         device=job.device,
         executor=job.executor,
@@ -193,6 +205,16 @@ def _checked(job: Job) -> Workspace:
     elif folder.exists() and (not folder.is_dir() or any(f.name != LOCK for f in folder.iterdir())):
         raise CurationError(f"{folder} exists and is not a workspace; give a new or empty folder")
     return Workspace(folder)
+
+
+def _with_image_root(job: Job) -> Job:
+    """The job with the image root of the earlier run, where none is named."""
+    if job.options.image_root is not None or not (job.workspace / "workspace.toml").is_file():
+        return job
+    info = Workspace.open(job.workspace).info()
+    if info.source != str(places.resolved(job.source)):
+        return job
+    return replace(job, options=replace(job.options, image_root=places.of(info.image_root)))
 
 
 def _write_info(workspace: Workspace, job: Job, reader: Reader) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISDIR
@@ -19,7 +20,13 @@ from curation.errors import CurationError
 Place = Path | UPath
 
 # What a filesystem may tell of a file's version, best first.
-_VERSIONS = ("ETag", "etag", "mtime", "LastModified", "last_modified", "updated", "created")
+_VERSIONS = (
+    "ETag", "etag", "blob_id", "sha", "CRC", "mtime", "LastModified", "last_modified",
+    "modificationTime", "modify", "updated", "created",
+)  # fmt: skip
+
+# Remote files that are asked for side by side.
+_AT_ONCE = 32
 
 
 def of(text: str) -> Place:
@@ -32,7 +39,7 @@ def of(text: str) -> Place:
         return Path(text)
     protocol = text.partition("://")[0]
     try:
-        place = UPath(text)
+        place = UPath(text.rstrip("/") if "://" in text.rstrip("/") else text)
         if isinstance(place, Path) or place.protocol == "file":
             return Path(place.path)
         assert place.fs
@@ -49,11 +56,16 @@ def is_local(place: Place) -> bool:
     return isinstance(place, Path)
 
 
-def is_file(place: Place) -> bool:
-    """Raises:
-    CurationError: it cannot be told: there is no connection, or no leave to look.
+def is_file(place: Place, *, guessed: bool = False) -> bool:
+    """Whether there is a file.
+
+    Args:
+        guessed: whether its name is a guess: a server that forbids to look for it has none.
+
+    Raises:
+        CurationError: it cannot be told: there is no connection, or no leave to look.
     """
-    return place.is_file() if isinstance(place, Path) else _is_dir(place) is False
+    return place.is_file() if isinstance(place, Path) else _is_dir(place, guessed) is False
 
 
 def is_dir(place: Place) -> bool:
@@ -63,17 +75,22 @@ def is_dir(place: Place) -> bool:
     return place.is_dir() if isinstance(place, Path) else _is_dir(place) is True
 
 
-def _is_dir(place: UPath) -> bool | None:
+def _is_dir(place: UPath, guessed: bool = False) -> bool | None:
     """Whether it is a folder; None where there is nothing."""
     with asking(place):
         try:
             # Asked of stat: on the web, UPath takes a list of files for both a file and a folder.
             return S_ISDIR(place.stat().st_mode)
+        except PermissionError:
+            if not guessed:
+                raise
+            return None
         except (FileNotFoundError, NotADirectoryError) as error:
             # So says fsspec, too, where nobody answers, or nothing to us.
             cause = error.__cause__
             is_missing = cause is None or isinstance(cause, FileNotFoundError)
-            if is_missing or getattr(cause, "status", None) in (404, 410):
+            status = getattr(cause, "status", None)
+            if is_missing or status in (404, 410) or (guessed and status in (401, 403)):
                 return None
             raise CurationError(f"{place} cannot be reached: {cause}") from None
     raise AssertionError
@@ -128,9 +145,23 @@ def walk(folder: Place) -> Iterator[Place]:
     """
     with asking(folder):
         if isinstance(folder, Path):
-            yield from (file for file in folder.rglob("*") if not file.name.startswith("."))
+            yield from _walk(folder, set())
         else:
             yield from (join(folder, name) for name in stamps(folder))
+
+
+def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """As ``walk``; links to folders are followed, but in no circle."""
+    if folder.resolve() in seen:
+        return
+    seen.add(folder.resolve())
+    for found in sorted(folder.iterdir()):
+        if found.name.startswith("."):
+            continue
+        if found.is_dir():
+            yield from _walk(found, seen)
+        else:
+            yield found
 
 
 def stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
@@ -138,6 +169,10 @@ def stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
     start = folder.path.rstrip("/") + "/"
     with asking(folder):
         listed = folder.fs.find(folder.path, detail=True)
+        if any(info.get("size") is None for info in listed.values()):
+            # The list of a web server tells names alone.
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                listed = dict(zip(listed, pool.map(folder.fs.info, listed), strict=True))
     names = {str(name).removeprefix(start): info for name, info in listed.items()}
     if _is_web(folder):
         names = {unquote(name): info for name, info in names.items()}
@@ -146,6 +181,11 @@ def stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
 
 def _is_web(place: Place) -> bool:
     return isinstance(place, UPath) and place.protocol in ("http", "https")
+
+
+def name_of(place: Place) -> str:
+    """The last part of its name, as a local file would have it."""
+    return unquote(place.name) if _is_web(place) else place.name
 
 
 def _last(name: str) -> str:

@@ -23,7 +23,6 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -38,7 +37,9 @@ from curation.workspace import Workspace, now, read_toml
 
 # As DataComp's metadata calls them: clip_b32_similarity_score, clip_l14_similarity_score.
 _STORED_CLIP = re.compile(r"clip_(\w+)_similarity_score")
-_SKIPPED = pa.schema([("stage", pa.string()), *SKIPPED_SCHEMA])
+_SKIPPED = pa.schema(
+    [("stage", pa.string()), *(field for field in SKIPPED_SCHEMA if field.name != "row")]
+)
 
 
 @dataclass(frozen=True)
@@ -153,34 +154,28 @@ def _shard_table(
     lost = _losses(
         "read", [(r["image_file"] or r["uid"], r["uid"], "repeats an earlier uid") for r in rows]
     )
-    undecodable = _undecodable(workspace, shard)
-    listed = pa.array([uid for _, uid in undecodable], pa.string())
-    suspects = np.flatnonzero(pc.is_in(table.column("uid"), listed))
-    places = table.select(["image_file", "url", "uid"]).take(pa.array(suspects)).to_pylist()
-    for suspect, place in zip(suspects, places, strict=True):
-        # By file and uid: another row of the same uid may be good.
-        keep[suspect] &= (
-            place["image_file"] or place["url"] or "",
-            place["uid"],
-        ) not in undecodable
+    keep[_undecodable(workspace, shard)] = False
     return table.filter(pa.array(keep)), lost, np.flatnonzero(~keep).tolist()
 
 
-def _undecodable(workspace: Workspace, shard: int) -> set[tuple[str, str]]:
-    """The image file and uid of the samples that the embed stage left out."""
+def _undecodable(workspace: Workspace, shard: int) -> list[int]:
+    """The rows of the samples that the embed stage left out."""
     path = workspace.embeddings(workspace.info().model).file(shard, "skipped.parquet")
-    rows = pq.read_table(path).to_pylist() if path.is_file() else []
-    return {(row["where"], row["uid"]) for row in rows}
+    if not path.is_file():
+        return []
+    rows: list[int] = pq.read_table(path).column("row").to_pylist()
+    return rows
 
 
 def _repeated(workspace: Workspace) -> dict[int, NDArray[np.int64]]:
-    """The rows, by shard, whose uid an earlier row of the dataset has."""
+    """The rows, by shard, whose uid an earlier row has; one that did not decode counts for none."""
     words, shard_of, row_of = [], [], []
     for shard in range(workspace.shard_count()):
         table = pq.read_table(workspace.samples.file(shard, "parquet"), columns=["uid"])
-        words.append(uids.to_words(table.column("uid")))
-        shard_of.append(np.full(len(table), shard))
-        row_of.append(np.arange(len(table)))
+        good = np.delete(np.arange(len(table)), _undecodable(workspace, shard))
+        words.append(uids.to_words(table.column("uid"))[good])
+        shard_of.append(np.full(len(good), shard))
+        row_of.append(good)
     every = np.concatenate(words)
     ranked = uids.order(every)
     again = ranked[1:][(every[ranked][1:] == every[ranked][:-1]).all(axis=1)]

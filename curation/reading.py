@@ -16,7 +16,9 @@ from curation.workspace import Receipt, ShardFolder, Store
 # Raise it when what the read stage writes changes, so that old shards are read again.
 VERSION = 2
 
-SKIPPED_SCHEMA = pa.schema([("where", pa.string()), ("uid", pa.string()), ("reason", pa.string())])
+SKIPPED_SCHEMA = pa.schema(
+    [("where", pa.string()), ("uid", pa.string()), ("reason", pa.string()), ("row", pa.int64())]
+)
 
 
 def read_shard(store: Store, reader: Reader, shard: SourceShard, device: str = "cpu") -> Receipt:
@@ -26,7 +28,7 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard, device: str = "
     # What was skipped may have been sought in the wrong place: then the place counts too.
     placed = fingerprint(mark, str(reader.image_root))
     done = folder.receipt(shard.index)
-    if done is not None and done.fingerprint == (placed if done.skipped else mark):
+    if done is not None and not done.again and done.source == (placed if done.skipped else mark):
         return replace(done, seconds={})
     folder.discard(shard.index)
     began = time.perf_counter()
@@ -34,11 +36,17 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard, device: str = "
     with atomic(folder.file(shard.index, "parquet")) as partial:
         pq.write_table(found.samples, partial)
     write_skipped(folder, shard.index, found.skipped)
+    source = placed if found.skipped else mark
+    again = any(skipped.again for skipped in found.skipped)
+    # What comes of another try decides whether the stages after this one are to follow.
+    came = found.samples.column("uid").to_pylist() if again else None
     receipt = Receipt(
-        placed if found.skipped else mark,
+        fingerprint(source, came),
         len(found.samples),
         len(found.skipped),
         {"read": time.perf_counter() - began},
+        source=source,
+        again=again,
     )
     folder.finish(shard.index, receipt)
     return receipt
@@ -48,18 +56,24 @@ def write_skipped(
     folder: ShardFolder,
     shard: int,
     skipped: Sequence[Skipped],
-    uids: Sequence[str | None] | None = None,
+    uids: Sequence[str] = (),
+    rows: Sequence[int] = (),
     suffix: str = "skipped.parquet",
 ) -> None:
-    """List a shard's skipped samples beside it, if there are any."""
+    """List a shard's skipped samples beside it, if there are any.
+
+    Args:
+        uids, rows: of samples that have been read, theirs, and their place in the shard.
+    """
     path = folder.file(shard, suffix)
     if not skipped:
         path.unlink(missing_ok=True)
         return
     columns = [
         pa.array([s.where for s in skipped], pa.string()),
-        pa.array(uids or [None] * len(skipped), pa.string()),
+        pa.array(list(uids) if uids else [None] * len(skipped), pa.string()),
         pa.array([s.reason for s in skipped], pa.string()),
+        pa.array(list(rows) if rows else [None] * len(skipped), pa.int64()),
     ]
     with atomic(path) as partial:
         pq.write_table(pa.Table.from_arrays(columns, schema=SKIPPED_SCHEMA), partial)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -116,6 +117,48 @@ def load(store: Store, model: str) -> Target:
             sides[side].append(missing if rows is None else rows)
     image, text = (np.concatenate(sides[k]) if has_side[k] else None for k in range(2))
     return Target(image, text)
+
+
+def fitting(
+    workspace: Workspace,
+    named: Sequence[str],
+    model: str,
+    sides: Sequence[str],
+    progress: Progress,
+) -> tuple[str, ...]:
+    """The targets to score by: those named, and those of earlier runs that fit what is asked now.
+
+    One that cannot be used, and that no one names any more, is not to be in the way for good.
+    """
+    dim = read_toml(workspace.embeddings(model).path / "model.toml")["dim"]
+    found = []
+    for name in workspace.targets():
+        store = workspace.target(name)
+        misfit = None if name in named else _misfit(store, model, dim, sides)
+        if misfit is None:
+            found.append(name)
+        else:
+            progress.warn(
+                f"the target {name} of an earlier run is left out: {misfit}; "
+                f"name it again with --target, or delete {store.path}"
+            )
+    return tuple(found)
+
+
+def _misfit(store: Store, model: str, dim: int, sides: Sequence[str]) -> str | None:
+    """Why a target cannot be measured against with embeddings of this length; None if it can."""
+    try:
+        target = load(store, model)
+    except CurationError as problem:
+        return str(problem)
+    for side in ("image", "text"):
+        rows = target.image if side == "image" else target.text
+        if rows is not None and rows.shape[1] != dim:
+            return f"its embeddings have length {rows.shape[1]}, the dataset's {dim}"
+        is_asked = side in sides or "both" in sides
+        if is_asked and (rows is None or not np.isfinite(rows).all(axis=1).any()):
+            return f"it has no {'images' if side == 'image' else 'captions'}"
+    return None
 
 
 def _side(file: Path) -> Floats | None:

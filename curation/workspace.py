@@ -48,6 +48,10 @@ class Receipt:
     seconds: Mapping[str, float] = field(default_factory=dict)
     # Ready-made embeddings, of either side, that are not of unit length.
     not_unit: int = 0
+    # What the shard was read from, where the fingerprint says what came of it.
+    source: str = ""
+    # Whether the next run tries again what could not be read.
+    again: bool = False
 
 
 class ShardFolder:

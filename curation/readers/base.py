@@ -15,7 +15,7 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 
 from curation import places, uids
-from curation.errors import CurationError
+from curation.errors import CurationError, UnreadableError
 from curation.files import fingerprint
 from curation.image_ref import ImageRef
 from curation.matrices import Matrix
@@ -83,10 +83,15 @@ class SourceShard:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A sample that is left out, and why."""
+    """A sample that is left out, and why.
+
+    Attributes:
+        again: whether it could not be read, so that another run may find it.
+    """
 
     where: str
     reason: str
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,8 @@ def check(rows: Iterable[Row], root: Place, captions_required: bool) -> ShardSam
     skipped: list[Skipped] = []
     for row, found in _each(rows, lambda row: _checked(row, root, captions_required), root):
         if isinstance(found, CurationError):
-            skipped.append(Skipped(row.where, str(found)))
+            again = isinstance(found, UnreadableError)
+            skipped.append(Skipped(row.where, str(found), again))
         else:
             good.append(found)
             extras.append({k: v for k, v in row.extra.items() if k.lower() != URL})

@@ -93,6 +93,11 @@ class FolderReader:
             self._listing = sorted(_image_files(self.source), key=lambda file: file.as_posix())
         return self._listing
 
+    def _below_root(self, where: str) -> str:
+        """The name of an image below the image root, by its name below the source."""
+        full = places.join(places.resolved(self.source), where)
+        return places.below(full, self.image_root) or where
+
     def _is_there(self, file: Place) -> bool:
         if self._stamps is None:
             return places.is_file(file)
@@ -134,12 +139,17 @@ class FolderReader:
                 continue
             uid = extra.pop("uid", None)
             yield base.Row(
-                where, ImageRef(where), caption, None if uid is None else str(uid), extra
+                where,
+                ImageRef(self._below_root(where)),
+                caption,
+                None if uid is None else str(uid),
+                extra,
             )
 
 
 def _metadata_file(source: Place) -> Place | None:
-    return next((source / n for n in METADATA_FILES if places.is_file(source / n)), None)
+    files = (source / name for name in METADATA_FILES)
+    return next((file for file in files if places.is_file(file, guessed=True)), None)
 
 
 def _image_files(source: Place) -> Iterator[Place]:

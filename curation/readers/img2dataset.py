@@ -40,7 +40,7 @@ def beside(tar: Place) -> Beside:
         CurationError: the table cannot be joined to the tar.
     """
     path = file_of(tar)
-    if not places.is_file(path):
+    if not places.is_file(path, guessed=True):
         return Beside()
     try:
         table, _ = rows.load(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -58,10 +59,13 @@ def image_named(named: str | None, root: Place) -> ImageRef | None:
     """What a cell names: a file below the image root, by its full path too, or an address."""
     if named is None:
         return None
-    name = named.removeprefix(root.as_posix().rstrip("/") + "/")
-    if name.lower().startswith(_WEB):
-        return ImageRef(None, url=name)
-    return ImageRef(name)
+    full, start = named.strip(), root.as_posix().rstrip("/") + "/"
+    if full.startswith(start):
+        below = full.removeprefix(start)
+        return ImageRef(unquote(below) if start.lower().startswith(_WEB) else below)
+    if full.lower().startswith(_WEB):
+        return ImageRef(None, url=full)
+    return ImageRef(named)
 
 
 def told_size(record: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -58,7 +58,7 @@ class WebdatasetReader:
             with places.asking(tar):
                 stamps: list[object] = [self._image_file(tar), places.stamp(tar)]
             beside = img2dataset.file_of(tar)
-            if places.is_file(beside):
+            if places.is_file(beside, guessed=True):
                 stamps.append(places.stamp(beside))
             # How many samples there are is known once they are read.
             shards.append(base.SourceShard(index, tar, 0, 0, fingerprint(stamps, mark)))
@@ -136,7 +136,7 @@ class WebdatasetReader:
             return str(told)
         # Keys and tars are dealt anew by each download of a list; its links and captions stay.
         url = facts.get("url")
-        return uids.from_key(f"{url}\0{caption}" if url else f"{tar.path.name}\0{key}")
+        return uids.from_key(f"{url}\0{caption}" if url else f"{places.name_of(tar.path)}\0{key}")
 
     def _image_file(self, tar: Place) -> str:
         path = self._folder / tar.name
