@@ -224,8 +224,10 @@ class Catalog:
                 for batch in source:
                     part = times[start : start + len(batch)]
                     start += len(batch)
-                    if part.any():
-                        yield batch.take(pa.array(np.repeat(np.arange(len(part)), part)))
+                    places = np.repeat(np.arange(len(part)), part)
+                    # What is repeated often is more than was read.
+                    for cut in range(0, len(places), size):
+                        yield batch.take(pa.array(places[cut : cut + size]))
 
         return pa.RecordBatchReader.from_batches(source.schema, kept())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,6 +22,8 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 def main() -> None:
     """Run the command line; a CurationError becomes one line and exit code 2."""
+    # As Ctrl-C: what is half-written is taken away on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         cli(standalone_mode=False)
     except CurationError as problem:
@@ -31,7 +34,8 @@ def main() -> None:
         problem.show()
         sys.exit(problem.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; the same command again goes on where it stopped", err=True)
+        goes_on = "; the same command again goes on where it stopped" if "score" in sys.argv else ""
+        click.echo(f"stopped{goes_on}", err=True)
         sys.exit(130)
 
 
@@ -118,7 +122,7 @@ def import_scores(workspace: Path, file: Path, columns: tuple[str, ...], uid_col
 
     opened = Workspace.open(workspace)
     with opened.writing():
-        names = dict(imports.column_name(text) for text in columns)
+        names = [imports.column_name(text) for text in columns]
         joined = imports.import_scores(opened, file, names, uid_column)
         publish.publish(opened, Progress())
     _say_joined(joined)

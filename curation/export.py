@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from curation.exporters.base import SHARD_SIZE, LeftOut, Order
 from curation.files import atomic, sha256_of
 from curation.recipe import Recipe
 from curation.selection import Selection
+
+# As s3:// looks once it is a path.
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def export(
     if format not in EXPORTERS:
         raise CurationError(f"there is no format {format!r}; there are {', '.join(EXPORTERS)}")
     exporter = EXPORTERS[format]
+    path = _place(path)
     wanted = dict.fromkeys(columns)
     chosen = [catalog.column(name).name for name in wanted] or exporter.default_columns(catalog)
     if exporter.extension and path.is_dir():
@@ -73,6 +78,8 @@ def export(
         raise CurationError(f"{there[0]} is there already; pass --overwrite, or another name")
     recipe_file, manifest_file = _beside(path)
     before = manifest.load(manifest_file)
+    if before.get("sha256_of_sorted_uids", selection.digest) != selection.digest:
+        _check_others(path, before)
     if not exporter.extension:
         _check_folder(path, before)
     # The same selection in another format shares the recipe and the manifest.
@@ -113,6 +120,33 @@ def _beside(path: Path) -> tuple[Path, Path]:
     return path.with_name(manifest_file.name.replace(".manifest.json", ".recipe.yaml")), (
         manifest_file
     )
+
+
+def _place(path: Path) -> Path:
+    """The path in full: a library that writes there may read ``~`` or ``name:`` in its own way.
+
+    Raises:
+        CurationError: it is an address, or no name.
+    """
+    if _ADDRESS.match(str(path)):
+        raise CurationError(f"{path} is an address; exports are written to this machine")
+    full = path.expanduser().absolute()
+    if full.name in ("", ".."):
+        raise CurationError(f"{path} is no name for an export; name a file or folder in it")
+    return full
+
+
+def _check_others(path: Path, before: manifest.Record) -> None:
+    """Raises:
+    CurationError: other formats of the selection before lie there under the same name.
+    """
+    names = {name.partition("/")[0] for name in before.get("files", {})} - {path.name}
+    there = sorted(name for name in names if path.with_name(name).exists())
+    if there:
+        raise CurationError(
+            f"{', '.join(there)} beside {path} are of the selection before, and would be taken for "
+            "this one's: delete them, or choose another name"
+        )
 
 
 def _check_folder(path: Path, before: manifest.Record) -> None:

@@ -15,7 +15,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from curation.errors import CurationError
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+EXTENSIONS = frozenset({
+    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
+    ".avif", ".jp2", ".ico", ".ppm", ".tga", ".dds", ".pcx", ".sgi",
+})  # fmt: skip
 
 
 def size(data: bytes) -> tuple[int, int]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from curation import schema, scoring, uids
+from curation.catalog import Catalog
 from curation.decisions import Decisions
 from curation.errors import CurationError
 from curation.exporters import datacomp
@@ -52,7 +54,7 @@ def column_name(text: str) -> tuple[str, str]:
 def import_scores(
     workspace: Workspace,
     file: Path,
-    names: Mapping[str, str] | None = None,
+    names: Sequence[tuple[str, str]] = (),
     uid_column: str = "uid",
 ) -> Joined:
     """Add columns of numbers of a table as scores, joined by uid.
@@ -60,7 +62,7 @@ def import_scores(
     The first row of a repeated uid counts; samples without a row have the score missing.
 
     Args:
-        names: which columns, and the names of their scores; by default every column of numbers,
+        names: which columns, each with the name of its score; by default every column of numbers,
             under its own name in small letters, with ``_`` for what cannot be in a name.
 
     Raises:
@@ -72,14 +74,16 @@ def import_scores(
     table = _load(file)
     words = _uid_column(table, file, uid_column)
     taken = _taken(workspace)
-    columns = {
-        _free(check_name(score, "score"), taken, file): _floats(
-            _column(table, name, file), name, file
-        )
-        for name, score in (names or _numeric(table, file, uid_column)).items()
-    }
+    columns: dict[str, Floats] = {}
+    for name, score in names or _numeric(table, file, uid_column):
+        if score in columns:
+            raise CurationError(f"two columns cannot both be the score {score}")
+        _check_score(name, score, taken, file)
+        columns[score] = _floats(_column(table, name, file), name, file)
     first = uids.first_of_each(words)
     places = _places(workspace, words[first])
+    if not any((found >= 0).any() for found in places):
+        raise CurationError(f"{file} has no uid of this dataset: is it of another one?")
     for name, values in columns.items():
         _write_score(workspace, name, values[first], places, file)
     return _joined(words, first, places)
@@ -92,9 +96,9 @@ def import_uids(workspace: Workspace, name: str, file: Path, uid_column: str = "
         CurationError: the file cannot be read as one of those, or an entry is not a uid.
     """
     check_name(name, "uid list")
-    if file.suffix == ".npy":
+    if file.suffix.lower() == ".npy":
         words = datacomp.load(file)
-    elif file.suffix == ".txt":
+    elif file.suffix.lower() == ".txt":
         words = _from_text(file)
     else:
         words = _uid_column(_load(file), file, uid_column)
@@ -115,7 +119,7 @@ def _load(file: Path) -> pa.Table:
     return table
 
 
-def _numeric(table: pa.Table, file: Path, uid_column: str) -> dict[str, str]:
+def _numeric(table: pa.Table, file: Path, uid_column: str) -> list[tuple[str, str]]:
     """The columns of numbers, each with the name that its score gets."""
     others = [name for name in table.column_names if name not in (uid_column, rows.ORIGIN)]
     found = {
@@ -130,7 +134,7 @@ def _numeric(table: pa.Table, file: Path, uid_column: str) -> dict[str, str]:
             f"{file} has columns whose names differ too little ({', '.join(found)}): "
             "name each with --column NAME=SCORE"
         )
-    return found
+    return list(found.items())
 
 
 def _is_numeric(column: pa.ChunkedArray) -> bool:
@@ -146,7 +150,9 @@ def _column(table: pa.Table, name: str, file: Path) -> pa.ChunkedArray:
 
 def _uid_column(table: pa.Table, file: Path, name: str) -> uids.Words:
     try:
-        return uids.to_words(_column(table, name, file).cast(pa.string()))
+        # As UUIDs are written, too.
+        text = pc.replace_substring(_column(table, name, file).cast(pa.string()), "-", "")
+        return uids.to_words(text)
     except ValueError as error:
         raise CurationError(f"{file}: {error}") from None
 
@@ -165,15 +171,21 @@ def _taken(workspace: Workspace) -> set[str]:
     columns = {
         c["name"] for record in computed if record["score"] in SCORES for c in record["columns"]
     }
-    return columns | set(SCORES) | set(SAMPLE_COLUMNS) | set(schema.ROW_NAMES)
+    told = {c.name for c in Catalog.of(workspace).columns.values() if c.kind == "source"}
+    return columns | told | set(SCORES) | set(SAMPLE_COLUMNS) | set(schema.ROW_NAMES)
 
 
-def _free(name: str, taken: set[str], file: Path) -> str:
-    if name in taken:
-        raise CurationError(
-            f"{file}: the dataset has a column {name} of its own; rename or remove the file's"
-        )
-    return name
+def _check_score(name: str, score: str, taken: set[str], file: Path) -> None:
+    """Raises:
+    CurationError: a column's score cannot be called so, or something else is.
+    """
+    advice = f"choose columns, and name their scores, with --column {name}=SCORE"
+    if score in taken:
+        raise CurationError(f"{file}: the dataset has a column {score} of its own; {advice}")
+    try:
+        check_name(score, "score")
+    except CurationError as problem:
+        raise CurationError(f"{file}, column {name}: {problem}; {advice}") from None
 
 
 def _floats(column: pa.ChunkedArray, name: str, file: Path) -> Floats:

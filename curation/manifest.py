@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from curation import __version__
+from curation import __version__, uids
 from curation.catalog import Catalog
 from curation.exporters import EXPORTERS
 from curation.exporters.base import LeftOut
@@ -73,6 +73,15 @@ def record(
             for step, left in zip(selection.recipe.steps, selection.left, strict=True)
         ],
         "uids_not_found": list(selection.unknown),
+        # What the recipe refers to may be another tomorrow.
+        "sets": {
+            used.name: {
+                "recipe": None if used.recipe is None else used.recipe.to_yaml(),
+                "uids": len(used.ranked),
+                "sha256_of_sorted_uids": uids.digest(used.ranked),
+            }
+            for used in selection.sets
+        },
         "left_out": [
             {"of": path.name, "uid": left.uid, "reason": left.reason} for left in left_out
         ],

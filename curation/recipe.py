@@ -155,7 +155,7 @@ def _score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
             "(`of: pool` or `of: survivors` goes with top)"
         )
     rule, value, of = rules[0], record[rules[0]], record.get("of", "pool")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_number(value):
         raise CurationError(f"{where}: {rule} is {value!r}; expected a number")
     if rule == "top" and not 0 <= value <= 1:
         raise CurationError(f"{where}: top is {value}; expected a fraction from 0 to 1")
@@ -164,6 +164,13 @@ def _score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
     if of not in ("pool", "survivors"):
         raise CurationError(f"{where}: of is {of!r}; expected pool or survivors")
     return ScoreStep(str(record["score"]), rule, float(value), of)
+
+
+def _is_number(value: float) -> bool:
+    try:
+        return float(value) == value
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _uids(values: Any, where: str) -> tuple[str, ...]:

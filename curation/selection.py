@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from curation import uids, where
 from curation.catalog import Catalog, Mask
 from curation.errors import CurationError
-from curation.recipe import Recipe, ScoreStep, SetStep, Step, WhereStep
+from curation.recipe import Recipe, ScoreStep, SetStep, WhereStep
 
 if TYPE_CHECKING:
     from curation.decisions import Decisions
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
 __all__ = ["Recipe", "Selection", "Times", "select", "top"]
 
 Times = NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A saved selection or a uid list that a recipe refers to, as it was when it was evaluated.
+
+    Attributes:
+        recipe: of a saved selection.
+    """
+
+    name: str
+    recipe: Recipe | None
+    words_of: Callable[[], uids.Words]
+
+    @cached_property
+    def ranked(self) -> uids.Words:
+        """Its sorted uids, shape (M, 2), repeats kept."""
+        words = self.words_of()
+        return words.take(uids.order(words), axis=0)
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,7 @@ class Selection:
             uids repeats it.
         left: how many samples were left after each step.
         unknown: uids of keep and drop that the catalog does not have.
+        sets: the selections and lists that the recipe refers to, and those that they do.
     """
 
     recipe: Recipe
@@ -38,6 +59,7 @@ class Selection:
     left: tuple[int, ...]
     unknown: tuple[str, ...]
     words: uids.Words
+    sets: tuple[NamedSet, ...] = ()
 
     @cached_property
     def mask(self) -> Mask:
@@ -76,7 +98,7 @@ def select(recipe: Recipe, catalog: Catalog, decisions: Decisions | None = None)
     Raises:
         CurationError: a step names a score, column or list that is not there.
     """
-    return _select(recipe, catalog, decisions, ())
+    return _select(recipe, catalog, decisions, (), {})
 
 
 def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
@@ -99,19 +121,29 @@ def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
 
 
 def _select(
-    recipe: Recipe, catalog: Catalog, decisions: Decisions | None, inside: tuple[str, ...]
+    recipe: Recipe,
+    catalog: Catalog,
+    decisions: Decisions | None,
+    inside: tuple[str, ...],
+    sets: dict[str, NamedSet],
 ) -> Selection:
+    """As ``select``. ``inside`` are the selections this one is part of; ``sets`` collects."""
     times = np.ones(len(catalog), dtype=np.uint16)
     left = []
     for step in recipe.steps:
-        times = _apply(step, times, catalog, decisions, inside)
+        if isinstance(step, SetStep):
+            other = _named(step.name, catalog, decisions, inside, sets)
+            times = _combine(step.operation, times, other)
+        else:
+            times = times * _kept(step, times > 0, catalog)
         left.append(int(times.sum()))
     unknown: list[str] = []
     for marked, value in ((recipe.keep, True), (recipe.drop, False)):
         found, missing = _rows_of(catalog, marked)
         times[found] = np.maximum(times[found], 1) if value else 0
         unknown += missing
-    return Selection(recipe, times, tuple(left), tuple(unknown), catalog.words)
+    words, used = catalog.words, tuple(sets.values())
+    return Selection(recipe, times, tuple(left), tuple(unknown), words, used)
 
 
 def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:
@@ -124,34 +156,36 @@ def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int6
     return rows, [marked[int(position)] for position in first if int(position) not in known]
 
 
-def _apply(
-    step: Step, times: Times, catalog: Catalog, decisions: Decisions | None, inside: tuple[str, ...]
-) -> Times:
-    mask = times > 0
+def _kept(step: ScoreStep | WhereStep, mask: Mask, catalog: Catalog) -> Mask:
+    """Which of the samples in ``mask`` a step keeps."""
     match step:
         case ScoreStep(score, "at_least", value):
-            return times * (catalog.array(score) >= np.float32(value))
+            return mask & (catalog.array(score) >= np.float32(value))
         case ScoreStep(score, "at_most", value):
-            return times * (catalog.array(score) <= np.float32(value))
+            return mask & (catalog.array(score) <= np.float32(value))
         case ScoreStep(score, "count", value):
-            return times * top(catalog, score, mask, int(value))
-        case ScoreStep(score, "top", value, of):
+            return top(catalog, score, mask, int(value))
+        case ScoreStep(score, _, value, of):
             whole = len(catalog) if of == "pool" else int(mask.sum())
-            return times * top(catalog, score, mask, round(value * whole))
+            return top(catalog, score, mask, round(value * whole))
         case WhereStep(text):
             condition = where.parse(text, catalog.columns)
-            return times * catalog.where(condition.sql, condition.parameters)
-        case SetStep(operation, name):
-            other = _named(name, catalog, decisions, inside)
-            # As multisets: what either has, what both have, what the other lacks.
-            if operation == "union":
-                return np.maximum(times, other)
-            return np.minimum(times, other) if operation == "intersect" else times * (other == 0)
-    raise CurationError(f"{step!r} is not a step")
+            return mask & catalog.where(condition.sql, condition.parameters)
+
+
+def _combine(operation: str, times: Times, other: Times) -> Times:
+    """Two selections as multisets: what either has, what both have, what the other lacks."""
+    if operation == "union":
+        return np.maximum(times, other)
+    return np.minimum(times, other) if operation == "intersect" else times * (other == 0)
 
 
 def _named(
-    name: str, catalog: Catalog, decisions: Decisions | None, inside: tuple[str, ...]
+    name: str,
+    catalog: Catalog,
+    decisions: Decisions | None,
+    inside: tuple[str, ...],
+    sets: dict[str, NamedSet],
 ) -> Times:
     """How often each sample is in a saved selection or an imported uid list."""
     if decisions is None:
@@ -160,14 +194,17 @@ def _named(
         raise CurationError(f"the selection {name!r} refers to itself")
     saved = decisions.recipe(name)
     if saved is not None:
-        return _select(saved, catalog, decisions, (*inside, name)).times
+        found = _select(saved, catalog, decisions, (*inside, name), sets)
+        sets[name] = NamedSet(name, saved, lambda: found.ranked)
+        return found.times
     listed = decisions.uid_list(name)
     if listed is not None:
+        sets[name] = NamedSet(name, None, lambda: listed)
         first, counts = uids.counted(listed)
         place = uids.find(catalog.words, listed[first])
         times = np.zeros(len(catalog), dtype=np.uint16)
-        found = place >= 0
-        times[found] = np.minimum(counts[place[found]], np.iinfo(np.uint16).max)
+        there = place >= 0
+        times[there] = np.minimum(counts[place[there]], np.iinfo(np.uint16).max)
         return times
     known = ", ".join(decisions.names()) or "none yet"
     raise CurationError(f"there is no selection or uid list {name!r}; there are: {known}")

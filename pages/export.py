@@ -159,7 +159,9 @@ def write(catalog: Catalog, selection: Selection) -> None:
     # Of folders, two of one name would be in each other's way.
     suggested = own if exporter.extension else f"{own}-{format_}"
     name = st.text_input(what, value=suggested, key=f"name_{format_}_{own}")
-    path = shell.workspace().exports / f"{Path(name).name or 'selection'}{exporter.extension}"
+    # A name that is one on every disk: no folder, not hidden, not longer than any allows.
+    stem = Path(name.replace("\0", "")).name.lstrip(".")[:80] or "selection"
+    path = shell.workspace().exports / f"{stem}{exporter.extension}"
     shard_size = SHARD_SIZE
     if exporter.takes_shard_size:
         shard_size = st.number_input(

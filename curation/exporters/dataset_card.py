@@ -43,12 +43,9 @@ def card(catalog: Catalog, selection: Selection, left_out: Sequence[LeftOut]) ->
 
 def _front_matter(count: int) -> str:
     size = next((name for limit, name in _SIZES if count < limit), "10B<n<100B")
+    # Nothing of where the data lie: 🤗 datasets finds them, and would take two exports with one
+    # such line for one dataset, and show the one that it has cached.
     return f"""---
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path: data/train-*
 size_categories:
 - {size}
 ---"""

@@ -18,6 +18,8 @@ from curation.exporters.with_images import Sample
 IMAGE = "image"
 # Rows that a reader has in memory at least: as 🤗 datasets writes images.
 ROW_GROUP = 100
+# A row group is in memory several times over while it is written.
+_GROUP_BYTES = 1 << 25
 
 _IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 # Where 🤗 datasets calls a type otherwise than Arrow.
@@ -56,11 +58,23 @@ def _write_parquet(path: Path, shard: Iterator[Sample], schema: pa.Schema) -> No
     # An image is no word that comes again: a dictionary of them would only be thrown away.
     words = [name for name in schema.names if name != IMAGE]
     with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=words) as writer:
-        while group := list(islice(shard, ROW_GROUP)):
+        while group := _group(shard):
             images = [{"bytes": s.image, "path": f"{s.uid}.{s.extension}"} for s in group]
             table = pa.Table.from_batches([sample.row for sample in group])
             table = table.add_column(0, IMAGE, pa.array(images, _IMAGE_TYPE))
             writer.write_table(table.cast(schema))
+
+
+def _group(shard: Iterator[Sample]) -> list[Sample]:
+    """The next row group: ROW_GROUP samples, or fewer of large images."""
+    group: list[Sample] = []
+    size = 0
+    for sample in islice(shard, ROW_GROUP):
+        group.append(sample)
+        size += len(sample.image)
+        if size >= _GROUP_BYTES:
+            break
+    return group
 
 
 def _schema(columns: pa.Schema) -> pa.Schema:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from curation import wording
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import values
@@ -46,4 +47,9 @@ class TxtExporter:
                     else:
                         file.write(f"{line}\n".encode())
                 order.advance(len(batch))
+        if left_out and not path.stat().st_size:
+            raise CurationError(
+                f"not one of {wording.plural(len(left_out), 'selected sample')} could be written; "
+                f"the first, {left_out[0].uid}: {left_out[0].reason}"
+            )
         return left_out

@@ -77,7 +77,7 @@ def test_columns_may_be_chosen_and_named(workspace, table):
     text = f"key,uid,CLIP score,stars\n{make.uid(0)},7,1,2\n"
     names = dict(imports.column_name(text) for text in ("CLIP score=tmars", "uid=of=row"))
     assert names == {"CLIP score": "tmars", "uid=of": "row"}
-    imports.import_scores(workspace, table(text), {"CLIP score": "tmars"}, uid_column="key")
+    imports.import_scores(workspace, table(text), [("CLIP score", "tmars")], uid_column="key")
     assert scores(workspace, "tmars")[0] == 1
     assert {f.name for f in workspace.scores_root.iterdir()} == {"tmars"}
 
@@ -85,14 +85,15 @@ def test_columns_may_be_chosen_and_named(workspace, table):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ({"votes": "votes"}, "has no column votes; it has uid, word"),
-        ({"word": "word"}, "the column word holds string, not numbers"),
-        ({"uid": "Word"}, "'Word' cannot name a score"),
+        ([("votes", "votes")], "has no column votes; it has uid, word, number"),
+        ([("word", "word")], "the column word holds string, not numbers"),
+        ([("uid", "Word")], "column uid: 'Word' cannot name a score.*--column uid=SCORE"),
+        ([("number", "x"), ("word", "x")], "two columns cannot both be the score x"),
     ],
 )
 def test_a_chosen_column_that_cannot_be_a_score_is_named(workspace, table, names, message):
     with pytest.raises(CurationError, match=message):
-        imports.import_scores(workspace, table(f"uid,word\n{make.uid(0)},x\n"), names)
+        imports.import_scores(workspace, table(f"uid,word,number\n{make.uid(0)},x,1\n"), names)
     assert not workspace.scores_root.exists()
 
 
@@ -107,6 +108,7 @@ def test_importing_a_name_again_replaces_it(workspace, table):
     [
         ("id,s\n1,1\n", "has no column uid; it has id, s"),
         (f"uid,s\n{make.uid(0)},x\n", "no column of numbers beside uid"),
+        (f"uid,s\n{make.uid(999)},1\n", "has no uid of this dataset"),
         ("uid,s\nabc,1\n", "'abc' is not a uid"),
         (f"uid,7\n{make.uid(0)},1\n", "'7' cannot name a score"),
         (f"uid,a-b,a b\n{make.uid(0)},1,2\n", r"differ too little \(a-b, a b\)"),

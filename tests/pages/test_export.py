@@ -134,6 +134,16 @@ def test_a_file_name_cannot_leave_the_exports_folder(open_page: Open, exports: P
     assert any(wording.place(exports / "escaped.npy") in caption.value for caption in app.caption)
 
 
+@pytest.mark.parametrize(
+    ("name", "stem"), [("x" * 300, "x" * 80), ("..", "selection"), (".a", "a")]
+)
+def test_a_file_name_is_made_to_fit(open_page: Open, exports: Path, name: str, stem: str) -> None:
+    app = open_page("export", **{"from": "recipe"})
+    file_name(app).set_value(name).run()
+    assert not app.exception
+    assert any(wording.place(exports / f"{stem}.npy") in caption.value for caption in app.caption)
+
+
 def test_the_file_is_named_after_the_selection_that_is_shown(open_page: Open) -> None:
     app = open_page("export")
     assert file_name(app).value.endswith("high-high")

@@ -14,11 +14,13 @@ from curation.export import export
 from curation.exporters import dataset_card
 from curation.image_ref import ImageRef
 from curation.readers import open_source
-from curation.recipe import Recipe
+from curation.recipe import Recipe, WhereStep
 from curation.selection import select
 from tests import make
 from tests.curation.exporters import read_back
 from tests.curation.exporters.conftest import CAPTIONS, RECIPE, WHEN, WITH_IMAGES
+
+NONE = WhereStep("width < 0")
 
 
 def loaded(path, cache, **options):
@@ -94,10 +96,6 @@ def test_the_card_says_how_many_and_how_they_were_chosen(world, tmp_path):
     card = (world.export("huggingface", tmp_path).path / "README.md").read_text()
     front, _, text = card.removeprefix("---\n").partition("---\n")
     assert yaml.safe_load(front) == {
-        "configs": [
-            {"config_name": "default",
-             "data_files": [{"split": "train", "path": "data/train-*"}]}
-        ],
         "size_categories": ["n<1K"],
     }  # fmt: skip
     assert "5 samples of the 6 that were chosen from 6 in the pool" in text
@@ -144,3 +142,25 @@ def test_a_dataset_cannot_write_markdown_into_the_card(tmp_path):
     card = (tmp_path / "out" / "README.md").read_text()
     assert r"# !\[x\](http://a.example) \| \<b\> \`\`\`" in card.splitlines()
     assert "````yaml\n" in card
+
+
+def test_another_export_of_its_name_is_not_taken_for_the_one_in_the_cache(tmp_path):
+    catalog = Catalog.of(make.workspace(tmp_path, [{}, {}, {}]))
+    for where, count in (("a/d", 3), ("a/d", 2), ("b/d", 1)):
+        kept = tuple(make.uid(n) for n in range(count))
+        chosen = select(Recipe(f"first-{count}", keep=kept, steps=(NONE,)), catalog)
+        export(catalog, chosen, "huggingface", tmp_path / where, overwrite=True)
+        assert loaded(tmp_path / where, tmp_path / "cache")["uid"][:] == list(kept)
+
+
+def test_large_images_make_small_row_groups(tmp_path):
+    make.jpeg(tmp_path / "source" / "a.jpg")
+    # What follows a picture's end is no part of it, but of the file.
+    with (tmp_path / "source" / "a.jpg").open("ab") as file:
+        file.write(bytes(12_000_000))
+    catalog = Catalog.of(make.workspace(tmp_path, [{"file_name": "a.jpg"}] * 7))
+    export(catalog, select(Recipe("all"), catalog), "huggingface", tmp_path / "out")
+    (file,) = (tmp_path / "out" / "data").iterdir()
+    metadata = pq.ParquetFile(file).metadata
+    groups = [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)]
+    assert groups == [3, 3, 1]
