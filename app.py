@@ -20,8 +20,17 @@ PAGES = {
     "quadrants": st.Page(
         "pages/quadrants.py", title="Quadrants", icon=":material/grid_view:", url_path="quadrants"
     ),
+    "search": st.Page(
+        "pages/search.py", title="Search", icon=":material/search:", url_path="search"
+    ),
     "overview": st.Page(
         "pages/overview.py", title="Overview", icon=":material/bar_chart:", url_path="overview"
+    ),
+    "sample": st.Page(
+        "pages/sample.py", title="Sample", icon=":material/image_search:", url_path="sample"
+    ),
+    "compare": st.Page(
+        "pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"
     ),
     "export": st.Page(
         "pages/export.py", title="Export", icon=":material/download:", url_path="export"

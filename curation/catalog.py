@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,11 @@ from numpy.typing import NDArray
 
 from curation import uids
 from curation.columns import ColumnInfo
+from curation.dataset import Dataset, Images
 from curation.errors import CurationError
 from curation.workspace import Workspace
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Where a catalog's samples come from."""
-
-    source: str
-    reader: str
-    image_root: str
-    model: str
-    targets: str
-    samples: int
-    skipped: int
-    published: str
-    version: str
-
-
-@dataclass(frozen=True)
-class Images:
-    """How many images lie in files, have an address, and are only that."""
-
-    in_files: int
-    with_url: int
-    only_url: int
 
 
 class Catalog:

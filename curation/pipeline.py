@@ -271,12 +271,21 @@ def _record_model(workspace: Workspace, model: Encoder, progress: Progress) -> N
         workspace.embeddings(model.spec.slug).path / "model.toml",
         {
             "name": model.spec.folder.name if model.spec.folder else model.spec.name,
-            "pretrained": model.spec.pretrained,
+            **_lies_at(model.spec),
             "dim": model.dim,
             "temperature": model.temperature,
             "precision": model.precision,
         },
     )
+
+
+def _lies_at(model: ModelSpec) -> Mapping[str, str | None]:
+    """What loads it again, from any folder."""
+    tag = model.pretrained
+    if tag is not None and Path(tag).is_file():
+        tag = str(Path(tag).resolve())
+    folder = None if model.folder is None else str(model.folder.resolve())
+    return {"folder": folder, "pretrained": tag}
 
 
 def _nothing_usable(workspace: Workspace, source: Place) -> CurationError:

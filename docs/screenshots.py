@@ -23,7 +23,8 @@ README = {
     "export": ("/export?from=recipe", 1280, 900, "dark"),
 }
 EVERY = ("/quadrants", "/quadrants?shown=line", "/quadrants?shown=box&box=-0.3,-0.1,0.4,0.6",
-         "/overview", "/export", "/export?from=recipe&format=csv",
+         "/search?text=dog", "/overview", "/compare?a=quadrant", "/compare?compare=scores",
+         "/sample", "/export", "/export?from=recipe&format=csv",
          "/export?from=recipe&format=webdataset")  # fmt: skip
 
 

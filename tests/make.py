@@ -20,6 +20,9 @@ from curation.workspace import Workspace, WorkspaceInfo, now
 
 QUIET = Progress(quiet=True)
 
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted(file.stem for file in (ROOT / "pages").glob("*.py"))
+
 
 def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
     """A few coarse random patches: pictures of different seeds embed differently."""

@@ -15,7 +15,7 @@ from curation.decisions import Decisions
 from curation.errors import CurationError
 from curation.export import export
 from curation.exporters import EXPORTERS
-from curation.recipe import Recipe
+from curation.recipe import Recipe, WhereStep
 from curation.selection import select
 from tests import make
 
@@ -32,8 +32,7 @@ def world(tmp_path_factory):
 
 def first(catalog, count):
     kept = tuple(make.uid(n) for n in range(count))
-    recipe = Recipe.parse(f"name: first-{count}\nsteps: [{{where: 'width < 0'}}]\nkeep: {list(kept)}")
-    return select(recipe, catalog)
+    return select(Recipe(f"first-{count}", (WhereStep("width < 0"),), keep=kept), catalog)
 
 
 @EVERY_FORMAT

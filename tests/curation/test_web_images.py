@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from curation import connecting, pipeline, prefetch
-from curation.catalog import Catalog, Images
+from curation.catalog import Catalog
+from curation.dataset import Images
 from curation.image_ref import ImageRef
 from curation.progress import Progress
 from curation.readers import Options

@@ -40,7 +40,7 @@ def test_damaged_catalog_is_one_clear_message(
     assert "is not a catalog" in app.error[0].value
 
 
-@pytest.mark.parametrize("page", ["quadrants", "overview", "export"])
+@pytest.mark.parametrize("page", make.PAGES)
 def test_pages_that_show_scores_do_not_import_torch(page: str, sample_workspaces: Path) -> None:
     root = Path(__file__).resolve().parent.parent.parent
     code = (
@@ -48,7 +48,7 @@ def test_pages_that_show_scores_do_not_import_torch(page: str, sample_workspaces
         f"sys.argv = ['app.py', {str(sample_workspaces)!r}]\n"
         f"app = AppTest.from_file({str(root / 'app.py')!r}, default_timeout=60).run()\n"
         f"app.switch_page('pages/{page}.py').run()\n"
-        "assert app.metric and not app.exception\n"
+        "assert app.main.children and not app.exception\n"
         "assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)

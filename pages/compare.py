@@ -1,0 +1,296 @@
+"""Compare: two selections, and what only one of them has; two scores, and where they disagree."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
+
+from curation import compare, wording
+from curation.catalog import Catalog, Mask
+from curation.compare import Members, Part, Ranks, Sets
+from curation.errors import CurationError
+from curation.selection import select
+from pages.widgets import compare_charts, cuts, gallery, shell, web_images
+from pages.widgets.plain import plain, problem
+from pages.widgets.ranked import RankedCatalog
+from pages.widgets.url import choose, current
+
+shell.enter("compare")
+
+KINDS = {"selections": "Selections", "scores": "Scores"}
+PART_NAMES: dict[Part, str] = {"only_a": "Only A", "only_b": "Only B", "both": "Both"}
+SORTS = {"random": "random", "best": "best first", "worst": "worst first"}
+MOVES = {"up": "Most promoted", "down": "Most demoted"}
+EMPTY = {
+    "only_a": "No sample is in A only: B has every one of them.",
+    "only_b": "No sample is in B only: A has every one of them.",
+    "both": "A and B have no sample in common.",
+}
+NOTHING_SAVED = (
+    "Nothing is saved yet, so only the kept quadrant and the whole pool can be compared. "
+    "Save a selection on the Export page, under its recipe, or import a list of uids with "
+    "`python -m curation import-uids WORKSPACE NAME FILE`."
+)
+TOO_FEW = (
+    "This catalog has fewer than two numeric columns: score it with "
+    "`python -m curation score SOURCE --workspace WORKSPACE`."
+)
+SEED = 0
+BINS = 40
+# As many pictures as a person might page through.
+MOST = 100 * gallery.PAGE
+
+
+def main() -> None:
+    catalog = shell.catalog()
+    kind = choose(
+        st.segmented_control, "Compare", KINDS, "compare", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    if kind == "selections":
+        selections(catalog)
+    else:
+        scores(catalog)
+    shell.facts(catalog)
+
+
+def selections(catalog: Catalog) -> None:
+    """Two selections: how much they share, and the samples of each part."""
+    origins = known_origins()
+    if not any(":" in origin for origin in origins):
+        st.info(NOTHING_SAVED, icon=":material/bookmark:")
+    left, right = st.columns(2, gap="medium")
+    names = list(origins)
+    with left:
+        a = choose(st.selectbox, "Selection A", origins, "a", names[0], always=True)
+    with right:
+        b = choose(st.selectbox, "Selection B", origins, "b", names[1], always=True)
+    try:
+        kept = kept_quadrant(catalog) if "quadrant" in (a, b) else None
+        first, second = (members(catalog, origin, kept) for origin in (a, b))
+    except CurationError as error:
+        problem(error)
+        return
+    web_images.switch(catalog)
+    sets = Sets(first.mask, second.mask)
+    set_cards(sets)
+    st.html(compare_charts.bar(sets, origins[a], origins[b], shell.is_dark()))
+    for letter, found in (("A", first), ("B", second)):
+        if found.absent:
+            lost = wording.plural(found.absent, "uid")
+            st.caption(f"{lost} of {letter} not in this dataset: left out of every count.")
+    with st.container(key="desk"):
+        left, right = st.columns([9, 11], gap="medium")
+    with left:
+        score = pick_score(catalog, "score", "Score", ("neg_clip_loss", "clip_score"))
+    # Pictures first, as on the Quadrants page: the browser draws them while it loads the chart.
+    with right:
+        show_part(catalog, sets, score)
+    with left:
+        show_spread(catalog, sets, score)
+
+
+def known_origins() -> dict[str, str]:
+    """What can be A or B: what the address says, and what people read."""
+    saved, every = shell.decisions().selections(), shell.decisions().names()
+    return {
+        **{f"saved:{name}": name for name in saved},
+        **{f"list:{name}": f"{name} (uid list)" for name in every if name not in saved},
+        "quadrant": "The kept quadrant",
+        "pool": "The whole pool",
+    }
+
+
+def kept_quadrant(catalog: Catalog) -> Members:
+    """What is above both lines of the Quadrants page, which are in the sidebar."""
+    recipe = cuts.controls(catalog).recipe("high_high", "kept")
+    return Members(select(recipe, catalog).mask)
+
+
+def members(catalog: Catalog, origin: str, kept: Members | None) -> Members:
+    kind, _, name = origin.partition(":")
+    if kind == "pool":
+        return compare.everyone(catalog)
+    if kind == "quadrant" and kept is not None:
+        return kept
+    # Whatever is decided may change what a name stands for.
+    changed = shell.workspace().curation.stat().st_mtime_ns
+    return _named(catalog, name, changed)
+
+
+def set_cards(sets: Sets) -> None:
+    both = sets.counts["both"]
+    cards = {
+        "Only A": (
+            sets.counts["only_a"],
+            f"{wording.share(sets.counts['only_a'], sets.in_a)} of A",
+        ),
+        "Both": (
+            both,
+            f"{wording.share(both, sets.in_a)} of A · {wording.share(both, sets.in_b)} of B",
+        ),
+        "Only B": (
+            sets.counts["only_b"],
+            f"{wording.share(sets.counts['only_b'], sets.in_b)} of B",
+        ),
+    }
+    with st.container(key="part_cards"):
+        columns = st.columns(4)
+    for column, (name, (count, told)) in zip(columns, cards.items(), strict=False):
+        tile(column, name, wording.count(count), told)
+    tile(
+        columns[3], "Jaccard", wording.score(sets.jaccard),
+        f"overlap coefficient {wording.score(sets.overlap)}",
+        help="What both have, of what either has. The overlap coefficient: of the smaller one.",
+    )  # fmt: skip
+
+
+def tile(column: DeltaGenerator, name: str, value: str, told: str, **settings: Any) -> None:
+    column.metric(name, value, told, delta_color="off", delta_arrow="off", border=True, **settings)
+
+
+def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
+    """The samples of one part."""
+    with st.container(horizontal=True, vertical_alignment="top"):
+        start = next((part for part in PART_NAMES if sets.counts[part]), "only_a")
+        part = choose(
+            st.segmented_control, "Samples", PART_NAMES, "part", start, always=True, required=True
+        )
+        sort = choose(st.selectbox, "Order", SORTS, "sort", width=150)
+    mask = sets.mask(part)
+    rows = some(mask) if sort == "random" else compare.ordered(
+        catalog, score, mask, sort == "best", MOST
+    )  # fmt: skip
+    told = list(dict.fromkeys([score, *(c.name for c in catalog.scores)]))[:2]
+    gallery.paged(
+        shell.workspace(), catalog, rows, told, f"page_{part}", sets.counts[part], EMPTY[part]
+    )
+
+
+def some(mask: Mask) -> NDArray[np.int64]:
+    """MOST of the samples at random, always the same ones."""
+    rows = np.flatnonzero(mask)
+    return np.random.default_rng(SEED).choice(rows, min(MOST, len(rows)), replace=False)
+
+
+def show_spread(catalog: Catalog, sets: Sets, score: str) -> None:
+    spread = compare.spread(catalog, sets, score, BINS)
+    st.plotly_chart(
+        compare_charts.histograms(spread, catalog.column(score).title, shell.is_dark()),
+        key="spread",
+        config={"displaylogo": False, "displayModeBar": False},
+        alt="Distribution of a score in the samples of only A, of both and of only B",
+    )
+    missing = sum(spread.missing.values())
+    lost = f" {wording.plural(missing, 'sample')} without this score left out." if missing else ""
+    st.caption(f"Each line is a share of its own part, so that parts of any size compare.{lost}")
+
+
+def scores(catalog: Catalog) -> None:
+    """Two scores: how far they rank alike, and the samples that they rank most unlike."""
+    if len(catalog.numbers) < 2:
+        st.info(TOO_FEW, icon=":material/scoreboard:")
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        a = pick_score(catalog, "score_a", "Score A", ("clip_score",))
+    with right:
+        b = pick_score(catalog, "score_b", "Score B", ("neg_clip_loss",), besides=a)
+    web_images.switch(catalog)
+    compared = _ranks(catalog, a, b)
+    if not compared.count:
+        st.info("No sample has both of these scores: choose another one.")
+        return
+    score_cards(compared)
+    missing = len(catalog) - compared.count
+    if missing:
+        st.caption(f"{wording.plural(missing, 'sample')} without one of these scores: not ranked.")
+    with st.container(key="desk"):
+        left, right = st.columns([11, 9], gap="medium")
+    titles = {key: catalog.column(name).title for key, name in (("a", a), ("b", b))}
+    with right:
+        show_moved(catalog, a, b, compared, titles)
+    with left:
+        show_ranks(compared, titles)
+
+
+def pick_score(
+    catalog: Catalog, key: str, label: str, wanted: Sequence[str], besides: str = ""
+) -> str:
+    """A column that can be ranked by; begins with a wanted one, or the first that is not taken."""
+    names = [column.name for column in catalog.numbers]
+    free = [name for name in names if name != besides]
+    start = next((name for name in wanted if name in free), free[0])
+    return choose(
+        st.selectbox, label, {n: catalog.column(n).title for n in names}, key, start, always=True,
+        help=plain(catalog.column(current(key, names, start)).help) or None,
+    )  # fmt: skip
+
+
+def score_cards(compared: Ranks) -> None:
+    columns = st.columns(1 + len(compared.shared))
+    tile(
+        columns[0], "Spearman correlation", wording.score(compared.spearman),
+        wording.plural(compared.count, "sample"),
+        help="Of the ranks: 1 where both scores rank alike, 0 where neither tells of the other.",
+    )  # fmt: skip
+    for column, (percent, share) in zip(columns[1:], compared.shared.items(), strict=True):
+        tile(
+            column, f"Shared by the top {percent} %", wording.share(share),
+            f"{percent} % by chance",
+            help=f"Of the best {percent} % by one score: the share also among those by the other.",
+        )  # fmt: skip
+
+
+def show_moved(catalog: Catalog, a: str, b: str, compared: Ranks, titles: dict[str, str]) -> None:
+    """The samples that the two scores disagree on most."""
+    move = choose(
+        st.segmented_control, "Samples", MOVES, "moved", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    low, high = (titles["a"], titles["b"]) if move == "up" else (titles["b"], titles["a"])
+    st.caption(
+        f"Higher by {plain(high)} than by {plain(low)}, the largest shift of percentile first."
+    )
+    ranked = RankedCatalog(catalog, a, b, compared)
+    total = compared.moves[0 if move == "up" else 1]
+    gallery.paged(
+        shell.workspace(), ranked, compared.moved(move == "up", MOST), ranked.shown,
+        f"page_{move}", total, "No sample moves this way: the two scores rank alike.",
+    )  # fmt: skip
+
+
+def show_ranks(compared: Ranks, titles: dict[str, str]) -> None:
+    st.plotly_chart(
+        compare_charts.ranks(compared, titles, shell.is_dark()),
+        key="ranks",
+        config={"displaylogo": False, "displayModeBar": False},
+        alt="Density of all samples over their percentiles by both scores",
+    )
+    st.caption(
+        "A percentile is the share of samples that one is above. On the dotted line both scores "
+        "rank alike; the stronger a cell, the more samples it holds (logarithmic)."
+    )
+
+
+def _same(catalog: Catalog) -> str:
+    # A catalog that replaced another is another object; both have the path.
+    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
+
+
+@st.cache_resource(
+    max_entries=8, show_spinner="Looking up the selection …", hash_funcs={Catalog: _same}
+)
+def _named(catalog: Catalog, name: str, changed: int) -> Members:
+    return compare.named(catalog, shell.decisions(), name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Ranking …", hash_funcs={Catalog: _same})
+def _ranks(catalog: Catalog, a: str, b: str) -> Ranks:
+    return compare.ranks(catalog, a, b)
+
+
+main()

@@ -1,0 +1,287 @@
+"""Search: the samples whose images are most like a text, an image, or one of the samples."""
+
+from html import escape
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from curation import encoder, images, search, wording
+from curation.catalog import Catalog
+from curation.columns import ColumnInfo
+from curation.embedded import Side
+from curation.encoder import Encoder, ModelSpec
+from curation.errors import CurationError
+from curation.quadrants import QUADRANTS, View
+from curation.search import Found, Vector
+from curation.workspace import Workspace
+from pages.widgets import cached, cuts, gallery, quadrant_chart, shell, web_images
+from pages.widgets.names import quadrant_names
+from pages.widgets.plain import plain, problem
+from pages.widgets.url import choose
+
+shell.enter("search")
+
+BY = {"text": "A text", "picture": "An image", "sample": "A sample"}
+# What the URL says of each.
+SAID_BY = {"text": {"text"}, "picture": set[str](), "sample": {"like", "side"}}
+SIDES: dict[Side, str] = {"image": "Its image", "text": "Its caption"}
+MANY = {number: f"{number} nearest" for number in ("24", "96", "240")}
+# As far as any model reads.
+LONGEST = 400
+COSINE = ColumnInfo("cosine to what is searched for", "score", "FLOAT", "Cosine")
+HEIGHT = 360
+_MARKS = {False: ("#D55E00", "#FFFFFF"), True: ("#FFB454", "#12161D")}
+_CSS = """
+.st-key-by button, .st-key-side button {min-height: 2.5rem}
+.shares {width: 100%; border-collapse: collapse; font-size: 14px;
+  font-variant-numeric: tabular-nums}
+.shares th {font-weight: 400; opacity: .72; text-align: right}
+.shares th:first-child, .shares td:first-child {text-align: left}
+.shares td {text-align: right; white-space: nowrap}
+.shares td:first-child {white-space: normal}
+.shares tr {border-bottom: 1px solid rgba(128, 138, 152, .28)}
+.shares th, .shares td {padding: 6px 0 6px 12px}
+.shares th:first-child, .shares td:first-child {padding-left: 2px}
+@media (min-width: 1280px) {
+  /* Where they lie stays in view while the pictures scroll. */
+  .st-key-search_results [data-testid="stColumn"]:last-child > [data-testid="stVerticalBlock"]
+    {position: sticky; top: 4rem; height: auto; flex: none}
+}
+"""
+
+
+class WithCosine:
+    """A catalog of which some samples have one more score, which the gallery then shows."""
+
+    def __init__(self, catalog: Catalog, found: Found) -> None:
+        self._catalog = catalog
+        self._cosines = dict(zip(found.rowids.tolist(), found.cosines.tolist(), strict=True))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._catalog, name)
+
+    def __len__(self) -> int:
+        return len(self._catalog)
+
+    def column(self, name: str) -> ColumnInfo:
+        return COSINE if name == COSINE.name else self._catalog.column(name)
+
+    def rows(self, rowids: Any) -> list[dict[str, Any]]:
+        rows = self._catalog.rows(rowids)
+        return [row | {COSINE.name: self._cosines[row["row_id"]]} for row in rows]
+
+
+def main() -> None:
+    catalog = shell.catalog()
+    view = cuts.controls(catalog)
+    web_images.switch(catalog)
+    shell.facts(catalog)
+    st.html(f"<style>{_CSS}</style>")
+    try:
+        asked = ask(catalog)
+        if asked is not None:
+            name, query, wanted = asked
+            found = _nearest(shell.workspace(), catalog, _key(catalog), query.tobytes(), wanted)
+            results(view, name, found)
+    except CurationError as error:
+        st.subheader("Nothing found", anchor=False)
+        problem(error)
+
+
+def ask(catalog: Catalog) -> tuple[str, Vector, int] | None:
+    """What to look for: its name, its embedding, how many; None where nothing is asked yet."""
+    spec, unknown = model(catalog)
+    for way, key in (("text", "text"), ("sample", "like")):
+        # A link counts, whatever this session looked for before.
+        if st.query_params.get(key) not in (None, st.session_state.get(key)):
+            st.session_state["by"] = way
+    start = "sample" if spec is None else "text"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = choose(st.segmented_control, "Like", BY, "by", start, always=True, required=True)
+        side: Side = "image"
+        if by == "text":
+            field("Text", "text", placeholder="a drawing of a dog", disabled=spec is None)
+        elif by == "sample":
+            field("Sample", "like", placeholder="uid: 32 hex digits", width=380)
+            st.button(
+                "Random sample", icon=":material/casino:", on_click=_anything, args=(catalog,)
+            )
+            side = choose(st.segmented_control, "By", SIDES, "side", required=True)
+        wanted = int(choose(st.selectbox, "Show", MANY, "many", width=150))
+    for key in {"text", "like", "side"}.difference(SAID_BY[by]):
+        st.query_params.pop(key, None)
+    if by == "sample":
+        asked = like_sample(catalog, side)
+    elif spec is None:
+        nothing(unknown, ":material/block:")
+        return None
+    else:
+        asked = like_text(spec) if by == "text" else like_picture(spec)
+    return None if asked is None else (*asked, wanted)
+
+
+def model(catalog: Catalog) -> tuple[ModelSpec | None, str]:
+    """The model to embed with; where none is known, why."""
+    try:
+        return search.model(shell.workspace(), catalog), ""
+    except CurationError as error:
+        return None, str(error)
+
+
+def like_text(spec: ModelSpec) -> tuple[str, Vector] | None:
+    text = st.session_state["text"].strip()
+    if not text:
+        nothing(
+            "Write what the images should show, as a caption would. The dataset's own model "
+            "compares it with every image."
+        )
+        return None
+    return f"“{text}”", search.of_text(_encoder(spec.name, spec.pretrained), text)
+
+
+def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    kinds = sorted(extension.removeprefix(".") for extension in images.EXTENSIONS)
+    with left:
+        file = st.file_uploader("Image", kinds, label_visibility="collapsed")
+    if file is None:
+        nothing("Give an image. It stays on this server, and is not kept.")
+        return None
+    data = file.getvalue()
+    query = search.of_image(_encoder(spec.name, spec.pretrained), data)
+    right.image(images.thumbnail(data, 120))
+    return "the image", query
+
+
+def like_sample(catalog: Catalog, side: Side) -> tuple[str, Vector] | None:
+    uid = st.session_state["like"].strip().lower()
+    if not uid:
+        nothing("Enter a sample's uid, or take one at random, to see which images are like it.")
+        return None
+    rowid = catalog.find(uid)
+    if rowid is None:
+        raise CurationError(f"This workspace has no sample {uid}.")
+    (row,) = catalog.rows([rowid])
+    caption = f"“{shorten(str(row['caption']), 100, placeholder=' …')}”"
+    named = f"the image of {caption}" if side == "image" else caption
+    return named, search.of_sample(shell.workspace(), catalog, rowid, side)
+
+
+def nothing(told: str, icon: str = ":material/search:") -> None:
+    st.subheader("Find images", anchor=False)
+    st.info(plain(told), icon=icon)
+
+
+def results(view: View, name: str, found: Found) -> None:
+    """The pictures, and where they lie among all samples."""
+    st.subheader(plain(f"Nearest to {name}"), anchor=False)
+    if not len(found):
+        st.info("No sample has an embedding of its image.", icon=":material/search_off:")
+        return
+    first, last = (wording.score(float(found.cosines[k])) for k in (0, -1))
+    st.caption(
+        f"{wording.count(len(found))} of {wording.plural(len(view.catalog), 'sample')}, each "
+        f"compared, nearest first: cosine {first} to {last}."
+    )
+    with st.container(key="search_results"):
+        left, right = st.columns([13, 7], gap="medium")
+    with left:
+        shown = WithCosine(view.catalog, found)
+        gallery.show(shell.workspace(), shown, found.rowids, (COSINE.name, view.x, view.y))
+    with right:
+        where(view, found)
+
+
+def where(view: View, found: Found) -> None:
+    """The samples found over the density of all, and their share of each quadrant."""
+    st.plotly_chart(
+        figure(view, found),
+        key="where",
+        config={"displayModeBar": False},
+        alt="The samples found, over the density of all samples in two scores",
+    )
+    names, everywhere = quadrant_names(view), view.counts()
+    inside = {q: int(view.mask(q)[found.rowids].sum()) for q in QUADRANTS}
+    both, total = sum(inside.values()), sum(everywhere.values())
+    lines = "".join(
+        f"<tr><td>{escape(names[q])}</td><td>{wording.share(inside[q], both)}</td>"
+        f"<td>{wording.share(everywhere[q], total)}</td></tr>"
+        for q in QUADRANTS
+    )
+    st.html(
+        "<table class='shares'><tr><th>Quadrant</th><th>of these</th><th>of all</th></tr>"
+        f"{lines}</table>"
+    )
+    if both < len(found):
+        st.caption(f"{wording.plural(len(found) - both, 'sample')} without one of these scores.")
+
+
+def figure(view: View, found: Found) -> Any:
+    """The chart of the Quadrants page, small, with the samples found on top."""
+    dark = shell.is_dark()
+    drawn = quadrant_chart.figure(view, dark, None)
+    grid = cached.density(view.catalog, view.x, view.y)
+    # Beyond the edge they lie on it, as in the density.
+    x, y = (
+        np.clip(view.catalog.array(name)[found.rowids], edges[0], edges[-1])
+        for name, edges in ((view.x, grid.x_edges), (view.y, grid.y_edges))
+    )
+    fill, line = _MARKS[dark]
+    drawn.add_scatter(
+        x=x, y=y, mode="markers", cliponaxis=False,
+        marker={"size": 8, "color": fill, "line": {"width": 1, "color": line}},
+        customdata=np.stack([np.arange(1, len(found) + 1), found.cosines], axis=1),
+        hovertemplate="No. %{customdata[0]}, cosine %{customdata[1]:.3f}<br>"
+        "%{x:.3f}, %{y:.3f}<extra></extra>",
+    )  # fmt: skip
+    # There is no room for the quadrants' names; the table below has them.
+    drawn.layout.annotations = ()
+    drawn.update_layout(height=HEIGHT, dragmode=False)
+    return drawn
+
+
+def field(label: str, key: str, **settings: Any) -> None:
+    """A text field that is in the URL as ``key``; what a link says counts before what was here."""
+    text = st.query_params.get(key, st.session_state.get(key, ""))
+    st.session_state[key] = text[:LONGEST]
+    st.text_input(
+        label, key=key, max_chars=LONGEST, on_change=_tell, args=(key,), persist_state="session",
+        **settings,
+    )  # fmt: skip
+    _tell(key)
+
+
+def _tell(key: str) -> None:
+    if st.session_state[key].strip():
+        st.query_params[key] = st.session_state[key]
+    else:
+        st.query_params.pop(key, None)
+
+
+def _anything(catalog: Catalog) -> None:
+    (row,) = catalog.rows([np.random.default_rng().integers(len(catalog))])
+    st.session_state["like"] = row["uid"]
+    _tell("like")
+
+
+def _key(catalog: Catalog) -> str:
+    # A catalog that replaced another is another object; both have the path.
+    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
+
+
+@st.cache_resource(max_entries=64, show_spinner="Comparing with every image …")
+def _nearest(
+    _workspace: Workspace, _catalog: Catalog, key: str, query: bytes, wanted: int
+) -> Found:
+    return search.nearest(_workspace, _catalog, np.frombuffer(query, np.float32), wanted)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the model …")
+def _encoder(name: str, pretrained: str | None) -> Encoder:
+    # A single query is quick anywhere, and leaves the memory of a GPU to those who train.
+    return encoder.load(ModelSpec(name, pretrained), "cpu")
+
+
+main()

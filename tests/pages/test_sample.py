@@ -1,0 +1,169 @@
+"""The Sample page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation.catalog import Catalog
+from curation.workspace import Workspace
+from tests.pages.conftest import APP, Open, html, metrics
+from tests.web import workspace
+
+
+@pytest.fixture
+def catalog(sample_workspace: Workspace) -> Catalog:
+    return Catalog.of(sample_workspace)
+
+
+def uid_of(catalog: Catalog, rowid: int) -> str:
+    return str(catalog.rows([rowid])[0]["uid"])
+
+
+def headings(app: AppTest) -> list[str]:
+    return [element.value for element in app.subheader]
+
+
+def captions(app: AppTest) -> str:
+    return "\n".join(element.value for element in app.caption)
+
+
+def test_it_shows_one_sample_whole(open_page: Open, catalog: Catalog) -> None:
+    (row,) = catalog.rows([7])
+    app = open_page("sample", uid=row["uid"])
+    assert metrics(app) == {
+        "negCLIPLoss": f"{row['neg_clip_loss']:.3f}".replace("-", "−"),
+        "Standard error": "0, exact",
+        "Chance to flip": "0.0 %",
+    }
+    assert len(app.get("plotly_chart")) == 1
+    assert headings(app) == [
+        "Captions that its image is confused with", "Images that its caption is confused with",
+        "Nearest of target “animals”", "Nearest of target “food”",
+    ]  # fmt: skip
+    page = html(app)
+    assert "class='portrait'" in page
+    # Its own picture, and four rows of six.
+    assert page.count("src='data:image/jpeg;base64,") == 25
+    assert row["image_file"] in page
+    assert captions(app).count("Of the 1,499 other") == 2
+
+
+def test_it_stands_somewhere_in_every_score(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("sample", uid=uid_of(catalog, 3))
+    table = app.dataframe[0].value
+    assert table["Score"].tolist() == [c.title for c in catalog.scores]
+    values = catalog.array("clip_score")
+    assert table["Percentile"][0] == pytest.approx(100 * (values < values[3]).mean())
+
+
+def test_neighbours_lead_to_their_own_page(open_page: Open, catalog: Catalog) -> None:
+    uid = uid_of(catalog, 3)
+    app = open_page("sample", uid=uid, x_top="12")
+    links = re.findall(r"data-uid='([0-9a-f]{32})'><a href='([^']*)'", html(app))
+    assert len(links) == 12
+    for other, link in links:
+        assert other != uid
+        assert f"uid={other}" in link
+        assert "x_top=12" in link
+
+
+def test_the_chance_to_flip_is_told_where_the_score_is_an_axis(
+    open_page: Open, catalog: Catalog
+) -> None:
+    app = open_page("sample", uid=uid_of(catalog, 3), x="clip_score")
+    assert "Chance to flip" not in metrics(app)
+
+
+def test_without_a_uid_it_says_what_to_do_and_takes_one_at_random(
+    open_page: Open, catalog: Catalog
+) -> None:
+    app = open_page("sample")
+    assert headings(app) == ["One sample, explained"]
+    app.button[0].click().run()
+    assert not app.exception
+    uid = app.text_input(key="uid_field").value
+    assert catalog.find(uid) is not None
+    assert uid in app.query_params["uid"]
+    assert "negCLIPLoss" in metrics(app)
+
+
+@pytest.mark.parametrize(
+    ("uid", "told"),
+    [("0" * 32, "This workspace has no sample"), ("![x](http://a.example/b.png)", "A uid is 32")],
+)
+def test_an_unknown_uid_is_one_clear_message(open_page: Open, uid: str, told: str) -> None:
+    app = open_page("sample", uid=uid)
+    assert headings(app) == ["No such sample"]
+    (error,) = app.error
+    assert error.value.startswith(told)
+    assert "example" not in error.value
+
+
+def test_a_uid_that_is_entered_is_in_the_address(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("sample", uid=uid_of(catalog, 1))
+    other = uid_of(catalog, 2)
+    app.text_input(key="uid_field").set_value(f" {other.upper()} ").run()
+    assert other in app.query_params["uid"]
+    assert app.text_input(key="uid_field").value == other
+    assert not app.error
+
+
+def test_one_comes_back_to_the_sample(open_page: Open, catalog: Catalog) -> None:
+    uid = uid_of(catalog, 4)
+    app = open_page("sample", uid=uid)
+    app.switch_page("pages/overview.py").run()
+    app.query_params.clear()
+    app.switch_page("pages/sample.py").run()
+    assert app.text_input(key="uid_field").value == uid
+
+
+def test_embeddings_that_are_gone_are_one_message(open_page: Open, scored_copy: Workspace) -> None:
+    uid = uid_of(Catalog.of(scored_copy), 0)
+    shutil.rmtree(scored_copy.path / "embeddings")
+    app = open_page("sample", root=scored_copy.path, uid=uid)
+    (error,) = app.error
+    assert "cannot be read" in error.value
+    # What the catalog holds is shown all the same.
+    assert "negCLIPLoss" in metrics(app)
+    assert metrics(app)["Standard error"] != "0, exact"
+    assert "3 random pools of 16 pairs" in captions(app)
+
+
+def test_a_target_that_is_gone_leaves_the_others(open_page: Open, scored_copy: Workspace) -> None:
+    uid = uid_of(Catalog.of(scored_copy), 0)
+    shutil.rmtree(scored_copy.target("dots").path)
+    app = open_page("sample", root=scored_copy.path, uid=uid)
+    (error,) = app.error
+    assert "dots" in error.value
+    assert html(app).count("<figure>") == 5
+
+
+def test_without_scores_it_says_so_and_captions_are_text(open_page: Open, tmp_path: Path) -> None:
+    root = workspace(tmp_path / "web", ["a.jpg", "https://<b onclick=x>.example/c.jpg"])
+    catalog = Catalog.of(Workspace(root))
+    app = open_page("sample", root=root, uid=uid_of(catalog, 1))
+    assert "no negCLIPLoss" in app.info[0].value
+    page = html(app)
+    assert "on the web and was not fetched" in page
+    assert "<b onclick" not in page
+    assert "src='http" not in page
+
+
+def test_it_does_not_import_torch(sample_workspaces: Path, catalog: Catalog) -> None:
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        f"sys.argv = ['app.py', {str(sample_workspaces)!r}]\n"
+        f"app = AppTest.from_file({str(APP)!r}, default_timeout=60).run()\n"
+        f"app.query_params['uid'] = {uid_of(catalog, 0)!r}\n"
+        "app.switch_page('pages/sample.py').run()\n"
+        "assert app.metric and not app.exception\n"
+        "assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=APP.parent, check=True, capture_output=True)

@@ -1,0 +1,169 @@
+"""The Search page."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from curation.catalog import Catalog
+from curation.workspace import Workspace, read_toml, write_toml
+from tests.pages.conftest import Open, html
+
+
+@pytest.fixture
+def catalog(sample_workspace: Workspace) -> Catalog:
+    return Catalog.of(sample_workspace)
+
+
+def uids(app: AppTest) -> list[str]:
+    return re.findall(r"data-uid='([0-9a-f]{32})'", html(app))
+
+
+def cosines(app: AppTest) -> list[float]:
+    told = re.findall(r"<span title='Cosine'>Cosine</span><span>([−\d.]+)</span>", html(app))
+    return [float(text.replace("−", "-")) for text in told]
+
+
+def share_of(catalog: Catalog, samples: list[str], *words: str) -> float:
+    """Of the samples that have their own captions, how many have one of the words in it."""
+    rows = catalog.rows([row for row in map(catalog.find, samples) if row is not None])
+    captions = [row["caption"].lower() for row in rows if not row["swapped"]]
+    return sum(any(word in caption for word in words) for caption in captions) / len(captions)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "least"),
+    # Only one in fifteen pictures is tagged as an animal, and not all that are one.
+    [("dog", ("mammal", "animal"), 0.4), ("flag", ("flag",), 0.9),
+     ("fruit", ("fruit", "food"), 0.8)],
+)  # fmt: skip
+def test_a_text_finds_what_a_person_expects(
+    open_page: Open, catalog: Catalog, text: str, words: tuple[str, ...], least: float
+) -> None:
+    app = open_page("search", text=text)
+    assert app.subheader[0].value == f"Nearest to “{text}”"
+    found = uids(app)
+    assert len(set(found)) == 24
+    assert share_of(catalog, found, *words) >= least
+    assert cosines(app) == sorted(cosines(app), reverse=True)
+
+
+def test_typing_another_text_finds_others_and_the_address_says_so(open_page: Open) -> None:
+    app = open_page("search", text="dog")
+    before = uids(app)
+    app.text_input(key="text").set_value("flag").run()
+    assert app.query_params["text"] == "flag"
+    assert set(uids(app)).isdisjoint(before)
+    app.text_input(key="text").set_value(" ").run()
+    assert "text" not in app.query_params
+    assert "as a caption would" in app.info[0].value
+
+
+def test_a_sample_is_the_first_of_those_like_it(open_page: Open, catalog: Catalog) -> None:
+    (sample,) = catalog.rows([700])
+    app = open_page("search", like=sample["uid"], many="96")
+    assert app.segmented_control(key="by").value == "sample"
+    found = uids(app)
+    assert (found[0], len(found), cosines(app)[0]) == (sample["uid"], 96, 1.0)
+    app.segmented_control(key="side").set_value("text").run()
+    assert app.query_params["side"] == "text"
+    assert uids(app) != found
+    assert sample["caption"][:20] in app.subheader[0].value
+
+
+def test_a_random_sample_is_looked_up(open_page: Open) -> None:
+    app = open_page("search", by="sample")
+    assert "sample's uid" in app.info[0].value.replace("\\", "")
+    app.button[0].click().run()
+    # Not always the first: another sample may have the same image.
+    assert app.query_params["like"] in uids(app)
+    assert cosines(app)[0] == 1.0
+
+
+def test_each_way_is_kept_while_another_is_looked_at(open_page: Open, catalog: Catalog) -> None:
+    app = open_page("search", text="dog")
+    found = uids(app)
+    app.segmented_control(key="by").set_value("sample").run()
+    assert "text" not in app.query_params
+    app.text_input(key="like").set_value(catalog.rows([3])[0]["uid"]).run()
+    app.segmented_control(key="by").set_value("text").run()
+    assert "like" not in app.query_params
+    assert uids(app) == found
+
+
+@pytest.mark.parametrize("uid", ["nonsense", "0" * 32, "' OR 1=1"])
+def test_an_unknown_sample_is_a_clear_message(open_page: Open, uid: str) -> None:
+    app = open_page("search", like=uid)
+    assert "has no sample" in app.error[0].value
+    assert not uids(app)
+
+
+def test_an_image_finds_itself(
+    open_page: Open, catalog: Catalog, sample_workspace: Workspace
+) -> None:
+    (row,) = catalog.rows([42])
+    data = (Path(sample_workspace.info().image_root) / row["image_file"]).read_bytes()
+    app = open_page("search", by="picture")
+    assert "Give an image" in app.info[0].value
+    app.file_uploader[0].set_value(("a.jpg", data, "image/jpeg")).run()
+    assert uids(app)[0] == row["uid"]
+    app.file_uploader[0].set_value(("b.jpg", b"nonsense", "image/jpeg")).run()
+    assert "not an image" in app.error[0].value
+
+
+def test_the_samples_found_are_marked_on_the_chart(open_page: Open) -> None:
+    app = open_page("search", text="dog")
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    marks = figure["data"][-1]
+    assert (marks["type"], marks["mode"]) == ("scatter", "markers")
+    assert not figure["layout"].get("annotations")
+
+
+def test_where_no_model_is_known_only_samples_can_be_looked_for(
+    open_page: Open, scored_copy: Workspace
+) -> None:
+    file = scored_copy.embeddings("tiny").path / "model.toml"
+    write_toml(file, read_toml(file) | {"precision": "ready-made"})
+    uid = Catalog.of(scored_copy).rows([1])[0]["uid"]
+    app = open_page("search", root=scored_copy.path, text="dog")
+    assert app.text_input(key="text").disabled
+    assert "came ready" in app.info[0].value.replace("\\", "")
+    assert not uids(app)
+    assert uids(open_page("search", root=scored_copy.path, like=uid))[0] == uid
+    assert open_page("search", root=scored_copy.path).segmented_control(key="by").value == "sample"
+
+
+def test_a_model_that_does_not_load_is_a_clear_message(
+    open_page: Open, scored_copy: Workspace, tmp_path: Path
+) -> None:
+    file = scored_copy.embeddings("tiny").path / "model.toml"
+    (tmp_path / "empty").mkdir()
+    write_toml(file, read_toml(file) | {"folder": str(tmp_path / "empty")})
+    app = open_page("search", root=scored_copy.path, text="dog")
+    assert "no architecture" in app.error[0].value or "cannot be loaded" in app.error[0].value
+
+
+def test_what_strangers_wrote_is_shown_as_text(open_page: Open, catalog: Catalog) -> None:
+    evil = "![x](http://example.invalid/a.png)<script>"
+    app = open_page("search", text=evil)
+    assert "![x](" not in app.subheader[0].value
+    assert "<script" not in html(app)
+
+
+def test_opening_the_page_does_not_import_torch(sample_workspaces: Path) -> None:
+    root = Path(__file__).resolve().parent.parent.parent
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest\n"
+        f"sys.argv = ['app.py', {str(sample_workspaces)!r}]\n"
+        f"app = AppTest.from_file({str(root / 'app.py')!r}, default_timeout=60).run()\n"
+        "app.switch_page('pages/search.py').run()\n"
+        "assert app.info and not app.exception\n"
+        "assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)
