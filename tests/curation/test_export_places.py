@@ -78,9 +78,7 @@ def test_other_formats_of_the_selection_before_are_not_left_beside_a_new_one(wor
 
 
 def test_text_of_which_not_a_line_can_be_written_is_an_error(world, tmp_path):
-    with pytest.raises(
-        CurationError, match=r"not one of 2 selected samples could be .*no url"
-    ):
+    with pytest.raises(CurationError, match=r"not one of 2 selected samples could be .*no url"):
         export(world[1], first(world[1], 2), "txt", tmp_path / "a.txt", columns=["url"])
     assert list(tmp_path.iterdir()) == []
 
