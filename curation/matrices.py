@@ -7,6 +7,7 @@ mapped where it lies in the zip; ``np.savez_compressed`` deflates them, and they
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ Rows = NDArray[np.floating[Any]]
 
 # A zip's local header: 26 bytes, then how long the name and the extra field are that follow it.
 _LOCAL_HEADER = struct.Struct("<26xHH")
+
+# What NumPy and zipfile raise over files that are damaged, or none of theirs.
+DAMAGED = (
+    OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, RuntimeError,
+    SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,7 @@ def open_matrix(path: Place, member: str | None = None) -> Rows:
             return _read(path, file)
     except FileNotFoundError:
         raise CurationError(f"{path} does not exist") from None
-    # NumPy and zipfile raise many kinds over damaged files.
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         where = path if member is None else f"{member} in {path}"
         raise CurationError(f"{where} cannot be read as a matrix: {error}") from None
 
@@ -97,7 +103,7 @@ def members(path: Place) -> list[str]:
     try:
         with places.open_binary(path) as file, zipfile.ZipFile(file) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]
-    except (OSError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise CurationError(f"{path} cannot be read as a .npz: {error}") from None
 
 

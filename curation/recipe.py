@@ -178,7 +178,7 @@ def _uids(values: Any, where: str) -> tuple[str, ...]:
         return ()
     if not isinstance(values, list):
         raise CurationError(f"{where} should be a list of uids")
-    bad = [v for v in values if not uids.is_uid(str(v))]
+    bad = [v for v in values if not uids.is_uid(str(v).lower())]
     if bad:
-        raise CurationError(f"{where}: {bad[0]!r} is not a uid (32 lower-case hex digits)")
-    return tuple(str(v) for v in values)
+        raise CurationError(f"{where}: {bad[0]!r} is not a uid (32 hex digits)")
+    return tuple(str(v).lower() for v in values)

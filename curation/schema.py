@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curation.readers import plain
 from curation.readers.base import SAMPLE_COLUMNS, distinct
 from curation.workspace import Workspace
 
@@ -82,7 +83,8 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     try:
         if not pa.types.is_duration(column.type):
-            return column.cast(type_, safe=False)
+            # Unsafe, bytes that are no text would become text that is not UTF-8.
+            return column.cast(type_, safe=plain.is_binary(column.type))
     except pa.ArrowException:
         pass  # bytes that are no text
     texts = [None if v is None else str(v) for v in column.to_pylist()]

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -238,7 +237,7 @@ def _ready_made(source: Place) -> dict[str, Rows]:
                     raise CurationError(
                         f"{source} has the members {members}; expected image, text or both"
                     )
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except matrices.DAMAGED as error:
         raise CurationError(f"{source} is not a {kind} array of numbers: {error}") from None
     if any(rows.dtype.kind not in "fiu" for rows in found.values()):
         raise CurationError(f"{source} is not a {kind} array of numbers")

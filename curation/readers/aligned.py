@@ -12,16 +12,20 @@ import pyarrow.parquet as pq
 from curation import uids
 from curation.errors import CurationError
 from curation.places import Place
-from curation.readers import base, rows
+from curation.readers import base, plain, rows
 
 
 def table(file: Place) -> pa.Table:
-    """A Parquet file, but for its nested columns."""
+    """A Parquet file, but for its nested columns; what of its text is not UTF-8 is U+FFFD."""
     with rows.reading(file) as opened:
         parquet = pq.ParquetFile(opened)
         # Boxes of faces and the like are of no column type that every format can hold.
-        plain = [f.name for f in parquet.schema_arrow if not pa.types.is_nested(f.type)]
-        return parquet.read(columns=plain)
+        flat = [f.name for f in parquet.schema_arrow if not pa.types.is_nested(f.type)]
+        found = parquet.read(columns=flat)
+    # Asked for one column, Parquet gives all of its name.
+    kept = [at for at, field in enumerate(found.schema) if not pa.types.is_nested(field.type)]
+    found = found.select(kept)
+    return plain.table(found.rename_columns(base.distinct(found.column_names)))
 
 
 def pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Place) -> str:
@@ -30,16 +34,23 @@ def pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Plac
     Raises:
         CurationError: there is none; lists those there are.
     """
-    for name in [wanted] if wanted else guesses:
-        if name in table.column_names:
-            return str(name)
+    if wanted in table.column_names:
+        return str(wanted)
+    for guess in () if wanted else guesses:
+        if name := called(table, guess):
+            return name
     sought = wanted or " or ".join(guesses)
     raise CurationError(f"{file} has no column {sought}; it has {', '.join(table.column_names)}")
 
 
+def called(table: pa.Table, name: str) -> str | None:
+    """What a table calls a column, in capitals or not; None where it has none."""
+    return next((own for own in table.column_names if own.lower() == name), None)
+
+
 def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as text without white space around it, empty where it is NULL."""
-    return pc.fill_null(pc.utf8_trim_whitespace(column.cast(pa.string())), "")
+    return pc.fill_null(pc.utf8_trim_whitespace(plain.text(column)), "")
 
 
 def uid(column: pa.ChunkedArray, name: str, file: Place) -> pa.ChunkedArray:
@@ -48,7 +59,7 @@ def uid(column: pa.ChunkedArray, name: str, file: Place) -> pa.ChunkedArray:
     Raises:
         CurationError: an entry is no uid.
     """
-    found = column.cast(pa.string())
+    found = plain.text(column)
     try:
         uids.to_words(found)
     except ValueError as error:
@@ -61,12 +72,19 @@ def sides(table: pa.Table, prefixes: Sequence[str]) -> dict[str, pa.ChunkedArray
     found = {}
     for side in ("width", "height"):
         for prefix in prefixes:
-            if prefix + side in table.column_names:
-                column = table.column(prefix + side)
+            if name := called(table, prefix + side):
+                column = table.column(name)
                 if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-                    found[side] = column.cast(pa.int32(), safe=False)
+                    found[side] = _pixels(column)
                     break
     return found
+
+
+def _pixels(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers as pixels, NULL where they cannot be so many."""
+    wide = column.cast(pa.float64(), safe=False)
+    can_be = pc.and_(pc.greater_equal(wide, 1), pc.less(wide, 2**31))
+    return pc.if_else(can_be, wide, pa.scalar(None, pa.float64())).cast(pa.int32(), safe=False)
 
 
 def samples(
@@ -80,9 +98,9 @@ def samples(
     """
     rest = [name for name in table.column_names if name not in used]
     own = dict(known)
-    if base.URL in rest:
-        rest.remove(base.URL)
-        own[base.URL] = table.column(base.URL).cast(pa.string())
+    if url := called(table.select(rest), base.URL):
+        rest.remove(url)
+        own[base.URL] = plain.text(table.column(url))
     nothing = {f.name: pa.nulls(len(table), f.type) for f in base.SAMPLE_FIELDS}
     free = base.distinct([base.source_name(name) for name in rest], base.SAMPLE_COLUMNS)
     kept = {new: table.column(old) for new, old in zip(free, rest, strict=True)}

@@ -16,7 +16,7 @@ import pyarrow as pa
 from curation import cells, places
 from curation.errors import CurationError
 from curation.places import Place
-from curation.readers import base
+from curation.readers import rows
 
 EXTENSION = ".arrow"
 
@@ -93,7 +93,7 @@ def opened(place: Place) -> ArrowFile:
                 found.append(batch)
         except (pa.ArrowException, OSError) as error:
             raise CurationError(f"{place} cannot be read as an Arrow file: {error}") from None
-    table = pa.Table.from_batches(found, schema).rename_columns(base.distinct(schema.names))
+    table = pa.Table.from_batches(found, schema).rename_columns(rows.names(schema.names))
     return ArrowFile(place, table.replace_schema_metadata(schema.metadata), whole)
 
 

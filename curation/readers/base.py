@@ -263,8 +263,9 @@ def _sample(row: Row, root: Place, captions_required: bool) -> _Sample:
         raise CurationError("no image is named")
     if captions_required and (row.caption is None or not row.caption.strip()):
         raise CurationError("the caption is empty")
-    if row.uid and not uids.is_uid(row.uid):
-        raise CurationError(f"the uid is not 32 lower-case hex digits: {row.uid!r}")
+    told = (row.uid or "").lower()
+    if told and not uids.is_uid(told):
+        raise CurationError(f"the uid is not 32 hex digits: {row.uid!r}")
     if image.is_on_the_web:
         # Fetched once, when it is embedded.
         width, height = row.size
@@ -274,7 +275,7 @@ def _sample(row: Row, root: Place, captions_required: bool) -> _Sample:
     named = image.url or image.file
     if image.row is not None:
         named = f"{named}\0{image.row}"
-    uid = row.uid or uids.from_key(f"{named}\0{caption}")
+    uid = told or uids.from_key(f"{named}\0{caption}")
     url = next((str(v) for k, v in row.extra.items() if k.lower() == URL and v), None)
     place = (image.file, image.offset, image.length, image.column, image.row)
     return uid, caption, *place, image.url or url, width, height

@@ -14,7 +14,7 @@ from curation.errors import CurationError
 from curation.files import fingerprint
 from curation.matrices import Matrix
 from curation.places import Place
-from curation.readers import aligned, base, rows
+from curation.readers import aligned, base, plain, rows
 
 _FEATURES = "clip"
 _METADATA = "metadata"
@@ -71,10 +71,10 @@ class ClipRetrievalReader:
         caption = aligned.pick(table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path)
         known = {"caption": aligned.text(table.column(caption))}
         known |= aligned.sides(table, ("", "original_"))
-        if _PATH in table.column_names:
-            known["image_file"] = self._image_files(table.column(_PATH))
+        if path := aligned.called(table, _PATH):
+            known["image_file"] = self._image_files(table.column(path))
         used = [caption]
-        if self.options.uid_column or "uid" in table.column_names:
+        if self.options.uid_column or aligned.called(table, "uid"):
             name = aligned.pick(table, self.options.uid_column, ("uid",), shard.path)
             known["uid"] = aligned.uid(table.column(name), name, shard.path)
             used.append(name)
@@ -94,7 +94,7 @@ class ClipRetrievalReader:
     def _image_files(self, paths: pa.ChunkedArray) -> pa.ChunkedArray:
         """The names below the image root of what lies there; NULL of what does not."""
         root = self.image_root.as_posix().rstrip("/") + "/"
-        paths = paths.cast(pa.string())
+        paths = plain.text(paths)
         names = pc.utf8_slice_codeunits(paths, len(root))
         return pc.if_else(pc.starts_with(paths, root), names, pa.scalar(None, pa.string()))
 
@@ -145,8 +145,8 @@ def _numbered(source: Place, folder: str, extension: str) -> dict[int, Place]:
 
 def _made_uids(table: pa.Table, captions: pa.ChunkedArray) -> pa.ChunkedArray:
     """A pair's uid by its address, or its path, and its caption: a pair that is repeated is one."""
-    there = [name for name in (base.URL, _PATH) if name in table.column_names]
-    named = [table.column(name).cast(pa.string()).to_pylist() for name in there]
+    there = [own for name in (base.URL, _PATH) if (own := aligned.called(table, name))]
+    named = [plain.text(table.column(own)).to_pylist() for own in there]
     texts = captions.to_pylist()
     firsts = (next(filter(None, names), "") for names in zip(*named, strict=True))
     found = [

@@ -29,6 +29,8 @@ class DatacompReader:
         self.files = pairs(source)
         if not self.files:
             raise CurationError(f"{source} holds no .parquet with a .npz of that name beside it")
+        if places.is_dir(source):
+            _check_whole(source, self.files)
         self.options = options
         self.image_root = places.resolved(options.image_root or self.files[0].parent)
         self._columns = _feature_columns(self.files[0].with_suffix(".npz"), options.features)
@@ -74,7 +76,25 @@ def pairs(source: Place) -> list[Place]:
         files = [source] if source.suffix == ".parquet" else []
     else:
         files = places.files_of(source, rows.is_parquet) if places.is_dir(source) else []
-    return [file for file in files if places.is_file(file.with_suffix(".npz"))]
+    return [file for file in files if places.is_file(file.with_suffix(".npz"), guessed=True)]
+
+
+def _check_whole(source: Place, paired: Sequence[Place]) -> None:
+    """Raises:
+    CurationError: a file lacks its other half, as a download that broke off leaves it.
+    """
+    stems = {file.stem for file in paired}
+    for file in places.files_of(source, lambda file: rows.is_parquet(file) or _is_npz(file)):
+        if file.stem not in stems:
+            other = file.with_suffix(".parquet" if _is_npz(file) else ".npz")
+            raise CurationError(
+                f"{source} lacks {other.name}, which belongs to {file.name}: fetch it again, or "
+                f"move {file.name} elsewhere"
+            )
+
+
+def _is_npz(file: Place) -> bool:
+    return file.suffix.lower() == ".npz"
 
 
 def _feature_columns(file: Place, wanted: str | None) -> tuple[str, str]:

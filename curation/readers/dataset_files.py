@@ -11,7 +11,7 @@ from typing import Any
 from curation import places
 from curation.errors import CurationError
 from curation.places import Place
-from curation.readers import arrow_files, rows
+from curation.readers import arrow_files, features, rows
 
 _SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
 # Results of map and filter, which datasets keeps beside a dataset that it has prepared.
@@ -49,7 +49,7 @@ def parts(source: Place) -> list[Part]:
     Parquet may lie as on the hub: in ``data/``, and in a folder for each split.
 
     Raises:
-        CurationError: a folder that was saved is not whole.
+        CurationError: a folder that was saved is not whole, or there are two datasets in one.
     """
     if places.is_file(source):
         return list(_parts(source.parent, [source])) if _is_of_rows(source) else []
@@ -74,17 +74,35 @@ def _parts(source: Place, files: list[Place]) -> Iterator[Part]:
 
 
 def _parquets(source: Place) -> list[Place]:
+    first, *others = [files for files in _layouts(source) if files] or [[]]
+    for files in others:
+        if _holds_images(files[0]):
+            raise CurationError(
+                f"{source} holds {places.below(first[0], source)} as well as "
+                f"{places.below(files[0], source)}: which is the dataset? Name the file or folder "
+                "that is, or move the other elsewhere"
+            )
+    return first
+
+
+def _layouts(source: Place) -> Iterator[list[Place]]:
+    """The Parquet files in each place where a dataset may have them."""
     for folder in (source, source / "data"):
         if not places.is_dir(folder):
             continue
-        if files := places.files_of(folder, rows.is_parquet):
-            return files
+        yield places.files_of(folder, rows.is_parquet)
         with places.asking(folder):
             names = sorted(found.name for found in folder.iterdir() if found.name in _SPLITS)
         splits = [folder / name for name in names if places.is_dir(folder / name)]
-        if files := [f for split in splits for f in places.files_of(split, rows.is_parquet)]:
-            return files
-    return []
+        yield [file for split in splits for file in places.files_of(split, rows.is_parquet)]
+
+
+def _holds_images(file: Place) -> bool:
+    try:
+        return bool(features.images(rows.schema(file)))
+    except CurationError:
+        # It is said when the file is read, if it is one of the dataset.
+        return False
 
 
 def _saved(source: Place, folder: Place, split: str | None) -> Iterator[Part]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation.readers import roles
+from curation.readers import plain, roles
 
 _KEY = b"huggingface"
 
@@ -41,26 +41,13 @@ def has_bytes(type_: pa.DataType) -> bool:
     """Whether a column holds bytes, at any depth: images, sounds and the like."""
     if pa.types.is_nested(type_):
         return any(has_bytes(type_.field(n).type) for n in range(type_.num_fields))
-    return bool(
-        pa.types.is_binary(type_)
-        or pa.types.is_large_binary(type_)
-        or pa.types.is_binary_view(type_)
-        or pa.types.is_fixed_size_binary(type_)
-    )
-
-
-def is_text(type_: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(type_)
-        or pa.types.is_large_string(type_)
-        or pa.types.is_string_view(type_)
-    )
+    return plain.is_binary(type_)
 
 
 def is_texts(type_: pa.DataType) -> bool:
     """Whether each cell is a list of texts."""
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(is_kind(type_) for is_kind in kinds) and is_text(type_.value_type)
+    return any(is_kind(type_) for is_kind in kinds) and plain.is_text(type_.value_type)
 
 
 def _declared(schema: pa.Schema) -> Mapping[str, Mapping[str, Any]]:

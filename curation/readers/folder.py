@@ -182,6 +182,8 @@ def _sidecar(
         raise CurationError("the caption is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise CurationError(f"{record_file.name} is not JSON ({error.msg})") from None
+    except ValueError:
+        raise CurationError(f"{record_file.name} holds a number too long to be read") from None
     except (OSError, RecursionError) as error:
         raise CurationError(f"the caption cannot be read ({error})") from None
     return caption, extra

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation import image_ref, places, uids
+from curation import cells, image_ref, places, uids
 from curation.errors import CurationError
 from curation.image_ref import ImageRef
 from curation.places import Place
-from curation.readers import arrow_files, base, dataset_files, features, roles, rows
+from curation.readers import arrow_files, base, dataset_files, features, plain, roles, rows
 from curation.readers.dataset_files import Part
 from curation.readers.table import rows_of
 
@@ -36,6 +36,12 @@ class _Columns:
     labels: Mapping[str, Sequence[str]]
     # Columns of bytes, which are not read with the rows.
     without: tuple[str, ...]
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns whose text a row cannot do without."""
+        image = None if self.holds_images else self.image
+        return tuple(name for name in (image, self.caption, self.uid) if name is not None)
 
 
 class HuggingfaceReader:
@@ -67,7 +73,7 @@ class HuggingfaceReader:
         if first is None or first.is_arrow:
             return first is not None
         try:
-            return bool(features.images(_parquet_schema(first.file)))
+            return bool(features.images(rows.schema(first.file)))
         except CurationError:
             # Whoever reads tables says it, if it is one's to read.
             return False
@@ -103,7 +109,7 @@ class HuggingfaceReader:
         CurationError: a column is missing, or is not what it is needed for.
         """
         file = part.file
-        schema = self._opened(file).table.schema if part.is_arrow else _parquet_schema(file)
+        schema = self._opened(file).table.schema if part.is_arrow else rows.schema(file)
         types = {field.name: field.type for field in schema}
         guesses = (*features.images(schema), *base.IMAGE_COLUMNS, *base.URL_COLUMNS)
         wanted = self.options.image_column
@@ -111,7 +117,7 @@ class HuggingfaceReader:
             wanted = guesses[0]
         image = rows.pick_column(list(types), wanted, guesses, "--image-column", file)
         holds_images = roles.holds_images(types[image])
-        if not holds_images and not features.is_text(types[image]):
+        if not holds_images and not plain.is_text(types[image]):
             raise CurationError(
                 f"{file}: the column {image!r} holds {types[image]}: neither images nor their "
                 "paths or addresses; name one with --image-column"
@@ -120,7 +126,7 @@ class HuggingfaceReader:
         labels = features.labels(schema)
         has_several = caption is not None and features.is_texts(types[caption])
         is_text = has_several or caption is None or caption in labels
-        if not is_text and not features.is_text(types[caption]):
+        if not is_text and not plain.is_text(types[caption]):
             raise CurationError(f"{file}: the column {caption!r} is not text ({types[caption]})")
         without = tuple(name for name, type_ in types.items() if features.has_bytes(type_))
         return _Columns(image, caption, uid, holds_images, has_several, labels, without)
@@ -128,16 +134,12 @@ class HuggingfaceReader:
     def _table(self, part: Part, shard: base.SourceShard, columns: _Columns) -> pa.Table:
         """The rows of a shard without their images; nested columns are JSON text."""
         if not part.is_arrow:
-            return rows_of(self._load_groups, shard, columns.without)
+            return rows_of(self._load_groups, shard, columns.without, columns.needed)
         names = [n for n in self._opened(part.file).table.column_names if n not in columns.without]
-        table = self._arrow_rows(part, shard, names)
-        for position, field in enumerate(table.schema):
-            if pa.types.is_nested(field.type):
-                plain = base.plain_array(table.column(position).to_pylist())
-                table = table.set_column(position, field.name, plain)
+        table = plain.table(self._arrow_rows(part, shard, names), columns.needed)
         # Where there is no other column, this one says how many rows there are.
         numbers = pa.array(range(shard.start, shard.stop))
-        return pa.table([numbers, *table.columns], names=[rows.ORIGIN, *names])
+        return pa.table([numbers, *table.columns], names=[rows.ORIGIN, *table.column_names])
 
     def _in_arrow(
         self, part: Part, shard: base.SourceShard, column: str
@@ -158,7 +160,7 @@ class HuggingfaceReader:
         table = self._opened(part.file).table.select(names)
         table = table.slice(shard.start, shard.stop - shard.start)
         try:
-            table.validate(full=True)
+            plain.validate(table)
         except pa.ArrowException as error:
             raise CurationError(f"{part.file} is damaged: {error}") from None
         return table
@@ -168,19 +170,20 @@ class HuggingfaceReader:
     ) -> Iterator[ImageRef | None]:
         starts = rows.group_starts(part.file)
         with rows.reading(part.file) as opened:
-            parquet = pq.ParquetFile(opened)
+            # Not pre-buffered: a row group may be larger than the memory.
+            parquet = pq.ParquetFile(opened, pre_buffer=False)
             for group, first in enumerate(starts[:-1]):
                 start, stop = max(first, shard.start), min(starts[group + 1], shard.stop)
                 if start >= stop:
                     continue
-                if _are_all_null(parquet.metadata.row_group(group), f"{column}.bytes"):
-                    held = parquet.read_row_group(group, columns=[f"{column}.path"]).column(0)
-                    yield from self._named(_paths(held.slice(start - first, stop - start)))
-                else:
-                    name = self._image_file(part)
-                    yield from (
-                        ImageRef(name, column=column, row=row) for row in range(start, stop)
-                    )
+                held, paths = _held(parquet, group, column)
+                name = self._image_file(part) if any(held) else None
+                for row in range(start, stop):
+                    path = paths[row - first]
+                    if name is None or (path is not None and not held[row - first]):
+                        yield roles.image_named(path, self.image_root)
+                    else:
+                        yield ImageRef(name, column=column, row=row)
 
     def _named(self, texts: Sequence[str | None]) -> Iterator[ImageRef | None]:
         return (roles.image_named(text, self.image_root) for text in texts)
@@ -210,7 +213,7 @@ def _rows(
     start: int,
     images: Iterator[ImageRef | None],
 ) -> Iterator[base.Row]:
-    told = {rows.ORIGIN, columns.uid, columns.image}
+    told = {rows.ORIGIN, plain.BROKEN, columns.uid, columns.image}
     if not columns.has_several:
         told.add(columns.caption)
     for number, (record, image) in enumerate(zip(table.to_pylist(), images, strict=True), start):
@@ -235,32 +238,49 @@ def _rows(
             uid=None if uid is None else str(uid),
             extra=extra,
             size=roles.told_size(extra),
+            problem=plain.NOT_UTF8 if record.get(plain.BROKEN) else None,
         )
-
-
-def _parquet_schema(file: Place) -> pa.Schema:
-    """The columns by their names in ``rows.load_groups``, and what is declared of them."""
-    with rows.reading(file) as opened:
-        found = pq.read_schema(opened)
-    names = base.distinct(found.names, [rows.ORIGIN])
-    fields = [field.with_name(name) for field, name in zip(found, names, strict=True)]
-    return pa.schema(fields, found.metadata)
 
 
 def _paths(images: pa.ChunkedArray) -> Sequence[str | None]:
     """Where images lie that are not embedded, as far as their records tell."""
-    type_ = images.type
-    if not pa.types.is_struct(type_) or type_.get_field_index("path") < 0:
+    if not _has_path(images.type):
         return [None] * len(images)
-    paths: Sequence[str | None] = pc.struct_field(images, "path").to_pylist()
+    paths: Sequence[str | None] = plain.text(pc.struct_field(images, "path")).to_pylist()
     return paths
 
 
-def _are_all_null(group: pq.RowGroupMetaData, column: str) -> bool:
-    """Whether a column of a row group is known to have no value."""
+def _has_path(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_struct(type_) and type_.get_field_index("path") >= 0)
+
+
+def _held(
+    parquet: pq.ParquetFile, group: int, column: str
+) -> tuple[Sequence[bool], Sequence[str | None]]:
+    """Of each row of a row group, whether it holds its image, and, if not, where that lies."""
+    total = parquet.metadata.row_group(group).num_rows
+    nulls = _nulls(parquet.metadata.row_group(group), f"{column}.bytes")
+    at = parquet.schema_arrow.get_field_index(column)
+    if at < 0 or not _has_path(parquet.schema_arrow.field(at).type) or nulls == 0:
+        return [True] * total, [None] * total
+    if nulls == total:
+        told = parquet.read_row_group(group, columns=[f"{column}.path"]).column(0)
+        return [False] * total, _paths(told)
+    held: list[bool] = []
+    paths: list[str | None] = []
+    parts = [f"{column}.bytes", f"{column}.path"]
+    for batch in parquet.iter_batches(cells.WINDOW, [group], parts, use_threads=False):
+        images = pa.chunked_array([batch.column(0)])
+        held += cells.bytes_of(images).is_valid().to_pylist()
+        paths += _paths(images)
+    return held, paths
+
+
+def _nulls(group: pq.RowGroupMetaData, column: str) -> int | None:
+    """How many rows of a row group are known to have no value in a column."""
     for number in range(group.num_columns):
         chunk = group.column(number)
         told = chunk.statistics
-        if chunk.path_in_schema == column and told is not None:
-            return bool(told.has_null_count and told.null_count == group.num_rows)
-    return False
+        if chunk.path_in_schema == column and told is not None and told.has_null_count:
+            return int(told.null_count)
+    return None

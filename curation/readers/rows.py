@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import accumulate
 from typing import BinaryIO
 
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from curation import places
 from curation.errors import CurationError
 from curation.places import Place
+from curation.readers import plain
 from curation.readers.base import Skipped, distinct, is_text, plain_array
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
@@ -25,13 +26,25 @@ EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
 # Column that remembers where in the file a row stood (its line, or its row in Parquet).
 ORIGIN = "__origin__"
 
+# What would lose digits as a number: a code, as in 007, and what is too long or large for a float.
+_CODE = r"^([-+]?0\d|0[xX])"
+_LONG = r"^[-+]?\d{16,}$|[eE]\+?\d{3}"
+
 
 def load(path: Place) -> tuple[pa.Table, list[Skipped]]:
     """Every readable row, with ORIGIN ("line 17"), and the rows that are not readable.
 
     Raises:
-        CurationError: the file as a whole cannot be read.
+        CurationError: the file as a whole cannot be read, or is empty.
     """
+    table, skipped = load_part(path)
+    if is_empty(table):
+        raise emptiness(path, skipped)
+    return table, skipped
+
+
+def load_part(path: Place) -> tuple[pa.Table, list[Skipped]]:
+    """As ``load``, of a file that may be empty."""
     if is_parquet(path):
         return load_groups(path), []
     loaders: dict[str, Callable[[Place, BinaryIO], tuple[pa.Table, list[Skipped]]]] = {
@@ -46,6 +59,19 @@ def load(path: Place) -> tuple[pa.Table, list[Skipped]]:
         return loaders[path.suffix.lower()](path, file)
 
 
+def is_empty(table: pa.Table) -> bool:
+    """Whether a file has neither a row nor the name of a column."""
+    return not len(table) and table.column_names == [ORIGIN]
+
+
+def emptiness(path: Place, skipped: Sequence[Skipped]) -> CurationError:
+    """What is wrong with a file that is empty."""
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return CurationError(f"{path} is empty: its first line must name the columns")
+    first = f"; the first: {skipped[0].where} {skipped[0].reason}" if skipped else ""
+    return CurationError(f"{path} has no usable row{first}")
+
+
 def is_parquet(path: Place) -> bool:
     return path.suffix.lower() == ".parquet"
 
@@ -54,7 +80,8 @@ def schema(path: Place) -> pa.Schema:
     """The columns of a Parquet file, by their names in ``load_groups``."""
     with reading(path) as file:
         found = pq.read_schema(file)
-    return pa.schema([f.with_name(n) for f, n in zip(found, _names(found.names), strict=True)])
+    fields = [f.with_name(n) for f, n in zip(found, names(found.names), strict=True)]
+    return pa.schema(fields, found.metadata)
 
 
 def group_starts(path: Place) -> list[int]:
@@ -66,13 +93,18 @@ def group_starts(path: Place) -> list[int]:
 
 
 def load_groups(
-    path: Place, start: int = 0, stop: int | None = None, without: Sequence[str] = ()
+    path: Place,
+    start: int = 0,
+    stop: int | None = None,
+    without: Sequence[str] = (),
+    needed: Collection[str] = (),
 ) -> pa.Table:
     """Some row groups of a Parquet file, with ORIGIN ("row 17" of the file, counted from 0).
 
     Args:
         start, stop: the first row of a row group, and the first that is read no more.
         without: columns that are not read.
+        needed: as ``plain.table`` has it.
 
     Raises:
         CurationError: they cannot be read.
@@ -82,19 +114,20 @@ def load_groups(
     with reading(path) as file:
         parquet = pq.ParquetFile(file)
         own = parquet.schema_arrow.names
-        wanted = {n: o for n, o in zip(_names(own), own, strict=True) if n not in without}
+        called = list(zip(names(own), own, strict=True))
+        wanted = {name: old for name, old in called if name not in without}
         table = parquet.read_row_groups(groups, columns=list(wanted.values()))
-    table = table.rename_columns(list(wanted))
-    for position, column in enumerate(table.schema):
-        if pa.types.is_nested(column.type):
-            plain = plain_array(table.column(position).to_pylist())
-            table = table.set_column(position, column.name, plain)
+    # Asked for one column, Parquet gives all of its name.
+    there = set(table.column_names)
+    table = table.rename_columns([name for name, old in called if old in there])
+    table = plain.table(table.select(list(wanted)), needed)
     origins = [f"{path.name} row {row}" for row in range(start, start + len(table))]
     return table.append_column(ORIGIN, pa.array(origins, pa.string()))
 
 
-def _names(columns: Sequence[str]) -> list[str]:
-    return distinct(columns, [ORIGIN])
+def names(columns: Sequence[str]) -> list[str]:
+    """What the columns of a file are called here."""
+    return distinct(columns, [ORIGIN, plain.BROKEN])
 
 
 @contextmanager
@@ -134,22 +167,25 @@ def pick_column(
 
 
 def narrow(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A text column as whole numbers, numbers or booleans where every entry is one."""
+    """A text column as whole numbers, numbers or booleans where every entry is one.
+
+    What would not be the same again is left as text.
+    """
     if not pa.types.is_string(column.type):
         return column
     filled = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
-    # What has leading zeros is a code, as in 007, and would lose them.
-    if (
-        filled.null_count == len(filled)
-        or pc.any(pc.match_substring_regex(filled, r"^-?0\d")).as_py()
-    ):
+    if filled.null_count == len(filled) or _has(filled, _CODE):
         return column
-    for target in (pa.int64(), pa.float64(), pa.bool_()):
-        try:
-            return filled.cast(target)
-        except pa.ArrowInvalid:
-            continue
+    # Where there are others than true and false, 1 is not the same as true.
+    for target, lossy in ((pa.int64(), None), (pa.float64(), _LONG), (pa.bool_(), r"^\d")):
+        if lossy is None or not _has(filled, lossy):
+            with suppress(pa.ArrowInvalid):
+                return filled.cast(target)
     return column
+
+
+def _has(column: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())
 
 
 def _load_csv(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
@@ -160,26 +196,36 @@ def _load_csv(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
     origins: list[str] = []
     # Bytes that are not UTF-8 survive as surrogates, so that one bad caption costs one row.
     text = io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, delimiter=delimiter)
+    # Strict: a quote that does not close is otherwise read up to the next one, rows later.
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     header = next(reader, None)
     if not header:
-        raise CurationError(f"{path} is empty: its first line must name the columns")
-    for row in reader:
+        return pa.table({ORIGIN: pa.array([], pa.string())}), []
+    while True:
+        first = reader.line_num + 1
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            where = f"{path.name} {_lines(first, reader.line_num)}"
+            skipped.append(Skipped(where, f"a quote does not close: {error}"))
+            continue
         where = f"{path.name} line {reader.line_num}"
+        if row is None:
+            break
         if not row:
             continue
         if len(row) != len(header):
             reason = f"has {len(row)} fields where the header has {len(header)}"
             skipped.append(Skipped(where, reason))
         elif any(_is_broken(cell) for cell in row):
-            skipped.append(Skipped(where, "holds text that is not UTF-8"))
+            skipped.append(Skipped(where, plain.NOT_UTF8))
         else:
             values.append(row)
             origins.append(where)
     columns = list(zip(*values, strict=True)) if values else [()] * len(header)
     arrays = [pa.array(column, type=pa.string()) for column in columns]
-    names = [*distinct(header, [ORIGIN]), ORIGIN]
-    return pa.table([*arrays, pa.array(origins, pa.string())], names=names), skipped
+    arrays.append(pa.array(origins, pa.string()))
+    return pa.table(arrays, names=[*names(header), ORIGIN]), skipped
 
 
 def _load_jsonl(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
@@ -190,9 +236,10 @@ def _load_jsonl(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            # Given bytes, json takes halves of characters for text.
+            record = json.loads(line.decode("utf-8-sig"))
         except UnicodeDecodeError:
-            skipped.append(Skipped(where, "holds text that is not UTF-8"))
+            skipped.append(Skipped(where, plain.NOT_UTF8))
             continue
         except json.JSONDecodeError as error:
             skipped.append(Skipped(where, f"is not JSON ({error.msg})"))
@@ -200,18 +247,23 @@ def _load_jsonl(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
         except RecursionError:
             skipped.append(Skipped(where, "is JSON nested too deep"))
             continue
+        except ValueError:
+            skipped.append(Skipped(where, "holds a number too long to be read"))
+            continue
         if not isinstance(record, dict):
             skipped.append(Skipped(where, "is not a JSON object"))
         elif b"\\u" in line and not is_text(record):
-            skipped.append(Skipped(where, "holds text that is not UTF-8"))
+            skipped.append(Skipped(where, plain.NOT_UTF8))
         else:
             records.append(record | {ORIGIN: where})
-    if not records:
-        first = f"; the first: {skipped[0].where} {skipped[0].reason}" if skipped else ""
-        raise CurationError(f"{path} has no usable row{first}")
     keys = list(dict.fromkeys(name for record in records for name in record if name != ORIGIN))
-    columns = [plain_array([r.get(key) for r in records]) for key in (*keys, ORIGIN)]
-    return pa.table(columns, names=[*distinct(keys, [ORIGIN]), ORIGIN]), skipped
+    columns = [plain_array([r.get(key) for r in records]) for key in keys]
+    columns.append(pa.array([r[ORIGIN] for r in records], pa.string()))
+    return pa.table(columns, names=[*names(keys), ORIGIN]), skipped
+
+
+def _lines(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first} to {last}"
 
 
 def _is_broken(text: str) -> bool:

@@ -14,7 +14,7 @@ from curation import places
 from curation.errors import CurationError
 from curation.image_ref import ImageRef
 from curation.places import Place
-from curation.readers import base, img2dataset, roles, rows
+from curation.readers import base, img2dataset, plain, roles, rows
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ class Columns:
     holds_images: bool = False
     # Columns of bytes, which are not read with the rows: images stay where they are.
     without: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns whose text a row cannot do without."""
+        image = None if self.holds_images else self.image
+        return tuple(name for name in (image, self.caption, self.uid) if name is not None)
 
 
 class TableReader:
@@ -51,7 +57,7 @@ class TableReader:
         self._folder = source.parent if places.is_file(source) else source
         self.image_root = places.resolved(options.image_root or self._folder)
         # A shard is read right after its neighbour, most often of the same rows.
-        self._load = lru_cache(maxsize=1)(rows.load)
+        self._load = lru_cache(maxsize=1)(rows.load_part)
         self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
 
     @classmethod
@@ -62,21 +68,34 @@ class TableReader:
 
     def shards(self) -> Sequence[base.SourceShard]:
         shards: list[base.SourceShard] = []
+        empty: list[CurationError] = []
         for file in self.files:
-            holds_images = self._columns(file).holds_images
+            holds_images = False
+            if self._is_empty(file):
+                broken = self._load(file)[1]
+                empty.append(rows.emptiness(file, broken))
+                if not broken:
+                    continue
+            else:
+                holds_images = self._columns(file).holds_images
             is_parquet = rows.is_parquet(file)
             total = rows.group_starts(file)[-1] if is_parquet else len(self._load(file)[0])
             mark: tuple[object, ...] = (places.stamp(file), self.options.mark())
             if holds_images:
                 mark += (self._image_file(file),)
             shards += base.cut(file, total, self.options.shard_size, len(shards), mark)
+        if len(empty) == len(self.files):
+            raise empty[0]
         return shards
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
+        if self._is_empty(shard.path):
+            nothing = base.check((), self.image_root, self.options.captions_required)
+            return base.ShardSamples(nothing.samples, self._load(shard.path)[1])
         columns = self._columns(shard.path)
         lost: Sequence[base.Skipped] = []
         if rows.is_parquet(shard.path):
-            part = rows_of(self._load_groups, shard, columns.without)
+            part = rows_of(self._load_groups, shard, columns.without, columns.needed)
         else:
             table, broken = self._load(shard.path)
             part = table.slice(shard.start, shard.stop - shard.start)
@@ -86,6 +105,10 @@ class TableReader:
             self._rows(named, columns, shard), self.image_root, self.options.captions_required
         )
         return base.ShardSamples(found.samples, [*lost, *found.skipped])
+
+    def _is_empty(self, file: Place) -> bool:
+        """Whether a part has no row that can be read; what Parquet has no row of has columns."""
+        return not rows.is_parquet(file) and rows.is_empty(self._load(file)[0])
 
     def _columns(self, file: Place) -> Columns:
         """What the columns of a file are.
@@ -99,7 +122,7 @@ class TableReader:
             table = self._load(file)[0]
             types = {field.name: field.type for field in table.schema if field.name != rows.ORIGIN}
         names = list(types)
-        of_bytes = [name for name in names if roles.holds_images(types[name])]
+        of_bytes = [name for name in names if _is_of_bytes(name, types[name])]
         # The images themselves go before where they once lay.
         by_bytes = {name.lower() for name in of_bytes}
         guesses = sorted(
@@ -120,7 +143,7 @@ class TableReader:
             column = table.column(name)
             if name in called:
                 found[called[name]] = _as_text(column, name, file)
-            elif name == rows.ORIGIN:
+            elif name in (rows.ORIGIN, plain.BROKEN):
                 found[name] = column
             else:
                 kept.append(name)
@@ -130,13 +153,15 @@ class TableReader:
             new = name if name.lower() == base.URL else new
             # Parquet says itself what is a number.
             column = table.column(name)
+            if _is_address(name) and plain.is_binary(column.type):
+                column = plain.text(column)
             found[new] = column if rows.is_parquet(file) else rows.narrow(column)
         return pa.table(found)
 
     def _rows(
         self, table: pa.Table, columns: Columns, shard: base.SourceShard
     ) -> Iterator[base.Row]:
-        known = {rows.ORIGIN, _IMAGE, _CAPTION, _UID}
+        known = {rows.ORIGIN, plain.BROKEN, _IMAGE, _CAPTION, _UID}
         extras = [name for name in table.column_names if name not in known]
         is_downloaded = img2dataset.is_of(extras)
         file = self._image_file(shard.path)
@@ -145,6 +170,8 @@ class TableReader:
             problem = None
             if is_downloaded:
                 problem, extra = img2dataset.failure(extra), img2dataset.facts(extra)
+            if record.get(plain.BROKEN):
+                problem = problem or plain.NOT_UTF8
             if columns.holds_images:
                 image: ImageRef | None = ImageRef(file, column=columns.image, row=number)
             else:
@@ -174,14 +201,26 @@ def parts(folder: Place) -> list[Place]:
 
 
 def rows_of(
-    load_groups: Callable[..., pa.Table], shard: base.SourceShard, without: Sequence[str]
+    load_groups: Callable[..., pa.Table],
+    shard: base.SourceShard,
+    without: Sequence[str],
+    needed: Sequence[str],
 ) -> pa.Table:
     """A shard's rows of a Parquet file, for which only the row groups that hold them are read."""
     starts = rows.group_starts(shard.path)
     first = starts[max(bisect_right(starts, shard.start) - 1, 0)]
     last = starts[min(bisect_left(starts, shard.stop), len(starts) - 1)]
-    table = load_groups(shard.path, first, last, without)
+    table = load_groups(shard.path, first, last, without, needed)
     return table.slice(shard.start - first, shard.stop - shard.start)
+
+
+def _is_of_bytes(name: str, type_: pa.DataType) -> bool:
+    return roles.holds_images(type_) and not (_is_address(name) and plain.is_binary(type_))
+
+
+def _is_address(name: str) -> bool:
+    """Whether a column is of addresses, be they written as bytes."""
+    return name.lower() in base.URL_COLUMNS
 
 
 def _as_text(column: pa.ChunkedArray, name: str, file: Place) -> pa.ChunkedArray:

@@ -171,6 +171,8 @@ class _Tar:
             raise CurationError(f"its .json is not JSON ({error.msg})") from None
         except (UnicodeDecodeError, RecursionError):
             record = None
+        except ValueError:
+            raise CurationError("its .json holds a number too long to be read") from None
         if not isinstance(record, dict) or not base.is_text(record):
             raise CurationError("its .json is not a JSON object of UTF-8 text")
         return img2dataset.facts(record)

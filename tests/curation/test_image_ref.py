@@ -74,5 +74,5 @@ def test_links_in_a_circle_are_refused(tmp_path):
 
 def test_a_folder_is_not_an_image(tmp_path):
     (tmp_path / "a.jpg").mkdir()
-    with pytest.raises(CurationError, match="cannot be read"):
+    with pytest.raises(CurationError, match="not a file but a folder"):
         ImageRef("a.jpg").read(tmp_path)

@@ -121,6 +121,22 @@ def test_a_damaged_compressed_member_is_refused(tmp_path, rows):
         open_matrix(path, "image")
 
 
+def test_a_damaged_header_is_refused(tmp_path, rows):
+    np.save(tmp_path / "a.npy", rows)
+    data = (tmp_path / "a.npy").read_bytes()
+    for wrong in (b"{'descr(", b"{'descr ", b"[[[[[[[[", b"\xff" * 8):
+        (tmp_path / "a.npy").write_bytes(data.replace(b"{'descr'", wrong))
+        with pytest.raises(CurationError, match=r"a\.npy cannot be read as a matrix"):
+            open_matrix(tmp_path / "a.npy")
+
+
+def test_a_member_that_is_no_array_of_numpys_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("image", b"x")
+    with pytest.raises(CurationError, match=r"image in .*a\.npz cannot be read"):
+        open_matrix(tmp_path / "a.npz", "image")
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     for member in (None, "image"):
         with pytest.raises(CurationError, match=r"a\.npz"):

@@ -104,6 +104,11 @@ def test_what_is_not_a_recipe_is_refused_with_its_place(text, message):
     assert str(raised.value).startswith("r.yaml")
 
 
+def test_uids_may_be_in_capitals():
+    recipe = Recipe.parse(f"keep: [{'AB' * 16}]\ndrop: [{'CD' * 16}]")
+    assert (recipe.keep, recipe.drop) == (("ab" * 16,), ("cd" * 16,))
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(CurationError, match=r"none\.yaml cannot be read"):
         Recipe.load(tmp_path / "none.yaml")

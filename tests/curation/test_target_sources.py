@@ -188,6 +188,19 @@ def test_a_damaged_file_of_embeddings_is_refused(tmp_path, extension):
         read(tmp_path, TargetSource("a", file))
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_embeddings_damaged_anywhere_are_refused(tmp_path, save):
+    rows = np.random.default_rng(0).normal(size=(20, 8))
+    save(tmp_path / "a.npz", image=rows)
+    whole = (tmp_path / "a.npz").read_bytes()
+    for start in range(30, len(whole) - 120, 60):
+        data = bytearray(whole)
+        data[start : start + 20] = bytes(byte ^ 0x5A for byte in data[start : start + 20])
+        (tmp_path / "a.npz").write_bytes(data)
+        with pytest.raises(CurationError, match=r"a\.npz"):
+            read(tmp_path, TargetSource("a", tmp_path / "a.npz"))
+
+
 def test_a_shard_without_captions_keeps_its_rows_beside_those_that_have(tmp_path):
     store = Workspace(tmp_path / "w").target("t")
     folder = store.embeddings("m")

@@ -169,5 +169,10 @@ def test_another_selection_does_not_take_the_place_of_a_recipe_unasked(
     assert "sel" in app.checkbox[-1].label
     app.checkbox[-1].check().run()
     app.button[-1].click().run()
+    # The list of before would lie beside a recipe that is not its own.
+    assert "sel.npy" in app.error[0].value
+    assert not (exports / "sel.csv").exists()
+    (exports / "sel.npy").unlink()
+    app.button[-1].click().run()
     assert (exports / "sel.csv").exists()
     assert (exports / "sel.recipe.yaml").read_text() != recipe

@@ -189,6 +189,13 @@ def test_the_bare_output_has_paths_and_captions_only(tmp_path):
     assert {row["url"] for row in found} == {row["width"] for row in found} == {None}
 
 
+def test_a_column_of_addresses_may_be_in_capitals(tmp_path):
+    records = [{"image_path": "1", "caption": "a", "URL": url} for url in ("u", "v")]
+    found = make.read(write_part(tmp_path, 0, records=records)).samples.to_pylist()
+    assert [row["url"] for row in found] == ["u", "v"]
+    assert found[0]["uid"] != found[1]["uid"]
+
+
 def test_columns_may_be_named(tmp_path):
     records = [{"image_path": "1", "caption": "a", "alt": "b", "id": make.uid(7).upper()}]
     folder = write_part(tmp_path, 0, records=records)

@@ -194,3 +194,74 @@ def test_a_uid_that_is_none_is_refused_with_its_file(metadata, tmp_path):
     pq.write_table(table.set_column(0, "uid", wrong), file)
     with pytest.raises(CurationError, match=r"parquet, column uid: row 0: 'x' is not a uid"):
         score(metadata, tmp_path / "w")
+
+
+def change(file, **columns):
+    """Give a Parquet file other columns, or more."""
+    table = pq.read_table(file)
+    for name, cells in columns.items():
+        if name in table.column_names:
+            table = table.drop_columns(name)
+        table = table.append_column(name, cells)
+    pq.write_table(table, file)
+
+
+@pytest.mark.parametrize(("gone", "left"), [("npz", "parquet"), ("parquet", "npz")])
+def test_a_file_whose_other_half_is_missing_is_named(metadata, gone, left):
+    (metadata / f"{1:032x}.{gone}").unlink()
+    with pytest.raises(CurationError, match=rf"lacks 0+1\.{gone}, which belongs to 0+1\.{left}"):
+        open_source(metadata)
+
+
+def test_sizes_that_cannot_be_are_missing(metadata):
+    file = metadata / f"{0:032x}.parquet"
+    wrong = [float("nan"), float("inf"), -1, 0, 2**40, 2**31]
+    sizes = [*wrong, 2**31 - 1, None, *[300.0] * (ROWS - 8)]
+    heights = [-1, 0, 2**40, None, *[200] * (ROWS - 4)]
+    change(file, original_width=pa.array(sizes, pa.float64()), original_height=pa.array(heights))
+    reader = open_source(metadata)
+    samples = reader.read(reader.shards()[0]).samples
+    assert samples["width"].to_pylist()[:9] == [*[None] * 6, 2**31 - 1, None, 300]
+    assert samples["height"].to_pylist()[:5] == [None, None, None, None, 200]
+
+
+def test_text_that_is_not_utf8_costs_its_bad_bytes_and_no_row(metadata, tmp_path):
+    bad = pa.array([b"caf\xe9"] * ROWS)
+    text = pa.StringArray.from_buffers(ROWS, *bad.buffers()[1:])
+    change(metadata / f"{0:032x}.parquet", text=text, note=text)
+    catalog = score(metadata, tmp_path / "w", scores=("clip_score",))
+    row = catalog.rows([1])[0]
+    assert (row["caption"], row["note"]) == ("caf\ufffd", "caf\ufffd")
+    assert len(catalog) == 2 * ROWS
+
+
+def test_bytes_that_are_no_text_are_told_as_bytes_beside_text(metadata, tmp_path):
+    for part, cells in enumerate((["fine"], [b"\xff"])):
+        change(metadata / f"{part:032x}.parquet", note=pa.array(cells * ROWS))
+    catalog = score(metadata, tmp_path / "w", scores=("clip_score",))
+    assert [row["note"] for row in catalog.rows([0, ROWS])] == ["fine", r"b'\xff'"]
+
+
+def test_times_that_python_does_not_know_are_text(metadata, tmp_path):
+    when = pa.array([253402300800] * ROWS, pa.timestamp("s"))
+    change(metadata / f"{0:032x}.parquet", when=when)
+    catalog = score(metadata, tmp_path / "w", scores=("clip_score",))
+    assert catalog.rows([0])[0]["when"] == "10000-01-01 00:00:00.000"
+
+
+def test_a_column_twice_is_kept_twice_and_capitals_are_no_matter(metadata):
+    file = metadata / f"{0:032x}.parquet"
+    table = pq.read_table(file).select(["uid", "url", "text", "text"])
+    pq.write_table(table.rename_columns(["UID", "URL", "TEXT", "TEXT"]), file)
+    reader = open_source(metadata)
+    row = reader.read(reader.shards()[0]).samples.to_pylist()[2]
+    assert (row["uid"], row["caption"]) == (make.uid(2), "caption 2")
+    assert (row["url"], row["TEXT_2"]) == ("https://example.org/2.jpg", " caption 2 ")
+
+
+def test_damaged_embeddings_are_refused_with_their_file(metadata, tmp_path):
+    file = metadata / f"{0:032x}.npz"
+    data = file.read_bytes()
+    file.write_bytes(data.replace(b"{'descr'", b"[[[[[[[[", 1))
+    with pytest.raises(CurationError, match=r"l14_img in .*0\.npz cannot be read"):
+        score(metadata, tmp_path / "w")

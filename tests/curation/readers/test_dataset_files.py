@@ -47,6 +47,25 @@ def test_parquet_is_read_in_every_layout_of_the_hub(tmp_path, layout):
     assert again == rows * 2
 
 
+@pytest.mark.parametrize("inner", ["data/train-00000-of-00001.parquet", "train/0000.parquet"])
+def test_a_stray_table_beside_the_dataset_does_not_take_its_place(tmp_path, inner):
+    (tmp_path / inner).parent.mkdir()
+    dataset().to_parquet(tmp_path / inner)
+    for stray in (dataset([1]), dataset([1]).select_columns("caption")):
+        stray.to_parquet(tmp_path / "stray.parquet")
+        with pytest.raises(CurationError, match=rf"holds stray\.parquet as well as {inner}"):
+            open_source(tmp_path)
+        assert len(read(tmp_path / inner.split("/")[0])[0]) == 9
+    assert open_source(tmp_path, "table").name == "table"
+
+
+def test_other_tables_in_a_folder_of_the_dataset_are_no_matter(tmp_path):
+    (tmp_path / "data").mkdir()
+    dataset().to_parquet(tmp_path / "a.parquet")
+    dataset().select_columns("stars").to_parquet(tmp_path / "data" / "scores.parquet")
+    assert len(read(tmp_path)[0]) == 9
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [

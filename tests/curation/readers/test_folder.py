@@ -82,7 +82,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
     assert told.pop("list.jpg") == "list.json is not a JSON object of UTF-8 text"
     assert told.pop("half.jpg") == "half.json is not a JSON object of UTF-8 text"
     assert told.pop("blank.jpg") == "the caption is empty"
-    assert told.pop("badkey.jpg") == "the uid is not 32 lower-case hex digits: 'xyz'"
+    assert told.pop("badkey.jpg") == "the uid is not 32 hex digits: 'xyz'"
     assert told.pop("fake.png") == "not an image in a format that can be read"
     assert not told
 

@@ -233,7 +233,7 @@ def test_what_cannot_be_used_is_listed_with_file_and_row(tmp_path, kind):
         f"a.{kind} row 3": "not an image in a format that can be read",
         f"a.{kind} row 4": "the caption is empty",
         f"a.{kind} row 5": "the caption is empty",
-        f"a.{kind} row 6": "the uid is not 32 lower-case hex digits: 'XYZ'",
+        f"a.{kind} row 6": "the uid is not 32 hex digits: 'XYZ'",
     }
     assert len(read(tmp_path, captions_required=False)[0]) == 3
 

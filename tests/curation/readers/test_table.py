@@ -131,7 +131,7 @@ def test_broken_rows_of_csv_are_listed_with_file_line_and_reason(folder):
     assert reasons["a.csv line 10"] == "no image is named"
     assert "lies outside" in reasons["a.csv line 11"]
     assert "lies outside" in reasons["a.csv line 12"]
-    assert reasons["a.csv line 13"] == "the uid is not 32 lower-case hex digits: 'XYZ'"
+    assert reasons["a.csv line 13"] == "the uid is not 32 hex digits: 'XYZ'"
     assert len(reasons) == 10
 
 

@@ -231,7 +231,7 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
         "bad": "its .json is not JSON (Expecting property name enclosed in double quotes)",
         "list": "its .json is not a JSON object of UTF-8 text",
         "half": "its .json is not a JSON object of UTF-8 text",
-        "uid": "the uid is not 32 lower-case hex digits: 'xyz'",
+        "uid": "the uid is not 32 hex digits: 'xyz'",
         "fake": "not an image in a format that can be read",
         "link": "a link, or no file at all: link.jpg",
         "hard": "a link, or no file at all: hard.jpg",

@@ -1,0 +1,133 @@
+"""Rows that csv and json would read as something else than was meant."""
+
+import json
+
+import pytest
+
+from curation.errors import CurationError
+from curation.readers import Options, open_source
+from tests import make
+from tests.curation.readers.test_table import rows, told, write
+from tests.curation.readers.test_webdataset import packed
+
+TOO_LONG = b"9" * 5000
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(3):
+        make.jpeg(tmp_path / f"{number}.jpg", number)
+    return tmp_path
+
+
+def column(folder, *entries):
+    """What becomes of the entries of a column of CSV."""
+    lines = [f'{n % 3}.jpg,pair {n},"{entry}"' for n, entry in enumerate(entries)]
+    found = make.read(write(folder / "a.csv", "\n".join(["image,text,x", *lines])))
+    return [row["x"] for row in rows(found)]
+
+
+def test_a_quote_that_does_not_close_takes_no_other_row_with_it_unsaid(folder):
+    lines = ["image,text", "0.jpg,a", '1.jpg,"oops', '2.jpg,"c"', "2.jpg,d", '1.jpg,"to the end']
+    found = make.read(write(folder / "a.csv", "\n".join(lines) + "\n0.jpg,e\n"))
+    assert [(r["image_file"], r["caption"]) for r in rows(found)] == [
+        ("0.jpg", "a"), ("2.jpg", "d")
+    ]  # fmt: skip
+    wheres, reasons = zip(*told(found), strict=True)
+    assert wheres == ("a.csv lines 3 to 4", "a.csv lines 6 to 7")
+    assert all(reason.startswith("a quote does not close: ") for reason in reasons)
+
+
+def test_a_quote_that_opens_a_caption_pairs_it_with_no_other_image(folder):
+    table = 'text\timage\n"Hello\t0.jpg\n"World\t1.jpg\n"a ""dog"",\nthere"\t2.jpg\n'
+    found = make.read(write(folder / "a.tsv", table))
+    assert [(r["image_file"], r["caption"]) for r in rows(found)] == [("2.jpg", 'a "dog",\nthere')]
+    assert [where for where, _ in told(found)] == ["a.tsv lines 2 to 3"]
+
+
+def test_half_characters_in_jsonl_are_no_text_however_they_are_written(folder):
+    lines = [b'{"image": "0.jpg", "text": "x \xed\xa0\x80"}', '{"image": "1.jpg", "text": "한"}']
+    content = lines[0] + b"\n" + lines[1].encode()
+    found = make.read(write(folder / "a.jsonl", content))
+    assert [row["caption"] for row in rows(found)] == ["한"]
+    assert told(found) == [("a.jsonl line 1", "holds text that is not UTF-8")]
+
+
+def test_a_number_that_python_does_not_read_costs_one_row(folder):
+    good = b'{"image": "0.jpg", "text": "a"}'
+    bad = b'{"image": "1.jpg", "text": "b", "x": ' + TOO_LONG + b"}"
+    found = make.read(write(folder / "a.jsonl", good + b"\n" + bad))
+    assert len(found.samples) == 1
+    assert told(found) == [("a.jsonl line 2", "holds a number too long to be read")]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        ("12345678901234567891", "1"), ("0x1F", "1"), ("9007199254740993", "0.5"),
+        ("+007", "1"), ("1e400", "1"), ("true", "1"),
+    ],
+)  # fmt: skip
+def test_what_a_number_would_not_hold_stays_text(folder, entries):
+    assert column(folder, *entries) == list(entries)
+
+
+def test_other_ways_to_write_a_number_are_numbers(folder):
+    assert column(folder, "1e3", "1.50", "-2") == [1000.0, 1.5, -2.0]
+    assert column(folder, "9007199254740993", "-1") == [2**53 + 1, -1]
+    assert column(folder, "true", "False") == [True, False]
+
+
+def test_whole_numbers_of_jsonl_keep_their_digits(folder):
+    lines = [{"image": f"{n}.jpg", "text": "a", "x": x} for n, x in enumerate([2**64 - 1, -1])]
+    found = make.read(write(folder / "a.jsonl", "\n".join(map(json.dumps, lines))))
+    assert [row["x"] for row in rows(found)] == ["18446744073709551615", "-1"]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_a_part_without_a_row_is_no_samples(folder, kind):
+    parts = folder / "parts"
+    parts.mkdir()
+    good = {"jsonl": '{"image": "0.jpg", "text": "a"}', "csv": "image,text\n0.jpg,a"}[kind]
+    write(parts / f"a.{kind}", "")
+    write(parts / f"b.{kind}", good)
+    write(parts / f"c.{kind}", "\n")
+    reader = open_source(parts, options=Options(image_root=folder))
+    found = [reader.read(shard) for shard in reader.shards()]
+    assert [row["image_file"] for part in found for row in rows(part)] == ["0.jpg"]
+    (parts / f"b.{kind}").unlink()
+    with pytest.raises(CurationError, match=rf"a\.{kind} (has no usable row|is empty)"):
+        open_source(parts).shards()
+
+
+def test_a_part_of_bad_rows_lists_them(folder):
+    parts = folder / "parts"
+    parts.mkdir()
+    write(parts / "a.jsonl", '{"image": "0.jpg", "text": "a"}')
+    write(parts / "b.jsonl", "oops\n[]\n")
+    reader = open_source(parts, options=Options(image_root=folder))
+    found = [reader.read(shard) for shard in reader.shards()]
+    assert [len(part.samples) for part in found] == [1, 0]
+    assert [where for where, _ in told(found[1])] == ["b.jsonl line 1", "b.jsonl line 2"]
+
+
+def test_a_uid_may_be_in_capitals(folder):
+    uid = "ABCDEF" + "0" * 26
+    (row,) = rows(make.read(write(folder / "a.csv", f"image,text,uid\n0.jpg,a,{uid}\n")))
+    assert row["uid"] == uid.lower()
+
+
+def test_a_number_too_long_beside_an_image_costs_that_image(folder):
+    (folder / "0.json").write_bytes(b'{"caption": "a", "x": ' + TOO_LONG + b"}")
+    (folder / "1.txt").write_text("b")
+    found = make.read(folder, captions_required=True)
+    assert [row["caption"] for row in rows(found)] == ["b"]
+    assert ("0.jpg", "0.json holds a number too long to be read") in told(found)
+
+
+def test_a_number_too_long_in_a_tar_costs_that_sample(tmp_path):
+    members = [(f"{n}.jpg", make.encoded(make.picture(n))) for n in range(2)]
+    records = [("0.json", b'{"caption": "a", "x": ' + TOO_LONG + b"}"), ("1.txt", b"b")]
+    found = make.read(packed(tmp_path / "a.tar", [*members, *records]))
+    assert [row["caption"] for row in rows(found)] == ["b"]
+    assert told(found) == [("a.tar 0", "its .json holds a number too long to be read")]
