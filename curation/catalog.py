@@ -177,7 +177,7 @@ class Catalog:
 
     def find(self, uid: str) -> int | None:
         """The rowid of a sample, None where there is no such uid."""
-        found = self._records("SELECT rowid AS r FROM samples WHERE uid = ?", [uid])
+        found = self._records("SELECT rowid AS r FROM samples WHERE uid = ?", [uid.lower()])
         return found[0]["r"] if found else None
 
     def batches(
