@@ -32,6 +32,7 @@ PAGES = {
     "compare": st.Page(
         "pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"
     ),
+    "marks": st.Page("pages/marks.py", title="Marks", icon=":material/done_all:", url_path="marks"),
     "export": st.Page(
         "pages/export.py", title="Export", icon=":material/download:", url_path="export"
     ),

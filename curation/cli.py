@@ -55,6 +55,7 @@ def cli() -> None:
       info    what a workspace holds
       select  how many samples a recipe keeps
       export  write the list, with its recipe and a manifest
+      marks   what was kept and dropped by hand
 
     To look and decide in the browser: streamlit run app.py
     """
@@ -142,6 +143,32 @@ def import_uids(workspace: Path, name: str, file: Path, uid_column: str) -> None
     from curation.workspace import Workspace
 
     _say_joined(imports.import_uids(Workspace.open(workspace), name, file, uid_column))
+
+
+@cli.command()
+@click.argument("workspace", type=_FOLDER)
+@click.option("--clear", is_flag=True, help="Take every mark away; the app can undo it.")
+def marks(workspace: Path, clear: bool) -> None:
+    """The samples marked keep or drop by hand in the app: uid, mark, time; newest first.
+
+    They are the `keep` and `drop` of the recipes that the app makes of a quadrant.
+    """
+    from curation.catalog import Catalog
+    from curation.marks import Marks, in_words, located
+    from curation.workspace import Workspace
+
+    opened = Workspace.open(workspace)
+    made = Marks.of(opened)
+    if clear:
+        click.echo(made.clear() or "there are no marks")
+        return
+    listed = made.newest()
+    for mark in listed:
+        click.echo(f"{mark.uid}  {mark.mark}  {mark.marked}")
+    counts = made.counts()
+    absent = len(listed) - len(located(Catalog.of(opened), [mark.uid for mark in listed]))
+    missing = f", {wording.count(absent)} of them not in this dataset" if absent else ""
+    click.echo(in_words(counts["keep"], counts["drop"]) + missing)
 
 
 @cli.command()

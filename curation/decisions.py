@@ -1,5 +1,7 @@
 """What a curator decided, in ``curation.duckdb``: saved selections and imported uid lists.
 
+Marks on single samples lie in the same file; they are ``marks.py``'s.
+
 DuckDB lets one process hold a file open for writing and shuts every other out, so the file is
 opened for the moment of a call only; the app and the command line can take turns.
 """
@@ -9,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -114,24 +116,28 @@ class Decisions:
             db.execute("INSERT INTO log VALUES (?, 'import uids', ?)", [now(), name])
             db.commit()
 
-    @contextmanager
-    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with _TURN, self._connected() as connection:
-            connection.execute(_TABLES)
-            yield connection
+    def _open(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return opened(self.path, _TABLES)
 
-    @contextmanager
-    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        deadline = time.monotonic() + 5
-        while True:
-            try:
-                connection = duckdb.connect(str(self.path))
-                break
-            except duckdb.IOException as error:
-                if "lock" not in str(error).lower() or time.monotonic() > deadline:
-                    raise CurationError(f"{self.path} cannot be opened: {error}") from None
-                time.sleep(0.05)
+
+@contextmanager
+def opened(path: Path, tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file, made with these tables where there is none, until the end of the ``with``.
+
+    Raises:
+        CurationError: it is no database, or another process has held it for five seconds.
+    """
+    with _TURN, _connected(path) as connection:
+        connection.execute(tables)
+        yield connection
+
+
+def _connected(path: Path) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + 5
+    while True:
         try:
-            yield connection
-        finally:
-            connection.close()
+            return duckdb.connect(str(path))
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                raise CurationError(f"{path} cannot be opened: {error}") from None
+            time.sleep(0.05)

@@ -79,8 +79,14 @@ class View:
             mask &= (values >= np.float32(low)) & (values <= np.float32(high))
         return mask
 
-    def recipe(self, quadrant: Quadrant, name: str) -> Recipe:
-        """The recipe that selects exactly a quadrant's samples.
+    def recipe(
+        self,
+        quadrant: Quadrant,
+        name: str,
+        keep: tuple[str, ...] = (),
+        drop: tuple[str, ...] = (),
+    ) -> Recipe:
+        """The recipe that selects exactly a quadrant's samples, but for uids to keep and to drop.
 
         Raises:
             CurationError: no sample has one of the scores, so there is no line.
@@ -94,7 +100,7 @@ class View:
                 (self.x, self.y), (self.x_line, self.y_line), quadrant.split("_"), strict=True
             )
         ]
-        return Recipe(name, tuple(steps))
+        return Recipe(name, tuple(steps), keep, drop)
 
     def _scored(self, name: str) -> Mask:
         return ~np.isnan(self.catalog.array(name))

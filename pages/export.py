@@ -13,6 +13,7 @@ from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
 from curation.exporters.base import SHARD_SIZE
+from curation.marks import Marks, in_words
 from curation.recipe import Recipe, describe
 from curation.selection import Selection, select
 from pages.widgets import cuts, shell
@@ -59,7 +60,8 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
             names = quadrant_names(view)
             quadrant = choose(st.selectbox, "Quadrant", names, "quadrant")
             st.caption("The lines are those of the Quadrants page; move them in the sidebar.")
-            return view.recipe(quadrant, f"{view.x}-{view.y}-{quadrant}".replace("_", "-"))
+            name = f"{view.x}-{view.y}-{quadrant}".replace("_", "-")
+            return view.recipe(quadrant, name, *Marks.of(shell.workspace()).all())
         if origin == "saved":
             return saved_recipe()
         text = st.text_area(
@@ -118,6 +120,9 @@ def attrition(selection: Selection) -> None:
             "Share": st.column_config.NumberColumn(format="%.1f %%"),
         },
     )
+    keep, drop = len(selection.recipe.keep), len(selection.recipe.drop)
+    if keep or drop:
+        st.caption(f":material/done_all: {in_words(keep, drop)}, whatever the scores say")
     if selection.unknown:
         st.warning(f"{wording.plural(len(selection.unknown), 'uid')} of keep and drop are not in "
                    f"this dataset, the first `{selection.unknown[0]}`.")  # fmt: skip

@@ -9,17 +9,22 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import count
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.errors import StreamlitDuplicateElementKey
 
 from curation import fetching, places, thumbnails, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
+from curation.uids import from_key
 from curation.workspace import Workspace
 from pages.widgets import web_images
+from pages.widgets.marking import marking
 
 PAGE = 24
 
@@ -46,7 +51,7 @@ _CSS = """
 .gallery .scores span:nth-child(odd) {white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis}
 .gallery .mark {align-self: flex-start; font-size: 11px; font-weight: 600; color: #fff;
-  background: #B34700; border-radius: 4px; padding: 0 6px}
+  background: #5B6472; border-radius: 4px; padding: 0 6px}
 """
 
 
@@ -69,7 +74,11 @@ def show(
         for row, picture in zip(rows, pictures, strict=True)
     ]
     kind = "gallery" if any(pictures) else "gallery bare"
-    st.html(f"<style>{_CSS}</style><div class='{kind}'>{''.join(cards)}</div>")
+    uids = [str(row["uid"]) for row in rows]
+    place, key = _place(uids)
+    with place:
+        st.html(f"<style>{_CSS}</style><div class='{kind}'>{''.join(cards)}</div>")
+        marking(workspace, uids, key)
 
 
 def paged(
@@ -97,6 +106,16 @@ def paged(
                 f"page {page} of {wording.count(pages)} · {some}{wording.count(total)} samples"
             )
     show(workspace, catalog, rowids[(page - 1) * PAGE : page * PAGE], scores, empty)
+
+
+def _place(uids: Sequence[str]) -> tuple[DeltaGenerator, str]:
+    """A container for these samples' cards, and its name; a page may show the same ones twice."""
+    name = f"cards_{from_key(' '.join(uids))[:12]}"
+    for number in count():
+        try:
+            return st.container(key=f"{name}_{number}", gap="small"), f"{name}_{number}"
+        except StreamlitDuplicateElementKey:
+            continue
 
 
 def _pictures(

@@ -1,0 +1,90 @@
+"""Marks on the cards of a gallery: shown on them, set by their buttons and by keys.
+
+The cards are the gallery's HTML, which does not change with a mark, so that the browser keeps its
+place and its focus. What is beside them here, marks, buttons and the bar below, is a component
+without HTML of its own: its script puts them on the cards, and only this fragment runs again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.marks import KINDS, Marks, in_words
+from curation.workspace import Workspace
+from pages.widgets.plain import problem
+
+_HERE = Path(__file__)
+_component = st.components.v2.component(
+    "curation_marking",
+    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+@st.fragment
+def marking(workspace: Workspace, uids: Sequence[str], key: str) -> None:
+    """Make the cards beside this, in the container ``key``, take marks."""
+    state = st.session_state.setdefault(f"{key}_state", {})
+    if state.pop("elsewhere", False):
+        # What was taken back is on other cards of this page, too.
+        st.rerun()
+    marks = Marks.of(workspace)
+    try:
+        shown, counts = marks.among(uids), marks.counts()
+    except CurationError as error:
+        problem(error)
+        return
+    if "problem" in state:
+        problem(state.pop("problem"))
+    told = _component(
+        key=f"{key}_marking",
+        data={
+            "key": key,
+            "ws": st.query_params.get("ws"),
+            "marks": shown,
+            "total": in_words(*counts.values()) if any(counts.values()) else "",
+            "done": state.get("done", 0),
+            "said": state.get("said", ""),
+            "next": state.get("next", ""),
+        },
+        on_act_change=partial(_act, marks, frozenset(uids), key),
+        on_open_change=lambda: None,
+    )
+    if told.open in uids:
+        kept = {name: st.query_params[name] for name in ("ws",) if name in st.query_params}
+        st.switch_page("pages/sample.py", query_params=kept | {"uid": told.open})
+
+
+def _act(marks: Marks, uids: frozenset[str], key: str) -> None:
+    """Do what the browser asks for and was not done yet: it asks again until it hears of it."""
+    state: dict[str, Any] = st.session_state[f"{key}_state"]
+    for number, action, uid in st.session_state[f"{key}_marking"].act or ():
+        if number <= state.get("done", 0):
+            continue
+        state["done"] = number
+        try:
+            _do(marks, uids, state, action, uid)
+        except CurationError as error:
+            state["problem"] = error
+
+
+def _do(marks: Marks, uids: frozenset[str], state: dict[str, Any], action: str, uid: str) -> None:
+    if action in ("undo", "redo"):
+        change = marks.undo() if action == "undo" else marks.redo()
+        if change is None:
+            state["said"], state["next"] = f"nothing to {action}", ""
+            return
+        state["elsewhere"] = state.get("elsewhere", False) or not uids.issuperset(change.uids)
+        prefix = "taken back: " if action == "undo" else ""
+        state["said"], state["next"] = f"{prefix}{change}", "redo" if action == "undo" else "undo"
+    elif uid in uids:
+        change = marks.mark([uid], next((kind for kind in KINDS if kind == action), None))
+        if change is not None:
+            state["said"], state["next"] = str(change), "undo"

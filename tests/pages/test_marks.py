@@ -1,0 +1,167 @@
+"""The Marks page, and marks in what is exported."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from curation import uids
+from curation.catalog import Catalog
+from curation.exporters import datacomp
+from curation.marks import Marks
+from curation.workspace import Workspace
+from tests import make
+from tests.pages.conftest import Open, html, metrics
+from tests.pages.test_export import file_name
+
+
+@pytest.fixture
+def root(tmp_path: Path, sample_workspace: Workspace) -> Path:
+    """The scored sample, of a test's own."""
+    shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")
+    return tmp_path / "own"
+
+
+@pytest.fixture
+def workspace(root: Path) -> Workspace:
+    return Workspace.open(root / "sample")
+
+
+@pytest.fixture
+def marks(workspace: Workspace) -> Marks:
+    return Marks.of(workspace)
+
+
+@pytest.fixture
+def some(workspace: Workspace) -> list[str]:
+    catalog = Catalog.of(workspace)
+    return [row["uid"] for row in catalog.rows(range(30))]
+
+
+def listed(page: str) -> list[str]:
+    return re.findall(r"class='marked-row' data-uid='([0-9a-f]{32})'", page)
+
+
+def test_where_nothing_is_marked_it_says_how_to(open_page: Open, root: Path) -> None:
+    app = open_page("marks", root=root)
+    assert metrics(app) == {"Kept by hand": "0", "Dropped by hand": "0"}
+    assert "press K to keep or D to drop" in app.info[0].value
+    assert app.button(key="undo_mark").disabled
+    assert not any(button.key == "clear_marks" for button in app.button)
+    assert not (root / "sample" / "curation.duckdb").exists()
+
+
+def test_marks_are_listed_with_their_samples_newest_first(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    marks.mark(some[:1], "keep")
+    marks.mark([some[1], make.uid(7)], "drop")
+    app = open_page("marks", root=root)
+    assert metrics(app) == {
+        "Kept by hand": "1", "Dropped by hand": "2", "Marked, not in this dataset": "1",
+    }  # fmt: skip
+    page = html(app)
+    assert listed(page) == [make.uid(7), some[1], some[0]]
+    assert page.count("data:image/jpeg") == 2
+    assert "not in this dataset" in page
+    assert re.findall(r"class='sign \w+'>(. \w+)", page) == ["✕ Drop", "✕ Drop", "✓ Keep"]
+    assert app.dataframe[-1].value["To"].tolist() == ["drop", "drop", "keep"]
+
+
+def test_one_is_reverted_and_that_is_undone(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    marks.mark(some[:2], "keep")
+    app = open_page("marks", root=root)
+    app.button(key=f"revert_{some[0]}").click().run()
+    assert listed(html(app)) == [some[1]]
+    assert app.toast[0].value == "Unmarked 1"
+    app.button(key="undo_mark").click().run()
+    assert app.toast[0].value == "Taken back: unmarked 1"
+    assert marks.counts()["keep"] == 2
+    app.button(key="redo_mark").click().run()
+    assert marks.counts()["keep"] == 1
+    assert not app.exception
+
+
+def test_all_are_cleared_and_that_is_undone(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    marks.mark(some[:3], "drop")
+    app = open_page("marks", root=root)
+    app.button(key="clear_marks").click().run()
+    assert app.toast[0].value == "Cleared 3"
+    assert app.info
+    app.button(key="undo_mark").click().run()
+    assert sorted(listed(html(app))) == sorted(some[:3])
+
+
+def test_many_are_shown_a_page_at_a_time(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    marks.mark(some, "keep")
+    app = open_page("marks", root=root)
+    first = listed(html(app))
+    app.number_input(key="marks_page").set_value(2).run()
+    assert sorted(first + listed(html(app))) == sorted(some)
+    app.button(key="clear_marks").click().run()
+    assert not app.exception
+
+
+def test_an_exported_quadrant_has_what_was_kept_and_lacks_what_was_dropped(
+    open_page: Open, root: Path, workspace: Workspace, marks: Marks
+) -> None:
+    catalog = Catalog.of(workspace)
+    rows = catalog.rows(range(len(catalog)))
+    ranked = [row["uid"] for row in sorted(rows, key=lambda row: row["neg_clip_loss"])]
+    kept, dropped = ranked[:3], ranked[-5:]
+    before = open_page("export", root=root, y_top="100")
+    assert not any("by hand" in caption.value for caption in before.caption)
+    marks.mark(kept, "keep")
+    marks.mark(dropped, "drop")
+    for share in ("30", "10"):
+        app = open_page("export", root=root, x_top=share, y_top="100")
+        assert any("3 kept and 5 dropped by hand" in caption.value for caption in app.caption)
+        wanted = round(int(share) / 100 * len(catalog)) + 3 - 5
+        assert metrics(app)["Selected"] == f"{wanted:,}"
+        file_name(app).set_value(f"marked-{share}").run()
+        app.button[-1].click().run()
+        exported = uids.to_hex(datacomp.load(workspace.exports / f"marked-{share}.npy"))
+        assert set(kept) <= set(exported.to_pylist())
+        assert set(dropped).isdisjoint(exported.to_pylist())
+        manifest = json.loads((workspace.exports / f"marked-{share}.manifest.json").read_text())
+        assert manifest["selected"] == wanted
+
+
+def test_a_recipe_of_ones_own_takes_no_marks(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    parameters = {"from": "recipe"}
+    before = metrics(open_page("export", root=root, **parameters))
+    marks.mark(some, "drop")
+    assert metrics(open_page("export", root=root, **parameters)) == before
+
+
+def test_a_damaged_file_of_marks_is_one_message_beside_the_cards(
+    open_page: Open, root: Path, workspace: Workspace
+) -> None:
+    workspace.curation.write_bytes(b"this is not a database")
+    app = open_page("quadrants", root=root)
+    assert "cannot be opened" in app.error[0].value
+    assert html(app).count("<figure") == 24
+    assert "cannot be opened" in open_page("marks", root=root).error[0].value
+
+
+def test_captions_of_marked_samples_are_shown_as_text(open_page: Open, tmp_path: Path) -> None:
+    evil = "<img src=http://example.invalid/a.png> ![x](http://example.invalid/b.png)"
+    workspace, _ = make.catalog(
+        tmp_path / "w", {"x": [0.1, 0.2], "y": [1.0, 2.0]}, [{"caption": evil}, {}]
+    )
+    Marks.of(workspace).mark([make.uid(0)], "keep")
+    page = html(open_page("marks", root=tmp_path / "w"))
+    assert "&lt;img src=http://example.invalid" in page
+    assert "<img src" not in page
