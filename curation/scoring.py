@@ -18,7 +18,7 @@ from curation.files import atomic, fingerprint
 from curation.progress import Progress
 from curation.scores import SCORES, Score
 from curation.scores.base import Column, Data, Scorer, Shard, check_parameters
-from curation.workspace import Receipt, ShardFolder, Workspace, now, write_toml
+from curation.workspace import Receipt, ShardFolder, Store, Workspace, now, write_toml
 
 # Raise it when a score's values change for the same parameters, so that they are made again.
 VERSION = 1
@@ -87,43 +87,33 @@ def _run_one(
     names = request.targets if "target" in score.needs else ()
     # What looks at no embedding is of no model.
     model = request.model if score.needs & {"image", "text"} else ""
-    suffix = "" if model in ("", workspace.info().model) else f"_{model}"
-    folder = workspace.scores(score.name + suffix)
-    stage = workspace.embeddings(model) if model else workspace.samples
-    receipts = [stage.receipt(shard) for shard in range(workspace.shard_count())]
-    marks = [r.fingerprint for r in receipts if r]
-    target_marks = [targets.mark(workspace.target(name), request.model) for name in names]
-    # A pool is drawn from the whole dataset, so a score depends on every shard.
-    mark = fingerprint(VERSION, score.name, sorted(parameters.items()), names, target_marks, marks)
-    pending = [s for s in range(len(marks)) if not folder.is_done(s, mark)]
+    folder = folder_of(workspace, score, model)
+    marked = mark(
+        workspace, score, parameters, {n: workspace.target(n) for n in names}, model
+    )  # fmt: skip
+    every = shards(workspace, score, model)
+    pending = [shard for shard in every if not folder.is_done(shard.index, marked)]
     if not pending and (folder.path / "score.toml").is_file():
         progress.say(f"{score.title}: done before")
         return
-    shards = [
-        _shard(workspace, r.rows, shard, model, score) for shard, r in enumerate(receipts) if r
-    ]
-    total = sum(r.rows for r in receipts if r) * score.passes(parameters)
+    total = sum(map(len, every)) * score.passes(parameters)
     made = score.columns(parameters, names)
-    named = [column.name for column in made]
-    if len(set(named)) < len(named):
-        twice = next(name for name in named if named.count(name) > 1)
-        raise CurationError(
-            f"the parameters and targets of {score.name} give two columns one name: {twice}"
-        )
+    check_distinct(score, made)
     # Until every shard is made anew, the score is not whole and is not published.
     (folder.path / "score.toml").unlink(missing_ok=True)
     with progress.bar(score.title, total) as bar:
         data = Data(
-            shards,
+            every,
             {name: targets.load(workspace.target(name), request.model) for name in names},
             devices.names(request.device),
             bar.update,
         )
-        task = partial(_score_shard, folder, score.prepare(data, parameters), made, suffix, mark)
+        own = [of_model(workspace, column, model) for column in made]
+        task = partial(_score_shard, folder, score.prepare(data, parameters), made, own, marked)
         executor = EXECUTORS[request.executor]()
-        for _ in executor.map(task, [shards[number] for number in pending], data.devices):
+        for _ in executor.map(task, pending, data.devices):
             pass
-    folder.trim(len(marks))
+    folder.trim(len(every))
     write_record(
         workspace,
         folder,
@@ -131,16 +121,75 @@ def _run_one(
         model=model,
         source=score.source,
         parameters=parameters,
-        columns=[
-            replace(
-                c,
-                name=c.name + suffix,
-                title=f"{c.title} · {model}" if suffix else c.title,
-                of=c.of + suffix if c.of else None,
-            )
-            for c in made
-        ],
+        columns=own,
     )
+
+
+def folder_of(workspace: Workspace, score: Score, model: str) -> ShardFolder:
+    """Where a score of a model lies; the plain name is the primary model's."""
+    return workspace.scores(score.name + _suffix(workspace, model))
+
+
+def of_model(workspace: Workspace, column: Column, model: str) -> Column:
+    """A column as it is called in the catalog: another model than the primary one is named."""
+    suffix = _suffix(workspace, model)
+    if not suffix:
+        return column
+    return replace(
+        column,
+        name=column.name + suffix,
+        title=f"{column.title} · {model}",
+        of=column.of + suffix if column.of else None,
+    )
+
+
+def mark(
+    workspace: Workspace,
+    score: Score,
+    parameters: Mapping[str, Any],
+    measured: Mapping[str, Store],
+    model: str,
+) -> str:
+    """The fingerprint of a score's shards: what it was made from.
+
+    Args:
+        measured: the targets that it measures against, by name.
+    """
+    stage = _stage(workspace, model)
+    receipts = [stage.receipt(shard) for shard in range(workspace.shard_count())]
+    marks = [r.fingerprint for r in receipts if r]
+    target_marks = [targets.mark(store, model) for store in measured.values()]
+    # A pool is drawn from the whole dataset, so a score depends on every shard.
+    return fingerprint(
+        VERSION, score.name, sorted(parameters.items()), tuple(measured), target_marks, marks
+    )
+
+
+def shards(workspace: Workspace, score: Score, model: str) -> list[Shard]:
+    """What a score looks at, shard by shard."""
+    stage = _stage(workspace, model)
+    receipts = [stage.receipt(shard) for shard in range(workspace.shard_count())]
+    return [_shard(workspace, r.rows, n, model, score) for n, r in enumerate(receipts) if r]
+
+
+def check_distinct(score: Score, columns: Sequence[Column]) -> None:
+    """Raises:
+    CurationError: two columns have one name.
+    """
+    names = [column.name for column in columns]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise CurationError(
+            f"the parameters and targets of {score.name} give two columns one name: {twice}"
+        )
+
+
+def _suffix(workspace: Workspace, model: str) -> str:
+    return "" if model in ("", workspace.info().model) else f"_{model}"
+
+
+def _stage(workspace: Workspace, model: str) -> ShardFolder:
+    return workspace.embeddings(model) if model else workspace.samples
 
 
 def _shard(workspace: Workspace, rows: int, index: int, model: str, score: Score) -> Shard:
@@ -165,22 +214,22 @@ def _score_shard(
     folder: ShardFolder,
     scorer: Scorer,
     columns: Sequence[Column],
-    suffix: str,
-    mark: str,
+    own: Sequence[Column],
+    marked: str,
     shard: Shard,
     device: str,
 ) -> None:
     folder.discard(shard.index)
     values = scorer(shard, device)
-    table = pa.table(
-        {
-            column.name + suffix: pa.array(values[column.name], type=pa.type_for_alias(column.type))
-            for column in columns
-        }
-    )
+    made = [pa.array(values[c.name], type=pa.type_for_alias(c.type)) for c in columns]
+    write_shard(folder, shard, pa.table(made, [column.name for column in own]), marked)
+
+
+def write_shard(folder: ShardFolder, shard: Shard, table: pa.Table, marked: str) -> None:
+    """A shard's scores, and the receipt after them."""
     with atomic(folder.file(shard.index, "parquet")) as unfinished:
         pq.write_table(table, unfinished)
-    folder.finish(shard.index, Receipt(mark, len(shard)))
+    folder.finish(shard.index, Receipt(marked, len(shard)))
 
 
 def write_record(

@@ -79,12 +79,13 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
     if not info_file.is_file():
         # What an earlier source, or a run that was stopped here, has left.
         shutil.rmtree(store.path, ignore_errors=True)
+    created = info(store).created if info_file.is_file() else now()
     if target.source.suffix.lower() in READY_MADE:
         _copy_embeddings(target, store, model, progress)
         image_root = target.source.parent
     else:
         image_root = _read_samples(store, target, progress)
-    found = TargetInfo(target.name, source, str(image_root), now())
+    found = TargetInfo(target.name, source, str(image_root), created)
     write_toml(info_file, asdict(found))
     return store
 

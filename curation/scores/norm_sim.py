@@ -99,7 +99,7 @@ class NormSim:
                     measure.into(values, indices, part, rows)
                 data.advance(part.stop - part.start)
             if len(data.targets) > 1:
-                values |= _together(values, norms, sides, list(data.targets))
+                values |= together(values, norms, sides, list(data.targets))
             for column in values.values():
                 column[bad] = np.nan
             return {**values, **{n: pa.array(column, mask=bad) for n, column in indices.items()}}
@@ -185,7 +185,7 @@ class _Measure:
         return tiles_norm.power_sum(left, self.right, p)
 
 
-def _together(
+def together(
     values: Mapping[str, Floats], norms: Sequence[float], sides: Sequence[str], names: Sequence[str]
 ) -> dict[str, Floats]:
     """NormSim toward all targets as one set: the p-norm of the norms toward each."""
