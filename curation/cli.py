@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 
 import click
 
-from curation import __version__, wording
+from curation import __version__, progress, wording
+from curation.cli_marks import marks
 from curation.cli_score import score
+from curation.cli_target import add_target, remove_target
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
 from curation.exporters.base import SHARD_SIZE
@@ -24,6 +26,11 @@ def main() -> None:
     """Run the command line; a CurationError becomes one line and exit code 2."""
     # As Ctrl-C: what is half-written is taken away on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with progress.telling():
+        _run()
+
+
+def _run() -> None:
     try:
         cli(standalone_mode=False)
     except CurationError as problem:
@@ -31,6 +38,7 @@ def main() -> None:
     except OSError as problem:
         _fail(f"{problem.filename or 'this machine'}: {problem.strerror or problem}")
     except click.ClickException as problem:
+        progress.failed(problem.format_message())
         problem.show()
         sys.exit(problem.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -41,7 +49,9 @@ def main() -> None:
 
 def _fail(problem: object) -> NoReturn:
     # Parsers and databases explain themselves over several lines.
-    click.echo(f"error: {' '.join(str(problem).split())}", err=True)
+    line = " ".join(str(problem).split())
+    progress.failed(line)
+    click.echo(f"error: {line}", err=True)
     sys.exit(2)
 
 
@@ -62,6 +72,9 @@ def cli() -> None:
 
 
 cli.add_command(score)
+cli.add_command(marks)
+cli.add_command(add_target)
+cli.add_command(remove_target)
 
 
 @cli.command()
@@ -143,32 +156,6 @@ def import_uids(workspace: Path, name: str, file: Path, uid_column: str) -> None
     from curation.workspace import Workspace
 
     _say_joined(imports.import_uids(Workspace.open(workspace), name, file, uid_column))
-
-
-@cli.command()
-@click.argument("workspace", type=_FOLDER)
-@click.option("--clear", is_flag=True, help="Take every mark away; the app can undo it.")
-def marks(workspace: Path, clear: bool) -> None:
-    """The samples marked keep or drop by hand in the app: uid, mark, time; newest first.
-
-    They are the `keep` and `drop` of the recipes that the app makes of a quadrant.
-    """
-    from curation.catalog import Catalog
-    from curation.marks import Marks, in_words, located
-    from curation.workspace import Workspace
-
-    opened = Workspace.open(workspace)
-    made = Marks.of(opened)
-    if clear:
-        click.echo(made.clear() or "there are no marks")
-        return
-    listed = made.newest()
-    for mark in listed:
-        click.echo(f"{mark.uid}  {mark.mark}  {mark.marked}")
-    counts = made.counts()
-    absent = len(listed) - len(located(Catalog.of(opened), [mark.uid for mark in listed]))
-    missing = f", {wording.count(absent)} of them not in this dataset" if absent else ""
-    click.echo(in_words(counts["keep"], counts["drop"]) + missing)
 
 
 @cli.command()

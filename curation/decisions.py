@@ -8,10 +8,12 @@ opened for the moment of a call only; the app and the command line can take turn
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -34,6 +36,15 @@ CREATE TABLE IF NOT EXISTS log (logged VARCHAR, action VARCHAR, name VARCHAR);
 _TURN = threading.RLock()
 
 
+@dataclass(frozen=True)
+class Saved:
+    """A saved selection, and when it was saved (ISO 8601, UTC)."""
+
+    name: str
+    recipe: Recipe
+    saved: str
+
+
 class Decisions:
     """The decisions that belong to one workspace."""
 
@@ -51,6 +62,14 @@ class Decisions:
         with self._open() as db:
             return [r[0] for r in db.execute("SELECT name FROM selections ORDER BY 1").fetchall()]
 
+    def listing(self) -> list[Saved]:
+        """The saved selections with their recipes, by name."""
+        if not self.path.is_file():
+            return []
+        with self._open() as db:
+            rows = db.execute("SELECT name, recipe, saved FROM selections ORDER BY 1").fetchall()
+        return [Saved(name, _parsed(name, text), saved) for name, text, saved in rows]
+
     def names(self) -> list[str]:
         """The saved selections and uid lists."""
         if not self.path.is_file():
@@ -66,7 +85,7 @@ class Decisions:
         with self._open() as db:
             query = "SELECT recipe FROM selections WHERE name = ?"
             found = db.execute(query, [name]).fetchone()
-        return None if found is None else Recipe.parse(found[0], f"the selection {name}")
+        return None if found is None else _parsed(name, found[0])
 
     def uid_list(self, name: str) -> uids.Words | None:
         """An imported list, shape (M, 2), repeats kept; None where there is none."""
@@ -88,7 +107,7 @@ class Decisions:
             CurationError: the name cannot be one, is a uid list's, or is one the recipe refers to.
         """
         check_name(name, "selection")
-        if any(isinstance(step, SetStep) and step.name == name for step in recipe.steps):
+        if _refers(recipe, name):
             raise CurationError(f"the recipe refers to {name!r}; save it under another name")
         with self._open() as db:
             if db.execute("SELECT 1 FROM uid_lists WHERE name = ?", [name]).fetchone():
@@ -96,6 +115,41 @@ class Decisions:
             values = [name, recipe.to_yaml(), now()]
             db.execute("INSERT OR REPLACE INTO selections VALUES (?, ?, ?)", values)
             db.execute("INSERT INTO log VALUES (?, 'save selection', ?)", [now(), name])
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a saved selection another name.
+
+        Raises:
+            CurationError: there is none of that name, another one refers to it, or the new name
+                cannot be one or is taken.
+        """
+        check_name(new, "selection")
+        with self._open() as db:
+            recipe = _free(db, name, "renamed")
+            query = "SELECT name FROM selections UNION ALL SELECT name FROM uid_lists"
+            if (new,) in db.execute(query).fetchall():
+                raise CurationError(f"there is already a selection or uid list {new!r}")
+            if recipe.name == name:
+                recipe = replace(recipe, name=new)
+            db.begin()
+            query = "UPDATE selections SET name = ?, recipe = ? WHERE name = ?"
+            db.execute(query, [new, recipe.to_yaml(), name])
+            values = [now(), f"rename selection to {new}", name]
+            db.execute("INSERT INTO log VALUES (?, ?, ?)", values)
+            db.commit()
+
+    def delete(self, name: str) -> None:
+        """Delete a saved selection.
+
+        Raises:
+            CurationError: there is none of that name, or another one refers to it.
+        """
+        with self._open() as db:
+            _free(db, name, "deleted")
+            db.begin()
+            db.execute("DELETE FROM selections WHERE name = ?", [name])
+            db.execute("INSERT INTO log VALUES (?, 'delete selection', ?)", [now(), name])
+            db.commit()
 
     def save_uid_list(self, name: str, words: uids.Words, source: str) -> None:
         """Keep a list of uids (M, 2) under a name, in place of an older one.
@@ -117,19 +171,55 @@ class Decisions:
             db.commit()
 
     def _open(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return opened(self.path, _TABLES)
+        return opened(self.path)
+
+
+def _free(db: duckdb.DuckDBPyConnection, name: str, done: str) -> Recipe:
+    """The recipe of a saved selection that no other one refers to."""
+    rows = db.execute("SELECT name, recipe FROM selections ORDER BY 1").fetchall()
+    recipes = {saved: _parsed(saved, text) for saved, text in rows}
+    if name not in recipes:
+        raise CurationError(f"there is no saved selection {name!r}")
+    users = [other for other, recipe in recipes.items() if _refers(recipe, name)]
+    if users:
+        raise CurationError(
+            f"the selection {name!r} cannot be {done}: {', '.join(users)} "
+            f"{'refers' if len(users) == 1 else 'refer'} to it"
+        )
+    return recipes[name]
+
+
+def _refers(recipe: Recipe, name: str) -> bool:
+    return any(isinstance(step, SetStep) and step.name == name for step in recipe.steps)
+
+
+def _parsed(name: str, text: str) -> Recipe:
+    return Recipe.parse(text, f"the selection {name}")
 
 
 @contextmanager
-def opened(path: Path, tables: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The file, made with these tables where there is none, until the end of the ``with``.
+def opened(path: Path, tables: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file, made with the tables of decisions and these, until the end of the ``with``.
+
+    A file that may not be written is opened for reading, and may then lack a table.
 
     Raises:
-        CurationError: it is no database, or another process has held it for five seconds.
+        CurationError: it is no database, another process has held it for five seconds, or what
+            was to be written could not be.
     """
-    with _TURN, _connected(path) as connection:
-        connection.execute(tables)
-        yield connection
+    try:
+        with _TURN, _connected(path) as connection:
+            is_read_only = connection.execute(
+                "SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()"
+            ).fetchall()
+            if not is_read_only[0][0]:
+                connection.execute(_TABLES + tables)
+            yield connection
+    except duckdb.CatalogException:
+        raise
+    except duckdb.Error as error:
+        told = "it is read-only" if "read-only mode" in str(error) else error
+        raise CurationError(f"{path} cannot be written: {told}") from None
 
 
 def _connected(path: Path) -> duckdb.DuckDBPyConnection:
@@ -138,6 +228,9 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
         try:
             return duckdb.connect(str(path))
         except duckdb.IOException as error:
-            if "lock" not in str(error).lower() or time.monotonic() > deadline:
-                raise CurationError(f"{path} cannot be opened: {error}") from None
-            time.sleep(0.05)
+            if "Could not set lock" in str(error) and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            if path.is_file() and not os.access(path, os.W_OK):
+                return duckdb.connect(str(path), read_only=True)
+            raise CurationError(f"{path} cannot be opened: {error}") from None

@@ -35,7 +35,18 @@ CREATE TABLE IF NOT EXISTS mark_log (
     old VARCHAR, old_marked VARCHAR, new VARCHAR, new_marked VARCHAR
 );
 """
-_DONE = {"keep": "kept", "drop": "dropped", "unmark": "unmarked", "clear": "cleared"}
+_DONE = {
+    "keep": "kept", "drop": "dropped", "unmark": "unmarked", "clear": "cleared",
+    "revert": "reverted",
+}  # fmt: skip
+Action = Literal["keep", "drop", "unmark", "clear", "revert"]
+
+
+# The log, and of each line whether the mark is still as it left it.
+_STANDING = (
+    "SELECT log.rowid, log.*, marks.mark IS NOT DISTINCT FROM log.new AS stands "
+    "FROM mark_log AS log LEFT JOIN marks USING (uid)"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Mark:
 class Change:
     """What one call did, and to which samples."""
 
-    action: Literal["keep", "drop", "unmark", "clear"]
+    action: Action
     uids: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -61,13 +72,36 @@ class Change:
 
 @dataclass(frozen=True)
 class Logged:
-    """A line of the log: what became of one sample's mark."""
+    """A line of the log: what became of one sample's mark.
 
+    Attributes:
+        number: by which the line can be reverted.
+        stands: whether the sample's mark is still what this line made it.
+    """
+
+    number: int
     logged: str
     action: str
     uid: str
     old: Kind | None
     new: Kind | None
+    stands: bool
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is to be shown beside some samples.
+
+    Attributes:
+        marks: of those of these samples that have one.
+        keep, drop: how many have each mark in all.
+        lines: how long the log is; another number says that marks have changed.
+    """
+
+    marks: dict[str, Kind]
+    keep: int
+    drop: int
+    lines: int
 
 
 class Marks:
@@ -90,10 +124,10 @@ class Marks:
         """
         if mark not in (*KINDS, None):
             raise CurationError(f"{mark!r} is not a mark: samples are marked keep or drop")
-        wanted = list(dict.fromkeys(uids))
+        wanted = list(dict.fromkeys(uid.lower() for uid in uids))
         wrong = next((uid for uid in wanted if not uids_.is_uid(uid)), None)
         if wrong is not None:
-            raise CurationError(f"{wrong!r} is not a uid (32 lower-case hex digits)")
+            raise CurationError(f"{wrong!r} is not a uid (32 hex digits)")
         if not wanted or (mark is None and not self.path.is_file()):
             return None
         with self._open() as db:
@@ -118,6 +152,20 @@ class Marks:
             found = db.sql(query).to_arrow_table()
             return _do(db, found, "clear")
 
+    def revert(self, number: int) -> Change | None:
+        """Give a sample the mark that it had before a line of the log.
+
+        None where there is no such line, or the mark was changed since.
+        """
+        if not self.path.is_file():
+            return None
+        with self._open() as db:
+            query = (
+                "SELECT uid, new AS old, new_marked AS old_marked, old AS new, "
+                f"old_marked AS new_marked FROM ({_STANDING}) WHERE rowid = ? AND stands"
+            )
+            return _do(db, db.sql(query, params=[number]).to_arrow_table(), "revert")
+
     def undo(self) -> Change | None:
         """Take back the last change that was not; None where there is none."""
         return self._again("undo", "max(change) FROM mark_changes WHERE NOT undone")
@@ -128,8 +176,8 @@ class Marks:
 
     def steps(self) -> tuple[bool, bool]:
         """Whether there is something to undo, and to redo."""
-        undone = [row[0] for row in self._rows("SELECT undone FROM mark_changes")]
-        return False in undone, True in undone
+        found = self._rows("SELECT DISTINCT undone FROM mark_changes")
+        return (False,) in found, (True,) in found
 
     def all(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The uids to keep and those to drop, sorted: a recipe's own."""
@@ -137,32 +185,52 @@ class Marks:
         keep, drop = (tuple(uid for uid, mark in rows if mark == kind) for kind in KINDS)
         return keep, drop
 
+    def seen(self, uids: Sequence[str]) -> Seen:
+        """The marks among these samples, and how many there are in all."""
+        query = (
+            "SELECT map_from_entries((SELECT list((uid, mark)) FROM marks "
+            "WHERE uid IN (SELECT unnest(?::VARCHAR[])))), "
+            "(SELECT count(*) FROM marks WHERE mark = 'keep'), "
+            "(SELECT count(*) FROM marks WHERE mark = 'drop'), (SELECT count(*) FROM mark_log)"
+        )
+        found = self._rows(query, list(uids))
+        if not found:
+            return Seen({}, 0, 0, 0)
+        marks, *counts = found[0]
+        return Seen(marks or {}, *counts)
+
     def among(self, uids: Sequence[str]) -> dict[str, Kind]:
         """The marks of those of these samples that have one."""
-        query = "SELECT uid, mark FROM marks WHERE uid IN (SELECT unnest(?::VARCHAR[]))"
-        return dict(self._rows(query, list(uids)))
+        return self.seen(uids).marks
 
     def counts(self) -> dict[Kind, int]:
         """How many samples have each mark."""
-        found = dict(self._rows("SELECT mark, count(*) FROM marks GROUP BY 1"))
-        return {kind: found.get(kind, 0) for kind in KINDS}
+        seen = self.seen(())
+        return {"keep": seen.keep, "drop": seen.drop}
 
     def newest(self, limit: int = 1 << 40, start: int = 0) -> list[Mark]:
         """The marks with the time of each, newest first, from the ``start``-th on."""
         query = "FROM marks ORDER BY marked DESC, rowid DESC LIMIT ? OFFSET ?"
         return [Mark(*row) for row in self._rows(query, limit, start)]
 
-    def log(self, limit: int = 1000) -> list[Logged]:
-        """What became of marks, newest first."""
-        query = "SELECT logged, action, uid, old, new FROM mark_log ORDER BY rowid DESC LIMIT ?"
-        return [Logged(*row) for row in self._rows(query, limit)]
+    def log(self, limit: int = 1 << 40, start: int = 0) -> list[Logged]:
+        """What became of marks, newest first, from the ``start``-th line on."""
+        query = (
+            f"SELECT rowid, logged, action, uid, old, new, stands FROM ({_STANDING}) "
+            "ORDER BY rowid DESC LIMIT ? OFFSET ?"
+        )
+        return [Logged(*row) for row in self._rows(query, limit, start)]
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         # A workspace in which nothing was marked gets no file for being looked at.
         if not self.path.is_file():
             return []
         with self._open() as db:
-            return db.execute(query, parameters).fetchall()
+            try:
+                return db.execute(query, parameters).fetchall()
+            except duckdb.CatalogException:
+                # A file from before there were marks, and it may not be written.
+                return []
 
     def _again(self, action: str, which: str) -> Change | None:
         """Undo or redo a change by its rows in the log."""
@@ -207,7 +275,7 @@ def in_words(keep: int, drop: int) -> str:
 def _do(
     db: duckdb.DuckDBPyConnection,
     moved: pa.Table,
-    action: Literal["keep", "drop", "unmark", "clear"],
+    action: Action,
 ) -> Change | None:
     """Make a new change; after it nothing that was undone can be done again."""
     if not len(moved):

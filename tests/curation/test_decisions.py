@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from curation import uids
-from curation.decisions import Decisions
+from curation.decisions import Decisions, opened
 from curation.errors import CurationError
 from curation.recipe import Recipe
 from tests import make
@@ -110,3 +110,77 @@ def test_a_file_that_is_no_database_is_named(decisions):
     decisions.path.write_bytes(b"not a database" * 100)
     with pytest.raises(CurationError, match=r"curation\.duckdb cannot be opened"):
         decisions.names()
+
+
+def test_the_listing_tells_steps_and_time(decisions):
+    assert decisions.listing() == []
+    decisions.save_recipe("two", Recipe("empty"))
+    decisions.save_recipe("one", RECIPE)
+    decisions.save_uid_list("listed", WORDS, "f")
+    one, two = decisions.listing()
+    assert (one.name, one.recipe, two.name) == ("one", RECIPE, "two")
+    assert two.saved <= one.saved
+
+
+def test_a_selection_is_renamed_with_its_recipe(decisions):
+    decisions.save_recipe("mine", Recipe("mine", RECIPE.steps))
+    decisions.rename("mine", "yours")
+    assert decisions.names() == ["yours"]
+    assert decisions.recipe("yours") == Recipe("yours", RECIPE.steps)
+
+
+def test_a_recipe_of_another_name_keeps_it(decisions):
+    decisions.save_recipe("mine", RECIPE)
+    decisions.rename("mine", "yours")
+    assert decisions.recipe("yours").name == "café"
+
+
+@pytest.mark.parametrize("taken", ["other", "listed", "mine"])
+def test_a_selection_does_not_take_the_name_of_another(decisions, taken):
+    decisions.save_recipe("mine", RECIPE)
+    decisions.save_recipe("other", Recipe("empty"))
+    decisions.save_uid_list("listed", WORDS, "f")
+    with pytest.raises(CurationError, match=f"already a selection or uid list '{taken}'"):
+        decisions.rename("mine", taken)
+    assert decisions.recipe("mine") == RECIPE
+    assert decisions.recipe("other") == Recipe("empty")
+
+
+def test_a_selection_is_deleted(decisions):
+    decisions.save_recipe("mine", RECIPE)
+    decisions.save_recipe("other", RECIPE)
+    decisions.delete("mine")
+    assert decisions.names() == ["other"]
+
+
+def test_what_others_refer_to_is_neither_renamed_nor_deleted(decisions):
+    decisions.save_recipe("base", RECIPE)
+    decisions.save_recipe("a", Recipe.parse("steps: [{union: base}]"))
+    decisions.save_recipe("b", Recipe.parse("steps: [{except: base}]"))
+    with pytest.raises(CurationError, match="'base' cannot be deleted: a, b refer to it"):
+        decisions.delete("base")
+    decisions.delete("a")
+    with pytest.raises(CurationError, match="'base' cannot be renamed: b refers to it"):
+        decisions.rename("base", "ground")
+    assert decisions.recipe("base") == RECIPE
+
+
+def test_only_what_is_there_is_renamed_or_deleted(decisions):
+    decisions.save_uid_list("listed", WORDS, "f")
+    for name in ("listed", "none"):
+        with pytest.raises(CurationError, match=f"no saved selection '{name}'"):
+            decisions.delete(name)
+        with pytest.raises(CurationError, match=f"no saved selection '{name}'"):
+            decisions.rename(name, "new")
+    assert decisions.names() == ["listed"]
+
+
+def test_renaming_and_deleting_are_logged(decisions):
+    decisions.save_recipe("mine", RECIPE)
+    decisions.rename("mine", "yours")
+    decisions.delete("yours")
+    with opened(decisions.path, "") as db:
+        assert db.execute("SELECT action, name FROM log ORDER BY rowid").fetchall() == [
+            ("save selection", "mine"), ("rename selection to yours", "mine"),
+            ("delete selection", "yours"),
+        ]  # fmt: skip

@@ -1,11 +1,15 @@
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from curation import cli, marks
 from curation.errors import CurationError
-from curation.marks import Change, Marks
+from curation.marks import Change, Marks, Seen
 from curation.quadrants import View
 from curation.recipe import Recipe
 from curation.selection import select
@@ -103,11 +107,85 @@ def test_every_change_is_logged(made):
     assert len(made.log(2)) == 2
 
 
-@pytest.mark.parametrize("uid", ["", "a", A.upper() + "g", "A" * 32, A + "\n"])
+@pytest.mark.parametrize("uid", ["", "a", A.upper() + "g", "G" * 32, A + "\n"])
 def test_what_is_no_uid_is_not_marked_nor_what_comes_with_it(made, uid):
     with pytest.raises(CurationError, match="is not a uid"):
         made.mark([B, uid], "keep")
     assert made.counts()["keep"] == 0
+
+
+def test_a_uid_in_capitals_is_the_same_sample(made):
+    uid = "ab" * 16
+    assert made.mark([uid.upper(), uid], "keep") == Change("keep", (uid,))
+    assert made.mark([uid], "keep") is None
+
+
+def test_a_line_of_the_log_is_reverted_while_it_stands(made):
+    made.mark([A, B], "keep")
+    made.mark([A], "drop")
+    dropped, kept_b, kept_a = made.log()
+    assert [line.stands for line in (dropped, kept_b, kept_a)] == [True, True, False]
+    assert made.revert(kept_a.number) is made.revert(99) is None
+    assert made.revert(dropped.number) == Change("revert", (A,))
+    assert made.all() == ((A, B), ())
+    assert made.revert(kept_b.number) == Change("revert", (B,))
+    assert made.all() == ((A,), ())
+    assert str(made.undo()) == "reverted 1"
+    assert made.all() == ((A, B), ())
+    assert made.log(1, 1)[0].action == "revert"
+
+
+def test_what_is_seen_beside_samples_is_marks_counts_and_a_number_that_grows(made):
+    assert made.seen([A]) == Seen({}, 0, 0, 0)
+    made.mark([A, B], "keep")
+    made.mark([C], "drop")
+    assert made.seen([C, A, D]) == Seen({A: "keep", C: "drop"}, 2, 1, 3)
+    made.undo()
+    assert made.seen([C]) == Seen({}, 2, 0, 4)
+
+
+# Root may write everywhere; this process becomes someone who may not.
+AS_A_GUEST = """
+import os, sys
+from pathlib import Path
+from curation.errors import CurationError
+from curation.marks import Marks
+from curation.decisions import Decisions
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+path = Path(sys.argv[1])
+made = Marks(path)
+print(made.all(), made.steps(), len(made.log()), Decisions(path).selections())
+for change in (lambda: made.mark(["1" * 32], "keep"), made.undo, made.clear):
+    try:
+        print(change())
+    except CurationError as problem:
+        print(problem)
+"""
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_where_nothing_may_be_written_marks_are_read_and_no_more(has_file):
+    # Not below pytest's own folder, which is nobody else's to look into.
+    with tempfile.TemporaryDirectory() as folder:
+        made = Marks(Path(folder) / "curation.duckdb")
+        if has_file:
+            made.mark([A], "keep")
+            made.path.chmod(0o444)
+        Path(folder).chmod(0o555)
+        run = subprocess.run(
+            [sys.executable, "-c", AS_A_GUEST, str(made.path)],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        Path(folder).chmod(0o755)
+        assert made.all() == (((A,), ()) if has_file else ((), ()))
+    seen, *changes = run.stdout.splitlines()
+    if has_file:
+        assert seen == f"{((A,), ())} (True, False) 1 []"
+        assert changes == [f"{made.path} cannot be written: it is read-only"] * 3
+    else:
+        assert seen == "((), ()) (False, False) 0 []"
+        assert "curation.duckdb cannot be opened" in changes[0]
 
 
 def test_there_are_two_marks(made):
@@ -177,6 +255,7 @@ def test_the_command_line_lists_and_clears(scored_pairs, monkeypatch, capsys):
 
     assert call() == ["nothing marked by hand"]
     assert call("--clear") == ["there are no marks"]
+    assert call("--undo") == ["there is nothing to undo"]
     made = Marks.of(workspace)
     made.mark([A], "keep")
     made.mark([make.uid(99)], "drop")
@@ -185,5 +264,9 @@ def test_the_command_line_lists_and_clears(scored_pairs, monkeypatch, capsys):
     assert keep.startswith(f"{A}  keep  20")
     assert counts == "1 kept and 1 dropped by hand, 1 of them not in this dataset"
     assert call("--clear") == ["cleared 2"]
-    made.undo()
+    assert call("--undo") == ["taken back: cleared 2"]
     assert made.counts() == {"keep": 1, "drop": 1}
+    log = [line.split("  ")[1:] for line in call("--log")]
+    assert log[0] == ["undo", make.uid(99), "unmarked → drop"]
+    assert log[-1] == ["keep", A, "unmarked → keep"]
+    assert len(log) == 6
