@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,8 @@ from curation.errors import CurationError
 Rule = Literal["top", "count", "at_least", "at_most"]
 RULES: tuple[Rule, ...] = ("top", "count", "at_least", "at_most")
 SET_OPERATIONS = ("union", "intersect", "except")
+# What a packed recipe may hold, in bytes: a few of them could be made to hold gigabytes.
+_UNPACKED = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,25 @@ class Recipe:
             record = yaml.safe_load(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise CurationError(f"{origin} is not YAML: {error}") from None
+        return cls._of(record, origin)
+
+    @classmethod
+    def unpack(cls, text: str, origin: str = "recipe") -> Recipe:
+        """A recipe from what ``packed`` made of it.
+
+        Raises:
+            CurationError: it was cut or changed on its way, or is not a recipe.
+        """
+        try:
+            data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            inflater = zlib.decompressobj(-15)
+            record = json.loads(inflater.decompress(data, _UNPACKED))
+        except (ValueError, zlib.error, RecursionError):
+            raise CurationError(f"{origin} cannot be read: it was cut or changed") from None
+        return cls._of(record, origin)
+
+    @classmethod
+    def _of(cls, record: Any, origin: str) -> Recipe:
         if not isinstance(record, dict):
             raise CurationError(f"{origin} is not a recipe: it should have `name:` and `steps:`")
         unknown = set(record) - {"name", "steps", "keep", "drop"}
@@ -106,12 +130,21 @@ class Recipe:
         )
 
     def to_yaml(self) -> str:
+        return yaml.safe_dump(self._record(), sort_keys=False, allow_unicode=True)
+
+    def packed(self) -> str:
+        """The recipe in one short word of letters, digits, - and _, for an address."""
+        text = json.dumps(self._record(), separators=(",", ":"), ensure_ascii=False)
+        deflater = zlib.compressobj(9, wbits=-15)
+        data = deflater.compress(text.encode()) + deflater.flush()
+        return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+    def _record(self) -> dict[str, Any]:
         record: dict[str, Any] = {
             "name": self.name,
             "steps": [step.record() for step in self.steps],
         }
-        record |= {k: list(v) for k, v in (("keep", self.keep), ("drop", self.drop)) if v}
-        return yaml.safe_dump(record, sort_keys=False, allow_unicode=True)
+        return record | {k: list(v) for k, v in (("keep", self.keep), ("drop", self.drop)) if v}
 
 
 def describe(step: Step) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from curation import uids, where
 from curation.catalog import Catalog, Mask
 from curation.errors import CurationError
-from curation.recipe import Recipe, ScoreStep, SetStep, WhereStep
+from curation.recipe import Recipe, ScoreStep, SetStep, Step, WhereStep
 
 if TYPE_CHECKING:
     from curation.decisions import Decisions
 
-__all__ = ["Recipe", "Selection", "Times", "select", "top"]
+__all__ = ["Recipe", "Selection", "Times", "Walk", "select", "top", "walk"]
 
 Times = NDArray[np.uint16]
 
@@ -89,6 +89,22 @@ class Selection:
         return uids.digest(self.ranked)
 
 
+@dataclass(frozen=True)
+class Walk:
+    """A recipe followed step by step, as far as that goes.
+
+    Attributes:
+        selection: what the steps that could be followed keep, and then the recipe's own uids.
+        left_out_by: (N,) uint16, by rowid: the number of the step that left a sample out, from 1;
+            one more than there are steps for the recipe's ``drop``; 0 for what is selected.
+        problem: what is wrong with the first step that could not be followed, if one could not.
+    """
+
+    selection: Selection
+    left_out_by: Times
+    problem: CurationError | None = None
+
+
 def select(recipe: Recipe, catalog: Catalog, decisions: Decisions | None = None) -> Selection:
     """Evaluate a recipe.
 
@@ -99,6 +115,31 @@ def select(recipe: Recipe, catalog: Catalog, decisions: Decisions | None = None)
         CurationError: a step names a score, column or list that is not there.
     """
     return _select(recipe, catalog, decisions, (), {})
+
+
+def walk(recipe: Recipe, catalog: Catalog, decisions: Decisions | None = None) -> Walk:
+    """Evaluate a recipe as ``select`` does, up to a step that is wrong, and tell the steps apart.
+
+    What a later ``union`` brings back was not left out.
+    """
+    times = np.ones(len(catalog), dtype=np.uint16)
+    left_out_by = np.zeros(len(catalog), dtype=np.uint16)
+    left: list[int] = []
+    sets: dict[str, NamedSet] = {}
+    problem = None
+    for number, step in enumerate(recipe.steps, 1):
+        try:
+            after = _after(step, times, catalog, decisions, (), sets)
+        except CurationError as error:
+            problem = error
+            break
+        _tell_apart(left_out_by, times, after, number)
+        times = after
+        left.append(int(times.sum()))
+    followed = replace(recipe, steps=recipe.steps[: len(left)])
+    selection = _marked(followed, times.copy(), tuple(left), catalog, sets)
+    _tell_apart(left_out_by, times, selection.times, len(recipe.steps) + 1)
+    return Walk(selection, left_out_by, problem)
 
 
 def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
@@ -131,19 +172,43 @@ def _select(
     times = np.ones(len(catalog), dtype=np.uint16)
     left = []
     for step in recipe.steps:
-        if isinstance(step, SetStep):
-            other = _named(step.name, catalog, decisions, inside, sets)
-            times = _combine(step.operation, times, other)
-        else:
-            times = times * _kept(step, times > 0, catalog)
+        times = _after(step, times, catalog, decisions, inside, sets)
         left.append(int(times.sum()))
+    return _marked(recipe, times, tuple(left), catalog, sets)
+
+
+def _after(
+    step: Step,
+    times: Times,
+    catalog: Catalog,
+    decisions: Decisions | None,
+    inside: tuple[str, ...],
+    sets: dict[str, NamedSet],
+) -> Times:
+    """What a step makes of what the steps before it left."""
+    if isinstance(step, SetStep):
+        other = _named(step.name, catalog, decisions, inside, sets)
+        return _combine(step.operation, times, other)
+    return times * _kept(step, times > 0, catalog)
+
+
+def _tell_apart(left_out_by: Times, before: Times, after: Times, number: int) -> None:
+    """Note which samples a step left out, and forget those that it brought back."""
+    left_out_by[(before > 0) & (after == 0)] = number
+    left_out_by[(before == 0) & (after > 0)] = 0
+
+
+def _marked(
+    recipe: Recipe, times: Times, left: tuple[int, ...], catalog: Catalog, sets: dict[str, NamedSet]
+) -> Selection:
+    """What the steps left, with the recipe's own uids in it and out of it; changes ``times``."""
     unknown: list[str] = []
     for marked, value in ((recipe.keep, True), (recipe.drop, False)):
         found, missing = _rows_of(catalog, marked)
         times[found] = np.maximum(times[found], 1) if value else 0
         unknown += missing
     words, used = catalog.words, tuple(sets.values())
-    return Selection(recipe, times, tuple(left), tuple(unknown), words, used)
+    return Selection(recipe, times, left, tuple(unknown), words, used)
 
 
 def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:

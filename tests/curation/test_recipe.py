@@ -1,3 +1,7 @@
+import base64
+import re
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +135,31 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 )
 def test_a_step_reads_as_a_few_words(step, words):
     assert describe(step) == words
+
+
+def test_a_packed_recipe_comes_back_and_fits_an_address():
+    recipe = Recipe.parse(
+        "name: café\nsteps: [{score: a, top: 0.275}, {where: \"a == 'en' & x\"}, {union: b}]\n"
+        f"keep: ['{'ab' * 16}']"
+    )
+    packed = recipe.packed()
+    assert Recipe.unpack(packed) == recipe
+    assert re.fullmatch(r"[\w-]+", packed)
+    assert len(packed) < 200
+
+
+def test_a_packed_recipe_that_was_cut_or_made_up_is_refused():
+    packed = Recipe.parse("steps: [{score: a, top: 0.5}]").packed()
+    deflater = zlib.compressobj(9, wbits=-15)
+    huge = deflater.compress(b'"' + bytes(1 << 26)) + deflater.flush()
+    nested = zlib.compress(b"[" * 100_000)[2:-4]
+    made_up = [base64.urlsafe_b64encode(data).decode() for data in (huge, nested, b"")]
+    for text in (packed[:-9], "%", "é", *made_up):
+        with pytest.raises(CurationError, match="the link cannot be read"):
+            Recipe.unpack(text, "the link")
+
+
+def test_a_packed_recipe_is_checked_like_any_other():
+    packed = Recipe("x", (ScoreStep("a", "top", 30),)).packed()
+    with pytest.raises(CurationError, match="the link, step 1: top is 30"):
+        Recipe.unpack(packed, "the link")

@@ -8,7 +8,7 @@ from curation import imports, uids
 from curation.decisions import Decisions
 from curation.errors import CurationError
 from curation.recipe import Recipe
-from curation.selection import select
+from curation.selection import select, walk
 from tests import make
 
 # By uid 0, 1, 2, …: ties at 0.5, a missing score and a NaN.
@@ -216,3 +216,37 @@ def test_nothing_selected_has_the_digest_of_nothing(world):
     selection = select(Recipe.parse("steps: [{score: quality, top: 0}]"), catalog)
     assert selection.digest == hashlib.sha256(b"").hexdigest()
     assert selection.fraction == 0
+
+
+WALKED = "[{score: quality, top: 0.6}, {score: nearness, count: 2}, {union: listed}]"
+
+
+def test_a_walk_ends_where_select_does(world):
+    catalog, decisions = world
+    recipe = Recipe.parse(f"steps: {WALKED}\nkeep: ['{make.uid(6)}']\ndrop: ['{make.uid(3)}']")
+    walked, selected = walk(recipe, catalog, decisions), select(recipe, catalog, decisions)
+    assert walked.problem is None
+    assert np.array_equal(walked.selection.times, selected.times)
+    assert walked.selection.left == selected.left
+    assert walked.selection.digest == selected.digest
+
+
+def test_a_walk_tells_which_step_left_a_sample_out(world):
+    catalog, decisions = world
+    recipe = Recipe.parse(f"steps: {WALKED}\nkeep: ['{make.uid(6)}']\ndrop: ['{make.uid(3)}']")
+    found = walk(recipe, catalog, decisions)
+    # By quality 0 1 2 5 7 8 stay, by nearness 7 and 8; the list brings back 3 and 4.
+    assert {
+        step: make.chosen(catalog, found.left_out_by == step) for step in range(5)
+    } == {0: [4, 6, 7, 8], 1: [9], 2: [0, 1, 2, 5], 3: [], 4: [3]}  # fmt: skip
+
+
+def test_a_walk_stops_before_a_step_that_is_wrong(world):
+    catalog, decisions = world
+    recipe = Recipe.parse(
+        "steps: [{score: quality, count: 3}, {score: none, top: 1}, {union: best}]"
+    )
+    found = walk(recipe, catalog, decisions)
+    assert "'none'" in str(found.problem)
+    assert found.selection.left == (3,)
+    assert make.chosen(catalog, found.selection.mask) == [0, 1, 7]
