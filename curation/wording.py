@@ -22,6 +22,12 @@ def share(part: float, whole: float = 1.0) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "—"
 
 
+def top(percent: float) -> str:
+    """top 12 %, top 0.3 %: a small share exactly, and never as nothing."""
+    said = f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
+    return "top < 0.1 %" if said == "0.0" else f"top {said} %"
+
+
 def score(value: float | None) -> str:
     """0.287, −0.041, and a whole number as one: 1,024; — where it is missing."""
     if value is None or math.isnan(value):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -48,6 +48,18 @@ class Order:
         return self.catalog.batches(self.columns, self.selection.times)
 
 
+@dataclass(frozen=True)
+class Look:
+    """A small export as one finds it: the lines of a text, or the rows of a table.
+
+    ``image`` names the column that holds images, if one does.
+    """
+
+    lines: tuple[str, ...] = ()
+    rows: tuple[Mapping[str, Any], ...] = ()
+    image: str = ""
+
+
 ColumnChoice = Literal["none", "one", "any"]
 
 
@@ -63,6 +75,10 @@ class Exporter(Protocol):
     takes_columns: ColumnChoice
     # Whether it is files of so many samples each, which the curator chooses too.
     takes_shard_size: bool
+    # Whether it writes samples by uid, and not in the catalog's order.
+    sorts: bool
+    # Bytes a sample if uids are all that is written; None where that varies.
+    uid_bytes: int | None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         """What is written unless told otherwise."""
@@ -74,6 +90,10 @@ class Exporter(Protocol):
         Raises:
             CurationError: this cannot be written.
         """
+        ...
+
+    def look(self, path: Path) -> Look:
+        """What ``write`` wrote there, of a few samples."""
         ...
 
 

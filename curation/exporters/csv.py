@@ -10,7 +10,7 @@ import pyarrow.csv as pa_csv
 
 from curation.catalog import Catalog
 from curation.exporters import values
-from curation.exporters.base import ColumnChoice, LeftOut, Order, table_columns
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
 
 
 class CsvExporter:
@@ -20,6 +20,8 @@ class CsvExporter:
     description = "a table of the chosen columns, for spreadsheets and everything else"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = False
+    sorts = False
+    uid_bytes: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return table_columns(catalog)
@@ -33,6 +35,9 @@ class CsvExporter:
                 writer.write_batch(pa.record_batch(texts, schema=schema))
                 order.advance(len(batch))
         return []
+
+    def look(self, path: Path) -> Look:
+        return Look(lines=tuple(path.read_text(encoding="utf-8").removesuffix("\n").split("\n")))
 
 
 def _written(type_: pa.DataType) -> pa.DataType:

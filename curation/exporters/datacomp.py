@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from curation import matrices, uids
 from curation.catalog import Catalog
 from curation.errors import CurationError
-from curation.exporters.base import ColumnChoice, LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 
 DTYPE = np.dtype("u8,u8")
 
@@ -22,6 +23,8 @@ class DatacompExporter:
     description = "the sorted uids as a u8,u8 .npy, as DataComp's resharder reads them"
     takes_columns: ColumnChoice = "none"
     takes_shard_size = False
+    sorts = True
+    uid_bytes: int | None = 16
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return ["uid"]
@@ -35,6 +38,25 @@ class DatacompExporter:
             raise CurationError(f"{path} does not read back as it was written; is the disk full?")
         order.advance(len(ranked))
         return []
+
+    def look(self, path: Path) -> Look:
+        words = load(path)
+        names = uids.to_hex(words).to_pylist()
+        # As text: so large a number is none in a browser.
+        return Look(
+            rows=tuple(
+                {"u8,u8": f"({first}, {second})", "uid": name}
+                for (first, second), name in zip(words.tolist(), names, strict=True)
+            )
+        )
+
+
+def resharder(path: Path) -> str:
+    """The command that makes shards of a subset file's samples: DataComp's ``resharder.py``."""
+    return (
+        "python resharder.py --input-dir SHARDS --output-dir NEW_SHARDS "
+        f"--subset-file {shlex.quote(str(path))}"
+    )
 
 
 def load(path: Path) -> uids.Words:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from curation.catalog import Catalog
 from curation.exporters import dataset_card, with_images
-from curation.exporters.base import ColumnChoice, LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 from curation.exporters.with_images import Sample
 
 IMAGE = "image"
@@ -33,6 +33,8 @@ class HuggingfaceExporter:
     description = "a folder of .parquet files with the images in them and a dataset card"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = True
+    sorts = False
+    uid_bytes: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return with_images.default_columns(catalog)
@@ -52,6 +54,11 @@ class HuggingfaceExporter:
         card = dataset_card.card(order.catalog, order.selection, samples.left_out)
         (path / "README.md").write_text(card, encoding="utf-8")
         return samples.left_out
+
+    def look(self, path: Path) -> Look:
+        first = min((path / "data").iterdir())
+        rows = pq.read_table(first).to_pylist()
+        return Look(rows=tuple(row | {IMAGE: row[IMAGE]["bytes"]} for row in rows), image=IMAGE)
 
 
 def _write_parquet(path: Path, shard: Iterator[Sample], schema: pa.Schema) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from curation.catalog import Catalog
 from curation.exporters import with_images
-from curation.exporters.base import ColumnChoice, LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 
 # A column so called would be taken for the name of one more image.
 _FILE_NAME = re.compile(r"(^|_)file_name(s?)\Z")
@@ -22,6 +22,8 @@ class ImagefolderExporter:
     description = "a folder of image files with a metadata.jsonl, as 🤗 datasets reads it"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = False
+    sorts = False
+    uid_bytes: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return with_images.default_columns(catalog)
@@ -43,3 +45,15 @@ class ImagefolderExporter:
                 record = {"file_name": name, **sample.record}
                 file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
         return samples.left_out
+
+    def look(self, path: Path) -> Look:
+        text = (path / "metadata.jsonl").read_text(encoding="utf-8")
+        lines = text.removesuffix("\n").split("\n")
+        names = [json.loads(line)["file_name"] for line in lines]
+        return Look(
+            rows=tuple(
+                {"image": (path / name).read_bytes(), "file": name, "metadata.jsonl": line}
+                for name, line in zip(names, lines, strict=True)
+            ),
+            image="image",
+        )

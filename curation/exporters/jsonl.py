@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from curation.catalog import Catalog
 from curation.exporters import values
-from curation.exporters.base import ColumnChoice, LeftOut, Order, table_columns
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
 
 
 class JsonlExporter:
@@ -23,6 +23,8 @@ class JsonlExporter:
     description = "an object of the chosen columns a line, for scripts, jq, 🤗 datasets"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = False
+    sorts = False
+    uid_bytes: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return table_columns(catalog)
@@ -38,3 +40,6 @@ class JsonlExporter:
                 file.writelines(f"{line}\n".encode() for (line,) in lines)
                 order.advance(len(batch))
         return []
+
+    def look(self, path: Path) -> Look:
+        return Look(lines=tuple(path.read_text(encoding="utf-8").removesuffix("\n").split("\n")))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curation.catalog import Catalog
-from curation.exporters.base import ColumnChoice, LeftOut, Order, table_columns
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
 
 _DISTINCT = ("uid", "caption", "image_file", "url")
 
@@ -20,6 +20,8 @@ class ParquetExporter:
     description = "a table of the chosen columns, for pandas, Polars, DuckDB, Spark"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = False
+    sorts = False
+    uid_bytes: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return table_columns(catalog)
@@ -34,3 +36,6 @@ class ParquetExporter:
                 writer.write_batch(batch)
                 order.advance(len(batch))
         return []
+
+    def look(self, path: Path) -> Look:
+        return Look(rows=tuple(pq.read_table(path).to_pylist()))

@@ -11,7 +11,7 @@ from curation import wording
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import values
-from curation.exporters.base import ColumnChoice, LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 
 # Whatever ends a line for someone: as `str.splitlines`.
 _LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -24,6 +24,8 @@ class TxtExporter:
     description = "one column, a value a line: uids, image files, URLs"
     takes_columns: ColumnChoice = "one"
     takes_shard_size = False
+    sorts = False
+    uid_bytes: int | None = 33
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return ["uid"]
@@ -53,3 +55,6 @@ class TxtExporter:
                 f"the first, {left_out[0].uid}: {left_out[0].reason}"
             )
         return left_out
+
+    def look(self, path: Path) -> Look:
+        return Look(lines=tuple(path.read_text(encoding="utf-8").removesuffix("\n").split("\n")))

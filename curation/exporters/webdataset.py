@@ -7,13 +7,14 @@ import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.catalog import Catalog
 from curation.exporters import with_images
-from curation.exporters.base import ColumnChoice, LeftOut, Order
+from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 from curation.exporters.with_images import Sample
 from curation.readers.img2dataset import ERROR, KEY, STATUS
 
@@ -25,6 +26,8 @@ class WebdatasetExporter:
     description = "a folder of .tar files with images, captions and the chosen columns"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = True
+    sorts = False
+    uid_bytes: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return with_images.default_columns(catalog)
@@ -40,6 +43,21 @@ class WebdatasetExporter:
             table = _write_tar(path / f"{stem}.tar", keyed, samples.schema)
             pq.write_table(table, path / f"{stem}.parquet", compression="zstd")
         return samples.left_out
+
+    def look(self, path: Path) -> Look:
+        rows: dict[str, dict[str, Any]] = {}
+        first = min(path.glob("*.tar"))
+        with tarfile.open(first) as tar:
+            for member in tar:
+                held = tar.extractfile(member)
+                key, _, extension = member.name.partition(".")
+                data = held.read() if held else b""
+                row = rows.setdefault(key, {})
+                if extension in ("txt", "json"):
+                    row[f".{extension}"] = data.decode()
+                else:
+                    row |= {"image": data, f"in {first.name}": member.name}
+        return Look(rows=tuple(rows.values()), image="image")
 
 
 def _write_tar(path: Path, keyed: Iterator[tuple[str, Sample]], schema: pa.Schema) -> pa.Table:
