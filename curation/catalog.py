@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,8 @@ class Catalog:
         self.path = path
         self._arrays: dict[str, NDArray[np.float32]] = {}
         self._ranked: dict[str, NDArray[np.float32]] = {}
-        self._lock = threading.Lock()
+        # One a column, so that two columns can be read at once and none is read twice.
+        self._turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     @classmethod
     def of(cls, workspace: Workspace) -> Catalog:
@@ -117,11 +120,11 @@ class Catalog:
         info = self.column(name)
         if not (info.is_number or info.is_label):
             raise CurationError(f"the column {name!r} holds {info.type}, not numbers")
-        with self._lock:
+        with self._turns[name]:
             if name not in self._arrays:
                 table = self._arrow(f"SELECT TRY_CAST({_quote(name)} AS FLOAT) AS v FROM samples")
-                values = table.column("v").combine_chunks()
-                array = np.array(values.fill_null(float("nan")), dtype=np.float32)
+                # Missing values become NaN on the way.
+                array = table.column("v").to_numpy()
                 array.flags.writeable = False
                 self._arrays[name] = array
             return self._arrays[name]
@@ -129,12 +132,19 @@ class Catalog:
     def ranked(self, name: str) -> NDArray[np.float32]:
         """A numeric column's known values, ascending. Do not change it."""
         values = self.array(name)
-        with self._lock:
+        with self._turns[name]:
             if name not in self._ranked:
-                known = np.sort(values[~np.isnan(values)])
+                # NaN sorts last.
+                ranked = np.sort(values)
+                known = ranked[: len(ranked) - int(np.count_nonzero(np.isnan(values)))]
                 known.flags.writeable = False
                 self._ranked[name] = known
             return self._ranked[name]
+
+    def read_ahead(self, names: Sequence[str]) -> None:
+        """Read and rank columns side by side, before they are asked for one by one."""
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(self.ranked, names))
 
     def shares(self, name: str) -> list[tuple[Any, ...]]:
         """Each value of a column, "" where missing, and how many have it; most first."""

@@ -1,4 +1,4 @@
-"""Two scores against each other: threshold lines, the four quadrants, the density of all samples.
+"""Two scores against each other: threshold lines, the four quadrants, what lies beside a line.
 
 Everything here is NumPy on columns in memory: tens of milliseconds at ten million samples.
 """
@@ -6,6 +6,7 @@ Everything here is NumPy on columns in memory: tens of milliseconds at ten milli
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -15,8 +16,10 @@ from curation.catalog import Catalog, Mask
 from curation.errors import CurationError
 from curation.recipe import Recipe, ScoreStep
 
-By = Literal["top", "percentile", "value"]
-BYS: tuple[By, ...] = ("top", "percentile", "value")
+By = Literal["top", "left", "count", "percentile", "value"]
+BYS: tuple[By, ...] = ("top", "left", "count", "percentile", "value")
+# These depend on what the other line leaves.
+OF_THE_LEFT: tuple[By, ...] = ("left", "count")
 
 # A quadrant is named by its side of the x line, then of the y line.
 Quadrant = Literal["high_high", "low_high", "high_low", "low_low"]
@@ -28,7 +31,8 @@ class Cut:
     """A threshold as a person states it.
 
     ``top`` keeps that many percent of the scored samples, ``percentile`` lies above that many
-    percent of them, ``value`` is in the score's own units.
+    percent of them, ``value`` is in the score's own units. Of the samples that the other line
+    leaves, ``left`` keeps that many percent and ``count`` that many.
     """
 
     by: By
@@ -58,6 +62,10 @@ class View:
 
     def counts(self) -> dict[Quadrant, int]:
         """How many samples each quadrant has; those without both scores are in none."""
+        return dict(self._counts)
+
+    @cached_property
+    def _counts(self) -> dict[Quadrant, int]:
         x_high, y_high = self.side("x", True), self.side("y", True)
         both = int(np.count_nonzero(x_high & y_high))
         x_scored, y_scored = (self._scored(name) for name in (self.x, self.y))
@@ -106,29 +114,69 @@ class View:
         return ~np.isnan(self.catalog.array(name))
 
 
-def line(catalog: Catalog, score: str, cut: Cut) -> float:
-    """Where a cut lies, in the score's units; NaN where no sample has the score."""
+def line(catalog: Catalog, score: str, cut: Cut, among: Mask | None = None) -> float:
+    """Where a cut lies, in the score's units; NaN where no sample has the score.
+
+    Args:
+        among: the samples that the other line leaves, for a cut of those; without it of all.
+    """
     if cut.by == "value":
         return float(cut.at)
-    ranked = catalog.ranked(score)
-    if not len(ranked):
-        return float("nan")
-    below = cut.at / 100 if cut.by == "percentile" else 1 - cut.at / 100
-    position = round(below * len(ranked))
-    if position >= len(ranked):
-        return float(np.nextafter(ranked[-1], np.float32(np.inf)))
-    return float(ranked[max(position, 0)])
+    if cut.by in OF_THE_LEFT and among is not None:
+        values = catalog.array(score)[among]
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return float("nan") if not len(catalog.ranked(score)) else _above(catalog, score)
+    else:
+        values = catalog.ranked(score)
+        if not len(values):
+            return float("nan")
+    if cut.by == "count":
+        position = len(values) - round(cut.at)
+    else:
+        below = cut.at if cut.by == "percentile" else 100 - cut.at
+        # Rounded twice: 30 % of the samples are as many however the 30 was come by.
+        position = round(round(below / 100 * len(values), 6))
+    position = max(position, 0)
+    if position >= len(values):
+        return _above(catalog, score)
+    is_ranked = among is None or cut.by not in OF_THE_LEFT
+    return float((values if is_ranked else np.partition(values, position))[position])
 
 
-def restate(catalog: Catalog, score: str, at_line: float, by: By) -> float:
+def lines(catalog: Catalog, x: str, y: str, x_cut: Cut, y_cut: Cut) -> tuple[float, float]:
+    """Both lines; a cut of what the other line leaves comes after it.
+
+    Where both are of the kind, the first is one of all samples.
+    """
+    if x_cut.by in OF_THE_LEFT and y_cut.by not in OF_THE_LEFT:
+        y_line, x_line = lines(catalog, y, x, y_cut, x_cut)
+        return x_line, y_line
+    x_line = line(catalog, x, x_cut)
+    among = catalog.array(x) >= np.float32(x_line) if y_cut.by in OF_THE_LEFT else None
+    return x_line, line(catalog, y, y_cut, among)
+
+
+def restate(
+    catalog: Catalog, score: str, at_line: float, by: By, among: Mask | None = None
+) -> float:
     """A line in the score's units as a cut of another kind."""
     if by == "value":
         return at_line
-    ranked = catalog.ranked(score)
-    if not len(ranked):
+    edge = np.float32(at_line)
+    if by in OF_THE_LEFT and among is not None:
+        values = catalog.array(score)[among]
+        known = int(np.count_nonzero(~np.isnan(values)))
+        kept = int(np.count_nonzero(values >= edge))
+    else:
+        ranked = catalog.ranked(score)
+        known = len(ranked)
+        kept = known - int(np.searchsorted(ranked, edge, side="left"))
+    if by == "count":
+        return float(kept)
+    if not known:
         return 0.0
-    below = float(np.searchsorted(ranked, np.float32(at_line), side="left")) / len(ranked)
-    return 100 * below if by == "percentile" else 100 * (1 - below)
+    return 100 * float(known - kept if by == "percentile" else kept) / known
 
 
 def nearest(
@@ -165,43 +213,48 @@ def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) ->
     return rows[np.argsort(keys, kind="stable")]
 
 
-@dataclass(frozen=True)
-class Density:
-    """How many samples lie in each cell of a grid over two scores.
+def errors(catalog: Catalog, score: str) -> NDArray[np.float32] | None:
+    """The standard errors of a score, (N,); None where it has none."""
+    name = f"{score}_se"
+    known = name in catalog.columns and catalog.column(name).of == score
+    return catalog.array(name) if known else None
 
-    Attributes:
-        cells: (bins, bins), row = y, column = x.
-        x_edges, y_edges: (bins + 1,).
-        clipped: samples beyond the edges, counted in the outermost cells.
+
+def uncertain(
+    view: View, axis: Literal["x", "y"], wanted: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The samples most likely to change sides of a line if the score were measured again.
+
+    Returns:
+        Rowids, most likely first, of samples on the other line's high side; and how many standard
+        errors each lies from the line: the chance is Φ of minus that. None where the score has no
+        standard error or every one is 0.
     """
+    name, at_line = (view.x, view.x_line) if axis == "x" else (view.y, view.y_line)
+    spread = errors(view.catalog, name)
+    if spread is None or np.isnan(at_line):
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    rows = np.flatnonzero(view.side("y" if axis == "x" else "x", True) & (spread > 0))
+    distance = np.abs(view.catalog.array(name)[rows] - np.float32(at_line)) / spread[rows]
+    rows, distance = rows[~np.isnan(distance)], distance[~np.isnan(distance)]
+    if len(rows) > wanted:
+        first = np.argpartition(distance, wanted)[:wanted]
+        rows, distance = rows[first], distance[first]
+    order = np.lexsort((rows, distance))
+    return rows[order], distance[order]
 
-    cells: NDArray[np.int64]
-    x_edges: NDArray[np.float64]
-    y_edges: NDArray[np.float64]
-    clipped: int
 
-
-def density(catalog: Catalog, x: str, y: str) -> Density:
-    """The density of all samples that have both scores; finer where there are more samples."""
-    scored = int(min(len(catalog.ranked(x)), len(catalog.ranked(y))))
-    bins = int(np.clip(round(1.5 * np.sqrt(scored)), 20, 200))
-    x_edges, y_edges = edges(catalog, x, bins), edges(catalog, y, bins)
-    x_values, y_values = catalog.array(x), catalog.array(y)
-    known = ~(np.isnan(x_values) | np.isnan(y_values))
-    if not known.all():
-        x_values, y_values = x_values[known], y_values[known]
-    flat = _cell(y_values, y_edges).astype(np.int32) * bins + _cell(x_values, x_edges)
-    cells = np.bincount(flat, minlength=bins * bins).reshape(bins, bins)
-    beyond = np.zeros(len(x_values), dtype=bool)
-    for values, bounds in ((x_values, x_edges), (y_values, y_edges)):
-        beyond |= (values < bounds[0]) | (values > bounds[-1])
-    return Density(cells, x_edges, y_edges, int(np.count_nonzero(beyond)))
+def finite(catalog: Catalog, score: str) -> NDArray[np.float32]:
+    """A score's known values that are neither infinity, ascending."""
+    ranked = catalog.ranked(score)
+    first = np.searchsorted(ranked, np.float32(-np.inf), side="right")
+    last = np.searchsorted(ranked, np.float32(np.inf), side="left")
+    return ranked[first:last]
 
 
 def edges(catalog: Catalog, score: str, bins: int) -> NDArray[np.float64]:
     """Equal bins over a score's range; far outliers do not stretch it."""
-    ranked = catalog.ranked(score)
-    ranked = ranked[np.isfinite(ranked)]
+    ranked = finite(catalog, score)
     if not len(ranked):
         return np.linspace(0, 1, bins + 1)
     low, high = float(ranked[0]), float(ranked[-1])
@@ -223,12 +276,9 @@ def histogram(catalog: Catalog, score: str, bounds: NDArray[np.float64]) -> NDAr
     return np.diff(np.concatenate([[0], below, [len(ranked)]]))
 
 
-def _cell(values: NDArray[np.float32], bounds: NDArray[np.float64]) -> NDArray[np.int16]:
-    bins = len(bounds) - 1
-    scale = np.float32(bins / (bounds[-1] - bounds[0]))
-    position = (values - np.float32(bounds[0])) * scale
-    cells: NDArray[np.int16] = np.clip(position, 0, bins - 1).astype(np.int16)
-    return cells
+def _above(catalog: Catalog, score: str) -> float:
+    """Just above every sample."""
+    return float(np.nextafter(catalog.ranked(score)[-1], np.float32(np.inf)))
 
 
 def _step(score: str, at_line: float, high: bool) -> ScoreStep:

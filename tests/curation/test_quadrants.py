@@ -45,6 +45,36 @@ def test_a_cut_keeps_what_it_says(catalog, cut, kept):
     assert int((catalog.array("x") >= np.float32(line)).sum()) == kept
 
 
+def test_a_cut_of_what_the_other_line_leaves_comes_after_it(catalog):
+    # x ≥ 0.5 leaves y = 0.4, 0.3, 0.2, 0.1 and one without y.
+    half, two = Cut("left", 50), Cut("count", 2)
+    for cut in (half, two):
+        x_line, y_line = quadrants.lines(catalog, "x", "y", Cut("value", 0.5), cut)
+        assert (x_line, y_line) == (0.5, pytest.approx(0.3))
+        y_line, x_line = quadrants.lines(catalog, "y", "x", cut, Cut("value", 0.5))
+        assert View(catalog, "x", "y", x_line, y_line).counts()["high_high"] == 2
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 7, 10, 99])
+def test_a_count_keeps_as_many_as_there_are(catalog, wanted):
+    line = quadrants.line(catalog, "x", Cut("count", wanted), np.ones(10, dtype=bool))
+    assert int((catalog.array("x") >= np.float32(line)).sum()) == min(wanted, 10)
+
+
+def test_a_line_among_nothing_keeps_nothing(catalog):
+    line = quadrants.line(catalog, "x", Cut("left", 50), np.zeros(10, dtype=bool))
+    assert not (catalog.array("x") >= np.float32(line)).any()
+
+
+def test_uncertain_are_near_the_line_in_units_of_their_error(tmp_path):
+    scores = {"x": [0.1, 0.2, 0.3, 0.4], "x_se": [0.1, 0.001, 0.5, None], "y": [1, 1, 1, 1]}
+    catalog = make.catalog(tmp_path, scores)[1]
+    view = View(catalog, "x", "y", 0.25, 0.5)
+    # An imported column is no error of another.
+    assert quadrants.errors(catalog, "x") is None
+    assert len(quadrants.uncertain(view, "x", 5)[0]) == 0
+
+
 @pytest.mark.parametrize("at", [0, 10, 30, 50, 100])
 @pytest.mark.parametrize("by", ["top", "percentile"])
 def test_a_cut_stated_by_value_is_stated_back(catalog, by, at):
@@ -72,23 +102,6 @@ def test_the_best_are_best_by_both_scores_together(catalog):
 def test_a_box_has_its_edges(catalog):
     view = View(catalog, "x", "y", 0, 0)
     assert np.flatnonzero(view.box((0.2, 0.4), (0.6, 0.7))).tolist() == [2, 3]
-
-
-def test_density_counts_every_sample_that_has_both_scores(tmp_path):
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=500), rng.normal(size=500)
-    x[7] = 1e6  # far away
-    catalog = make.catalog(tmp_path, {"x": x.tolist(), "y": [None, *y[1:].tolist()]})[1]
-    grid = quadrants.density(catalog, "x", "y")
-    assert grid.cells.sum() == 499
-    assert grid.clipped >= 1
-    assert grid.x_edges[-1] < 100
-
-
-def test_density_of_equal_values_is_one_cell(tmp_path):
-    catalog = make.catalog(tmp_path, {"x": [0.5] * 4, "y": [0.1] * 4})[1]
-    grid = quadrants.density(catalog, "x", "y")
-    assert grid.cells.max() == 4
 
 
 def test_histogram_counts_every_known_value(catalog):

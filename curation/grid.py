@@ -1,0 +1,257 @@
+"""How many samples lie where over two scores: what the chart shows, and what its lines count by.
+
+A grid is fine enough for a line to move by a pixel or two and coarse enough to be sent to a
+browser whole. Its edges are round numbers, or round percentiles, and every sample lies in its cell
+exactly: a count taken from the grid at an edge is the count of the samples themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation import quadrants
+from curation.catalog import Catalog
+from curation.quadrants import Cut
+
+Scale = Literal["value", "percentile"]
+SCALES: tuple[Scale, ...] = ("value", "percentile")
+
+# At most this many cells along an axis: 0.4 MB a grid.
+_FINE = 300
+# Percentiles are stated to a tenth.
+_FINEST_PERCENT = 0.1
+# Rows a task: what it works on stays in a core's cache.
+_ROWS = 1 << 17
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A score along one side of a grid, in ``bins`` equal steps of what people read there.
+
+    Attributes:
+        score: the column.
+        scale: whether people read values or percentiles.
+        start, step: edge k is read ``start + k · step``.
+        edges: the same edges as values of the score, (bins + 1,) float32, ascending.
+        zoomed: the axis shows a part of the values; else what is beyond it is far from the rest.
+    """
+
+    score: str
+    scale: Scale
+    start: float
+    step: float
+    edges: NDArray[np.float32]
+    zoomed: bool
+
+    @property
+    def bins(self) -> int:
+        return len(self.edges) - 1
+
+    @property
+    def end(self) -> float:
+        return self.start + self.bins * self.step
+
+    def cells(self, values: NDArray[np.float32]) -> NDArray[np.int16]:
+        """How many edges lie at or below each value: 0 and ``bins + 1`` are beyond the ends."""
+        if self.scale == "percentile":
+            return np.searchsorted(self.edges, values, side="right").astype(np.int16)
+        # Equal steps: a guess, then mended against the edges themselves.
+        scale = np.float32(self.bins / (float(self.edges[-1]) - float(self.edges[0])))
+        guess = (values - self.edges[0]) * scale
+        np.clip(guess, -1, self.bins, out=guess)
+        found = np.floor(guess).astype(np.int16) + np.int16(1)
+        infinite = np.float32(np.inf)
+        found -= values < np.concatenate([[-infinite], self.edges])[found]
+        found += values >= np.concatenate([self.edges, [infinite]])[found]
+        return np.asarray(found, dtype=np.int16)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Samples a cell over two axes.
+
+    Attributes:
+        cells: (y.bins + 2, x.bins + 2) int64; the first and last of each are beyond the ends.
+        coarse: how many cells along either axis make one of the picture: fewer samples, larger.
+    """
+
+    x: Axis
+    y: Axis
+    cells: NDArray[np.int64]
+    coarse: int
+
+    @property
+    def total(self) -> int:
+        """Samples that have both scores."""
+        return int(self.cells.sum())
+
+    @property
+    def beyond(self) -> int:
+        """Samples that have both scores and lie outside the picture."""
+        return self.total - int(self.cells[1:-1, 1:-1].sum())
+
+    @property
+    def picture(self) -> NDArray[np.int64]:
+        """Samples a coarse cell, (rows, columns)."""
+        return _coarse(self.cells, self.coarse).astype(np.int64)
+
+
+def axis(
+    catalog: Catalog,
+    score: str,
+    scale: Scale = "value",
+    zoom: tuple[float, float] | None = None,
+    multiple: int = 1,
+) -> Axis:
+    """An axis over all of a score, far outliers left beyond its ends, or over a part.
+
+    Args:
+        zoom: from and to, as people read the axis.
+        multiple: the number of bins is a multiple of this.
+    """
+    whole = (0.0, 100.0) if scale == "percentile" else _inner_range(catalog, score)
+    low, high = whole if zoom is None else (min(zoom), max(zoom))
+    if scale == "percentile":
+        low, high = max(low, 0.0), min(high, 100.0)
+    if not low < high:
+        low, high = whole
+    step = _round_step((high - low) / (_FINE - 2 * multiple))
+    if scale == "percentile":
+        step = max(step, _FINEST_PERCENT)
+    first, last = _whole(low / step, np.floor), _whole(high / step, np.ceil)
+    last = first + max(1, -(-(last - first) // multiple)) * multiple
+    digits = _digits(step)
+    ticks = np.round(np.arange(first, last + 1) * step, digits)
+    if scale == "percentile":
+        cuts = [quadrants.line(catalog, score, Cut("percentile", tick)) for tick in ticks]
+        edges = np.array(cuts, dtype=np.float32)
+    else:
+        edges = ticks.astype(np.float32)
+    return Axis(score, scale, float(ticks[0]), step, edges, zoom is not None)
+
+
+def grid(
+    catalog: Catalog,
+    x: str,
+    y: str,
+    scale: Scale = "value",
+    zoom: tuple[float, float, float, float] | None = None,
+) -> Grid:
+    """All samples that have both scores; ``zoom`` is (x from, x to, y from, y to)."""
+    scored = min(_between(catalog, score, scale, ends) for score, ends in _ends(x, y, zoom))
+    cells = int(np.clip(round(1.5 * np.sqrt(scored)), 20, _FINE))
+    coarse = max(1, _FINE // cells)
+    x_axis, y_axis = (axis(catalog, s, scale, e, coarse) for s, e in _ends(x, y, zoom))
+    across, up = x_axis.bins + 2, y_axis.bins + 2
+    counts = np.zeros(across * up, dtype=np.int64)
+    for part in _each_part(catalog, x_axis, y_axis):
+        counts += part
+    return Grid(x_axis, y_axis, counts.reshape(up, across), coarse)
+
+
+def mean(catalog: Catalog, over: Grid, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of some values (N,), NaN where missing, in each cell of the grid's picture."""
+    across, up = over.x.bins + 2, over.y.bins + 2
+    sums, known = np.zeros(across * up), np.zeros(across * up)
+    for rows, flat in _cells(catalog, over.x, over.y, ~np.isnan(values)):
+        sums += np.bincount(flat, weights=values[rows], minlength=across * up)
+        known += np.bincount(flat, minlength=across * up)
+    total, many = (_coarse(part.reshape(up, across), over.coarse) for part in (sums, known))
+    return (total / np.where(many, many, np.nan)).astype(np.float32)
+
+
+def cut_row(catalog: Catalog, over: Grid, at: Literal["x", "y"], line: float) -> NDArray[np.int64]:
+    """Where a line lies between two edges: the samples from it up to the next edge.
+
+    They are counted along the other axis: (bins + 2,) of it.
+    """
+    along, other = (over.x, over.y) if at == "x" else (over.y, over.x)
+    values = catalog.array(along.score)
+    row = int(along.cells(np.array([line], dtype=np.float32))[0])
+    inside = values >= np.float32(line)
+    if row <= along.bins:
+        inside &= values < along.edges[row]
+    found = catalog.array(other.score)[inside]
+    return np.bincount(other.cells(found[~np.isnan(found)]), minlength=other.bins + 2)
+
+
+def _each_part(catalog: Catalog, x: Axis, y: Axis) -> Iterator[NDArray[np.int64]]:
+    size = (x.bins + 2) * (y.bins + 2)
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(
+            lambda start: np.bincount(_flat(catalog, x, y, start)[1], minlength=size),
+            range(0, len(catalog), _ROWS),
+        )
+
+
+def _cells(
+    catalog: Catalog, x: Axis, y: Axis, among: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
+    """Some samples' rowids, and the flat cell of each, a part at a time."""
+    with ThreadPoolExecutor() as pool:
+        yield from pool.map(
+            lambda start: _flat(catalog, x, y, start, among), range(0, len(catalog), _ROWS)
+        )
+
+
+def _flat(
+    catalog: Catalog, x: Axis, y: Axis, start: int, among: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    across, up = (catalog.array(a.score)[start : start + _ROWS] for a in (x, y))
+    known = ~(np.isnan(across) | np.isnan(up))
+    if among is not None:
+        known &= among[start : start + _ROWS]
+    rows = np.flatnonzero(known)
+    if len(rows) < len(across):
+        across, up = across[rows], up[rows]
+    return rows + start, y.cells(up).astype(np.int32) * (x.bins + 2) + x.cells(across)
+
+
+def _ends(x: str, y: str, zoom: tuple[float, float, float, float] | None) -> (
+    tuple[tuple[str, tuple[float, float] | None], ...]
+):  # fmt: skip
+    return (x, zoom and zoom[:2]), (y, zoom and zoom[2:])
+
+
+def _between(catalog: Catalog, score: str, scale: Scale, ends: tuple[float, float] | None) -> int:
+    """How many samples an axis shows."""
+    ranked = catalog.ranked(score)
+    if ends is None:
+        return len(ranked)
+    if scale == "percentile":
+        return round(abs(ends[1] - ends[0]) / 100 * len(ranked))
+    low, high = np.searchsorted(ranked, np.array(sorted(ends), dtype=np.float32))
+    return int(high - low)
+
+
+def _coarse(cells: NDArray[Any], by: int) -> NDArray[np.float64]:
+    inner = cells[1:-1, 1:-1]
+    rows, columns = inner.shape
+    summed = inner.reshape(rows // by, by, columns // by, by).sum((1, 3))
+    return np.asarray(summed, dtype=np.float64)
+
+
+def _inner_range(catalog: Catalog, score: str) -> tuple[float, float]:
+    edges = quadrants.edges(catalog, score, 1)
+    return float(edges[0]), float(edges[-1])
+
+
+def _round_step(least: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that is not less."""
+    power = 10.0 ** np.floor(np.log10(least))
+    return float(next(m * power for m in (1, 2, 5, 10) if m * power >= least * (1 - 1e-9)))
+
+
+def _digits(step: float) -> int:
+    return max(0, int(np.ceil(-np.log10(step) - 1e-9)))
+
+
+def _whole(steps: float, to: np.ufunc) -> int:
+    # What is a hair beyond a whole number of steps is that number.
+    return round(steps) if abs(steps - round(steps)) < 1e-6 else int(to(steps))
