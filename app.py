@@ -23,11 +23,17 @@ PAGES = {
     "search": st.Page(
         "pages/search.py", title="Search", icon=":material/search:", url_path="search"
     ),
+    "targets": st.Page(
+        "pages/targets.py", title="Targets", icon=":material/my_location:", url_path="targets"
+    ),
     "overview": st.Page(
         "pages/overview.py", title="Overview", icon=":material/bar_chart:", url_path="overview"
     ),
     "sample": st.Page(
         "pages/sample.py", title="Sample", icon=":material/image_search:", url_path="sample"
+    ),
+    "select": st.Page(
+        "pages/select.py", title="Select", icon=":material/checklist:", url_path="select"
     ),
     "compare": st.Page(
         "pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"
@@ -36,6 +42,7 @@ PAGES = {
     "export": st.Page(
         "pages/export.py", title="Export", icon=":material/download:", url_path="export"
     ),
+    "score": st.Page("pages/score.py", title="Score", icon=":material/bolt:", url_path="score"),
 }
 
 

@@ -1,7 +1,8 @@
 """How long from a cold ``streamlit run`` to the first page, drawn in a browser?
 
-Three moments from the start of the process: the threshold controls are there; counts and pictures
-are; the chart is drawn too. And the same for a floor: a Streamlit script that shows one number.
+From the start of the process: the threshold controls are there; counts and pictures are; the
+density is painted; its axes, which Plotly draws, are there too. And the same for a floor: a
+Streamlit script that shows one number.
 
     python -m benchmarks.first_paint [WORKSPACES]      (default data/workspaces)
 """
@@ -16,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -29,7 +32,8 @@ FLOOR = "import streamlit as st\nst.metric('floor', 1)\n"
 MOMENTS = {
     "controls": "[data-testid=stSlider]",
     "counts and pictures": "figure[data-uid] img",
-    "chart": ".js-plotly-plot .heatmaplayer image",
+    "density": ".qc-legend i",
+    "chart": ".js-plotly-plot .xtick text",
 }
 
 
@@ -61,13 +65,26 @@ def first_paint(
     browser: Browser, script: Path, arguments: list[str], drawn: list[str]
 ) -> list[float]:
     """Seconds from starting the server to each of ``drawn`` being visible."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    began = time.perf_counter()
+    with started(script, arguments) as (address, _):
+        page.goto(address, wait_until="commit")
+        moments = []
+        for selector in drawn:
+            page.locator(selector).first.wait_for(timeout=60_000)
+            moments.append(time.perf_counter() - began)
+        page.close()
+        return moments
+
+
+@contextmanager
+def started(script: Path, arguments: list[str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server of a script that answers: its address, and its process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     options = ["--server.port", str(port), "--server.headless", "true"]
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    began = time.perf_counter()
     server = subprocess.Popen(
         [*command, *options, *arguments],
         cwd=ROOT,
@@ -76,14 +93,8 @@ def first_paint(
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-        page.goto(f"http://127.0.0.1:{port}/", wait_until="commit")
-        moments = []
-        for selector in drawn:
-            page.locator(selector).first.wait_for(timeout=60_000)
-            moments.append(time.perf_counter() - began)
-        return moments
+        yield f"http://127.0.0.1:{port}/", server
     finally:
-        page.close()
         server.terminate()
         server.wait(10)
 

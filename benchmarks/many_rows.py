@@ -18,7 +18,7 @@ from typing import TypeVar
 import duckdb
 import numpy as np
 
-from curation import quadrants
+from curation import grid, quadrants
 from curation.catalog import Catalog
 from curation.export import export
 from curation.quadrants import Cut, View
@@ -39,10 +39,10 @@ def main() -> None:
         path = Path(folder) / "catalog.duckdb"
         make(path, rows)
         catalog = timed("open the catalog", lambda: Catalog(path))
-        timed("first look at a score", lambda: (catalog.ranked(X), catalog.ranked(Y)))
+        timed("first look at two scores", lambda: catalog.read_ahead([X, Y]))
         lines = [quadrants.line(catalog, name, Cut("top", 30)) for name in (X, Y)]
         view = View(catalog, X, Y, *lines)
-        timed("density of all samples", lambda: quadrants.density(catalog, X, Y))
+        timed("density of all samples", lambda: grid.grid(catalog, X, Y))
         print("each move of a threshold")
         timed("  counts of four quadrants", view.counts)
         members = timed("  rows of a quadrant", lambda: np.flatnonzero(view.mask("low_low")))

@@ -15,7 +15,6 @@ from curation.errors import CurationError
 from curation.selection import select
 from pages.widgets import compare_charts, cuts, gallery, shell, web_images
 from pages.widgets.plain import plain, problem
-from pages.widgets.ranked import RankedCatalog
 from pages.widgets.url import choose, current
 
 shell.enter("compare")
@@ -255,10 +254,9 @@ def show_moved(catalog: Catalog, a: str, b: str, compared: Ranks, titles: dict[s
     st.caption(
         f"Higher by {plain(high)} than by {plain(low)}, the largest shift of percentile first."
     )
-    ranked = RankedCatalog(catalog, a, b, compared)
     total = compared.moves[0 if move == "up" else 1]
     gallery.paged(
-        shell.workspace(), ranked, compared.moved(move == "up", MOST), ranked.shown,
+        shell.workspace(), catalog, compared.moved(move == "up", MOST), (a, b),
         f"page_{move}", total, "No sample moves this way: the two scores rank alike.",
     )  # fmt: skip
 

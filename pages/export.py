@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 import yaml
@@ -12,11 +12,11 @@ from curation import export, manifest, wording
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS
-from curation.exporters.base import SHARD_SIZE
 from curation.marks import Marks, in_words
 from curation.recipe import Recipe, describe
 from curation.selection import Selection, select
-from pages.widgets import cuts, shell
+from pages.widgets import cuts, draft, export_look, shell
+from pages.widgets.export_form import Form, pick_form, resharder
 from pages.widgets.names import quadrant_names
 from pages.widgets.plain import plain, problem
 from pages.widgets.url import choose
@@ -26,7 +26,9 @@ shell.enter("export")
 FROM = {"quadrant": "A quadrant", "recipe": "A recipe", "saved": "A saved selection"}
 # A download is held in the server's memory whole; larger files are left on its disk.
 DOWNLOAD_LIMIT = 200_000_000
-PREVIEW = 8
+MARKS = {"with": "With marks", "without": "Without"}
+# Uids that the page shows of a recipe; the file has them all.
+UIDS = 20
 
 
 def main() -> None:
@@ -43,9 +45,9 @@ def main() -> None:
         if selection is None:
             st.info("Choose what to export first.", icon=":material/arrow_back:")
         else:
-            write(catalog, selection)
+            form = write(catalog, selection)
     if selection and selection.count:
-        preview(catalog, selection)
+        export_look.preview(catalog, selection, form.format, form.columns, form.shard_size)
     shell.facts(catalog)
 
 
@@ -61,12 +63,12 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
             quadrant = choose(st.selectbox, "Quadrant", names, "quadrant")
             st.caption("The lines are those of the Quadrants page; move them in the sidebar.")
             name = f"{view.x}-{view.y}-{quadrant}".replace("_", "-")
-            return view.recipe(quadrant, name, *Marks.of(shell.workspace()).all())
+            return view.recipe(quadrant, name, *marked())
         if origin == "saved":
             return saved_recipe()
         text = st.text_area(
             "Recipe (YAML)", key="recipe_text", height=230, persist_state="session",
-            value=st.session_state.get("recipe_text") or example(catalog),
+            value=st.session_state.get("recipe_text") or draft.text() or example(catalog),
             help="Each step narrows what the steps before it left.",
         )  # fmt: skip
         return Recipe.parse(text)
@@ -75,9 +77,21 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
         return None
 
 
+def marked() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What was kept and dropped by hand, unless it is not to count here."""
+    keep, drop = Marks.of(shell.workspace()).all()
+    if not (keep or drop):
+        return (), ()
+    counts = choose(
+        st.segmented_control, in_words(len(keep), len(drop)), MARKS, "marks", required=True,
+        help="What is kept by hand is exported whatever its scores, what is dropped never.",
+    )  # fmt: skip
+    return (keep, drop) if counts == "with" else ((), ())
+
+
 def example(catalog: Catalog) -> str:
     """The paper's recipe over the scores there are."""
-    names = [c.name for c in catalog.scores]
+    names = [c.name for c in catalog.scores or catalog.numbers]
     quality = next((n for n in ("neg_clip_loss", "clip_score") if n in names), names[0])
     steps = [{"score": quality, "top": 0.3, "of": "pool"}]
     relevance = next((n for n in names if n.startswith("norm_sim_inf")), None)
@@ -112,6 +126,9 @@ def attrition(selection: Selection) -> None:
               delta_color="off", delta_arrow="off", border=True)  # fmt: skip
     rows = [("the pool", total), *((describe(s), n) for s, n in
             zip(selection.recipe.steps, selection.left, strict=True))]  # fmt: skip
+    keep, drop = len(selection.recipe.keep), len(selection.recipe.drop)
+    if keep or drop:
+        rows.append((in_words(keep, drop), selection.count))
     st.dataframe(
         [{"After": what, "Left": left, "Share": 100 * left / max(total, 1)} for what, left in rows],
         hide_index=True,
@@ -120,14 +137,11 @@ def attrition(selection: Selection) -> None:
             "Share": st.column_config.NumberColumn(format="%.1f %%"),
         },
     )
-    keep, drop = len(selection.recipe.keep), len(selection.recipe.drop)
-    if keep or drop:
-        st.caption(f":material/done_all: {in_words(keep, drop)}, whatever the scores say")
     if selection.unknown:
         st.warning(f"{wording.plural(len(selection.unknown), 'uid')} of keep and drop are not in "
                    f"this dataset, the first `{selection.unknown[0]}`.")  # fmt: skip
     with st.expander("Recipe", icon=":material/description:"):
-        st.code(selection.recipe.to_yaml(), language="yaml")
+        st.code(shown(selection.recipe), language="yaml")
         with (
             st.form("save", border=False, enter_to_submit=True),
             st.container(horizontal=True, vertical_alignment="bottom"),
@@ -135,6 +149,13 @@ def attrition(selection: Selection) -> None:
             name = st.text_input("Save as", placeholder="ncl30_animals20")
             if st.form_submit_button("Save", icon=":material/bookmark:"):
                 save(name, selection.recipe)
+
+
+def shown(recipe: Recipe) -> str:
+    """The recipe as YAML, without the most of very many uids."""
+    few = replace(recipe, keep=recipe.keep[:UIDS], drop=recipe.drop[:UIDS])
+    more = len(recipe.keep) + len(recipe.drop) - len(few.keep) - len(few.drop)
+    return few.to_yaml() + (f"# … and {wording.plural(more, 'uid')} more\n" if more else "")
 
 
 def save(name: str, recipe: Recipe) -> None:
@@ -145,19 +166,10 @@ def save(name: str, recipe: Recipe) -> None:
         problem(error)
 
 
-def write(catalog: Catalog, selection: Selection) -> None:
+def write(catalog: Catalog, selection: Selection) -> Form:
     """Format, columns, name; then the files."""
-    formats = {name: e.title for name, e in EXPORTERS.items()}
-    format_ = choose(st.selectbox, "Format", formats, "format")
-    exporter = EXPORTERS[format_]
-    st.caption(f"{exporter.description[0].upper()}{exporter.description[1:]}.")
-    columns: list[str] = []
-    every, usual = list(catalog.columns), export.default_columns(catalog, format_)
-    kept: dict[str, Any] = {"key": f"columns_{format_}", "persist_state": "session"}
-    if exporter.takes_columns == "any":
-        columns = st.multiselect("Columns", every, default=usual, **kept)
-    elif exporter.takes_columns == "one":
-        columns = [st.selectbox("Column", every, index=every.index(usual[0]), **kept)]
+    form = pick_form(catalog)
+    format_, exporter = form.format, EXPORTERS[form.format]
     # One field a recipe: another selection must not go out under the name of the last.
     own = selection.recipe.name
     what = "File name" if exporter.extension else "Folder name"
@@ -167,13 +179,12 @@ def write(catalog: Catalog, selection: Selection) -> None:
     # A name that is one on every disk: no folder, not hidden, not longer than any allows.
     stem = Path(name.replace("\0", "")).name.lstrip(".")[:80] or "selection"
     path = shell.workspace().exports / f"{stem}{exporter.extension}"
-    shard_size = SHARD_SIZE
-    if exporter.takes_shard_size:
-        shard_size = st.number_input(
-            "Samples a file", 1, value=SHARD_SIZE, step=1000, key="shard_size",
-            persist_state="session",
-        )  # fmt: skip
-    st.caption(f"Written to `{wording.place(path)}`, with its recipe and a manifest beside it.")
+    size = export_look.size(catalog, selection, format_, form.columns, form.shard_size)
+    told = str(size) if size and selection.count else "It"
+    st.caption(
+        f"{told[0].upper()}{told[1:]} will be written to `{wording.place(path)}`, with its recipe "
+        "and a manifest beside it."
+    )
     there = export.in_the_way(selection, path)
     names = ", ".join(plain(file.name) for file in there)
     overwrite = bool(there) and st.checkbox(f"Replace what is there already: {names}")
@@ -182,8 +193,8 @@ def write(catalog: Catalog, selection: Selection) -> None:
         try:
             with progress(selection.count) as advance:
                 exported = export.export(
-                    catalog, selection, format_, path, columns=columns, shard_size=shard_size,
-                    overwrite=overwrite, advance=advance,
+                    catalog, selection, format_, path, columns=form.columns,
+                    shard_size=form.shard_size, overwrite=overwrite, advance=advance,
                 )  # fmt: skip
             st.session_state["exported"] = exported
             st.session_state["exported_recipe"] = selection.recipe
@@ -196,6 +207,9 @@ def write(catalog: Catalog, selection: Selection) -> None:
     is_this = isinstance(exported, export.Exported) and exported.path == path
     if is_this and path.exists() and st.session_state.get("exported_recipe") == selection.recipe:
         files(exported)
+    if format_ == "datacomp":
+        resharder(path)
+    return form
 
 
 @contextmanager
@@ -243,16 +257,9 @@ def files(exported: export.Exported) -> None:
     with st.container(horizontal=True):
         for file in offered:
             st.download_button(
-                file.name, file.read_bytes(), file.name, key=f"get_{file.name}",
+                file.name, file.read_bytes, file.name, key=f"get_{file.name}",
                 icon=":material/download:", on_click="ignore",
             )  # fmt: skip
-
-
-def preview(catalog: Catalog, selection: Selection) -> None:
-    st.subheader("The first of them", anchor=False)
-    rows = catalog.rows(selection.mask.nonzero()[0][:PREVIEW])
-    shown = export.default_columns(catalog)
-    st.dataframe([{name: row[name] for name in shown} for row in rows], hide_index=True)
 
 
 main()

@@ -1,23 +1,29 @@
 """Marks: what was kept and dropped by hand, and what became of every mark."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from curation import places, thumbnails, wording
 from curation.catalog import Catalog
 from curation.errors import CurationError
-from curation.marks import Change, Mark, Marks, located
+from curation.marks import Change, Kind, Logged, Mark, Marks, located
 from pages.widgets import shell, web_images
 from pages.widgets.plain import problem
+from pages.widgets.url import choose, number
 
 shell.enter("marks")
 
 PAGE = 24
-SIGNS = {"keep": "✓ Keep", "drop": "✕ Drop"}
+VIEWS = {"marks": "Marked samples", "log": "Log"}
+SIGNS: dict[Kind | None, str] = {"keep": "✓ Keep", "drop": "✕ Drop", None: "no mark"}
+# A mark that could not be changed: shown at the next run, as the page goes on.
+PROBLEM = "marks_problem"
 
 _CSS = """
 .marked-row {display: grid; grid-template-columns: 56px 5.5rem 1fr auto; gap: 0 16px;
@@ -26,13 +32,17 @@ _CSS = """
   border-radius: 6px; background: rgba(128, 138, 152, .12); font-size: 11px; text-align: center}
 .marked-row .frame:has(img) {background: #fff}
 .marked-row img {max-width: 56px; max-height: 56px; border-radius: 6px}
-.marked-row .sign {justify-self: start; color: #fff; font-size: 12px; font-weight: 600;
-  border-radius: 11px; padding: 1px 9px}
-.marked-row .keep {background: #00735C}
-.marked-row .drop {background: #B8440A}
+.marked-row .sign {justify-self: start; font-size: 12px; font-weight: 600; white-space: nowrap;
+  border-radius: 11px; padding: 1px 9px; border: 1px solid rgba(128, 138, 152, .5)}
+.marked-row .keep {background: #00735C; border-color: #00735C; color: #fff}
+.marked-row .drop {background: #B8440A; border-color: #B8440A; color: #fff}
 .marked-row .caption {overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 2;
   -webkit-box-orient: vertical; overflow: hidden}
+.marked-row a {color: inherit}
 .marked-row small {opacity: .68; font-size: 12px; font-variant-numeric: tabular-nums}
+.marked-row.line {grid-template-columns: 7.5rem 5rem 13rem 1fr; min-height: 40px}
+.marked-row.line .caption {-webkit-line-clamp: 1}
+.marked-row .change {display: flex; gap: 8px; align-items: center}
 """
 
 
@@ -41,13 +51,34 @@ def main() -> None:
     web_images.switch(catalog)
     shell.facts(catalog)
     marks = Marks.of(shell.workspace())
+    if PROBLEM in st.session_state:
+        problem(st.session_state.pop(PROBLEM))
     try:
         tiles(catalog, marks)
         changes(marks)
-        listed(catalog, marks)
-        log(marks)
+        if not marks.log(1):
+            nothing("Nothing is marked yet.")
+            return
+        st.html(f"<style>{_CSS}</style>")
+        view = choose(
+            st.segmented_control, "Show", VIEWS, "view", required=True,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        if view == "marks":
+            listed(catalog, marks)
+        else:
+            log(catalog, marks)
     except CurationError as error:
         problem(error)
+
+
+def nothing(told: str) -> None:
+    st.info(
+        f"{told} On any page with pictures, point at a card and press ✓ or ✕; or go to it with Tab "
+        "and the arrow keys, and press K to keep or D to drop. Marks hold wherever the thresholds "
+        "are, and go into the export of a quadrant.",
+        icon=":material/done_all:",
+    )
 
 
 def tiles(catalog: Catalog, marks: Marks) -> None:
@@ -65,18 +96,24 @@ def changes(marks: Marks) -> None:
     any_marked = any(marks.counts().values())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Undo", icon=":material/undo:", disabled=not can_undo, key="undo_mark",
-                  on_click=lambda: tell("Taken back: ", marks.undo()))  # fmt: skip
+                  on_click=change, args=("Taken back: ", marks.undo))  # fmt: skip
         st.button("Redo", icon=":material/redo:", disabled=not can_redo, key="redo_mark",
-                  on_click=lambda: tell("Done again: ", marks.redo()))  # fmt: skip
+                  on_click=change, args=("Done again: ", marks.redo))  # fmt: skip
         if any_marked:
             with st.popover("Clear all", icon=":material/delete_sweep:"):
                 st.write("Take every mark away? Undo brings them back.")
                 st.button("Clear all marks", type="primary", key="clear_marks",
-                          on_click=lambda: tell("", marks.clear()))  # fmt: skip
+                          on_click=change, args=("", marks.clear))  # fmt: skip
 
 
-def tell(prefix: str, change: Change | None) -> None:
-    said = f"{prefix}{change}" if change else "There was nothing to change"
+def change(prefix: str, make: Callable[[], Change | None]) -> None:
+    """Change marks and say what was done, or why it could not be."""
+    try:
+        made = make()
+    except CurationError as error:
+        st.session_state[PROBLEM] = error
+        return
+    said = f"{prefix}{made}" if made else "There was nothing to change"
     st.toast(said[0].upper() + said[1:], icon=":material/done_all:")
 
 
@@ -84,30 +121,35 @@ def listed(catalog: Catalog, marks: Marks) -> None:
     """Every mark with its sample, newest first."""
     total = sum(marks.counts().values())
     if not total:
-        st.info(
-            "Nothing is marked yet. On any page with pictures, point at a card and press ✓ or ✕; "
-            "or go to it with Tab and the arrow keys, and press K to keep or D to drop. Marks hold "
-            "wherever the thresholds are, and go into the export of a quadrant.",
-            icon=":material/done_all:",
-        )
+        nothing("No sample is marked.")
         return
-    pages = -(-total // PAGE)
-    page = 1
-    if pages > 1:
-        st.session_state["marks_page"] = min(st.session_state.get("marks_page", 1), pages)
-        page = st.number_input("Page", 1, pages, key="marks_page", width=150)
-    shown = marks.newest(PAGE, (page - 1) * PAGE)
-    rowids = located(catalog, [mark.uid for mark in shown])
-    samples = {row["uid"]: row for row in catalog.rows(list(rowids.values()))}
+    shown = marks.newest(PAGE, PAGE * paged("marks_page", total, "mark"))
+    samples = of(catalog, [mark.uid for mark in shown])
     pictures = load(catalog, list(samples.values()))
-    st.html(f"<style>{_CSS}</style>")
     for mark in shown:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.html(described(mark, samples.get(mark.uid), pictures.get(mark.uid)))
             st.button(
                 "Revert", icon=":material/close:", key=f"revert_{mark.uid}", help="Take it away",
-                on_click=lambda uid=mark.uid: tell("", marks.mark([uid], None)),
+                on_click=change, args=("", partial(marks.mark, [mark.uid], None)),
             )  # fmt: skip
+
+
+def paged(key: str, total: int, noun: str) -> int:
+    """The page that is chosen, counted from 0."""
+    pages = -(-total // PAGE)
+    if pages == 1:
+        return 0
+    with st.container(horizontal=True, vertical_alignment="center"):
+        page = number("Page", key, 1.0, 1.0, float(pages), 0, step=1.0, width=150,
+                      label_visibility="collapsed")  # fmt: skip
+        st.caption(f"page {page:.0f} of {wording.count(pages)} · {wording.plural(total, noun)}")
+    return int(page) - 1
+
+
+def of(catalog: Catalog, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The samples of these that the catalog has, by uid."""
+    return {row["uid"]: row for row in catalog.rows(list(located(catalog, uids).values()))}
 
 
 def load(catalog: Catalog, rows: Sequence[dict[str, Any]]) -> dict[str, bytes | None]:
@@ -117,39 +159,59 @@ def load(catalog: Catalog, rows: Sequence[dict[str, Any]]) -> dict[str, bytes | 
 
 
 def described(mark: Mark, sample: dict[str, Any] | None, picture: bytes | None) -> str:
-    """A mark as a line of HTML; the caption is a stranger's, and is shown as it is."""
-    caption = str(sample["caption"]) if sample else "not in this dataset"
+    """A mark as a line of HTML."""
     frame = "<span>no image</span>"
     if picture is not None:
         data = base64.b64encode(picture).decode()
         frame = f"<img alt='' src='data:image/jpeg;base64,{data}'>"
-    time = mark.marked.replace("T", " ")[:16]
     return (
         f"<div class='marked-row' data-uid='{mark.uid}'><div class='frame'>{frame}</div>"
-        f"<span class='sign {mark.mark}'>{SIGNS[mark.mark]}</span>"
-        f"<div><span class='caption'>{escape(caption)}</span><small>{mark.uid}</small></div>"
-        f"<small>{time} UTC</small></div>"
+        f"{sign(mark.mark)}<div>{caption(sample)}<small>{mark.uid}</small></div>"
+        f"<small>{at(mark.marked)[:-3]} UTC</small></div>"
     )
 
 
-def log(marks: Marks) -> None:
-    lines = marks.log()
-    if not lines:
-        return
-    with st.expander("Log", icon=":material/history:"):
-        st.dataframe(
-            [
-                {
-                    "Time (UTC)": line.logged.replace("T", " ")[:19],
-                    "What": line.action,
-                    "Sample": line.uid,
-                    "From": line.old or "—",
-                    "To": line.new or "—",
-                }
-                for line in lines
-            ],
-            hide_index=True,
-        )
+def log(catalog: Catalog, marks: Marks) -> None:
+    """What became of every mark, newest first; what still stands can be reverted."""
+    total = marks.seen(()).lines
+    lines = marks.log(PAGE, PAGE * paged("log_page", total, "change"))
+    samples = of(catalog, [line.uid for line in lines])
+    for line in lines:
+        with st.container(horizontal=True, vertical_alignment="center", border=True):
+            st.html(changed(line, samples.get(line.uid)))
+            st.button(
+                "Revert", icon=":material/undo:", key=f"revert_line_{line.number}",
+                disabled=not line.stands,
+                help="Give it the mark it had before" if line.stands else "It was changed since",
+                on_click=change, args=("", partial(marks.revert, line.number)),
+            )  # fmt: skip
+
+
+def changed(line: Logged, sample: dict[str, Any] | None) -> str:
+    """A line of the log as a line of HTML."""
+    return (
+        f"<div class='marked-row line' data-uid='{line.uid}'>"
+        f"<small>{at(line.logged)}</small><span>{line.action}</span>"
+        f"<span class='change'>{sign(line.old)} → {sign(line.new)}</span>"
+        f"<div>{caption(sample)}<small>{line.uid}</small></div></div>"
+    )
+
+
+def sign(mark: Kind | None) -> str:
+    return f"<span class='sign {mark or ''}'>{SIGNS[mark]}</span>"
+
+
+def caption(sample: dict[str, Any] | None) -> str:
+    """It is a stranger's, and is shown as it is."""
+    if sample is None:
+        return "<span class='caption'>not in this dataset</span>"
+    ws = {name: st.query_params[name] for name in ("ws",) if name in st.query_params}
+    address = escape(f"sample?{urlencode(ws | {'uid': sample['uid']})}")
+    return f"<a class='caption' href='{address}'>{escape(str(sample['caption']))}</a>"
+
+
+def at(time: str) -> str:
+    return time.replace("T", " ")[:19]
 
 
 main()

@@ -2,24 +2,20 @@
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from curation import quadrants, wording
-from curation.quadrants import QUADRANTS, View
-from pages.widgets import cached, cuts, gallery, quadrant_chart, shell, web_images
+from curation.errors import CurationError
+from curation.grid import Grid, Scale
+from curation.quadrants import QUADRANTS, Cut, View
+from pages.widgets import cached, cuts, quadrant_chart, regions, shell, web_images
 from pages.widgets.names import quadrant_names
-from pages.widgets.plain import plain
-from pages.widgets.url import choose
+from pages.widgets.plain import plain, problem
+from pages.widgets.quadrant_chart import Colour
+from pages.widgets.url import choose, numbers
 
 shell.enter("quadrants")
 
-SHOWN = {"quadrant": "A quadrant", "line": "At a line", "box": "In the box"}
-ORDERS = {"random": "random", "best": "best first", "worst": "worst first"}
-SEED = 0
-# As many pictures as a person might page through.
-MOST = 100 * gallery.PAGE
-
-Box = tuple[float, float, float, float]
+SCALES: dict[Scale, str] = {"value": "Values", "percentile": "Percentiles"}
 
 
 def main() -> None:
@@ -31,31 +27,22 @@ def main() -> None:
     cards(view, names)
     with st.container(key="desk"):
         left, right = st.columns([11, 9], gap="medium")
-    box = _read_box()
-    # The chart comes last: the browser draws the rest while it loads what charts need. But what
-    # comes from the web may take seconds.
+    box = regions.read_box()
+    with left:
+        scale, colour_by = how(view)
+        over = cached.grid(catalog, view.x, view.y, scale, numbers("zoom", 4))
+        place = quadrant_chart.picture(
+            view, over, colour(view, over, colour_by), box, _moved, _zoomed
+        )
+        below(over)
+    # Plotly comes last, and the browser shows the rest while it loads. But what comes from the
+    # web may take seconds.
     if web_images.is_on():
-        with left:
-            chart(view, box)
+        quadrant_chart.axes(place, catalog, over, box, _boxed)
     with right:
-        pictures(view, names, box)
+        regions.show(view, names, box)
     if not web_images.is_on():
-        with left:
-            chart(view, box)
-
-
-def pictures(view: View, names: dict[quadrants.Quadrant, str], box: Box | None) -> None:
-    """The samples of whatever is looked at."""
-    shown = choose(
-        st.segmented_control, "Look at", SHOWN, "shown", required=True,
-        label_visibility="collapsed",
-    )  # fmt: skip
-    if shown == "quadrant":
-        show_quadrant(view, names)
-    elif shown == "line":
-        show_line(view)
-    else:
-        show_box(view, box)
+        quadrant_chart.axes(place, catalog, over, box, _boxed)
 
 
 def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
@@ -80,96 +67,104 @@ def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
         )
 
 
-def chart(view: View, box: Box | None) -> None:
-    """The chart, with the region that was dragged on it."""
-    st.plotly_chart(
-        quadrant_chart.figure(view, shell.is_dark(), box),
-        key="chart",
-        on_select=_copy_box,
-        selection_mode="box",
-        config={"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "autoScale2d"]},
-        alt="Density of all samples over two scores, with a threshold line across each",
-    )
-    beyond = cached.density(view.catalog, view.x, view.y).clipped
-    edge = f" {wording.plural(beyond, 'sample')} beyond the edge count there." if beyond else ""
-    st.caption(
-        "Every sample is in this picture: the stronger a cell, the more samples it holds "
-        f"(logarithmic).{edge} Blue is kept. Drag a box to look inside it."
-    )
-
-
-def show_quadrant(view: View, names: dict[quadrants.Quadrant, str]) -> None:
-    with st.container(horizontal=True):
-        quadrant = choose(st.selectbox, "Quadrant", names, "quadrant", label_visibility="collapsed")
-        order = choose(
-            st.selectbox, "Order", ORDERS, "order", label_visibility="collapsed", width=150
-        )
-    members = np.flatnonzero(view.mask(quadrant))
-    if order == "random":
-        rows = some(members)
-    else:
-        rows = quadrants.ranked_rows(view, members, order == "best", MOST)
-    gallery.paged(
-        shell.workspace(), view.catalog, rows, (view.x, view.y), "page", len(members),
-        "No sample is in this quadrant. Move a line towards it.",
-    )  # fmt: skip
-
-
-def some(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """MOST of the rows at random, always the same ones."""
-    return np.random.default_rng(SEED).choice(rows, min(MOST, len(rows)), replace=False)
-
-
-def show_line(view: View) -> None:
-    """The samples that a small move of a line would leave out or take in."""
-    titles = {"x": view.catalog.column(view.x).title, "y": view.catalog.column(view.y).title}
-    axis = choose(st.selectbox, "Line", titles, "axis", label_visibility="collapsed")
-    name, at_line = (view.x, view.x_line) if axis == "x" else (view.y, view.y_line)
-    # The other line holds: a sample that fails it would not change sides.
-    among = view.side("y" if axis == "x" else "x", True)
-    for inside in (True, False):
-        st.markdown("**Just inside** – kept" if inside else "**Just outside** – dropped")
-        rows = quadrants.nearest(view.catalog, name, at_line, among, inside, gallery.PAGE // 2)
-        gallery.show(shell.workspace(), view.catalog, rows, (view.x, view.y))
-
-
-def show_box(view: View, box: Box | None) -> None:
-    if box is None:
-        st.info("Drag a box on the chart to see the samples in it.", icon=":material/select:")
-        return
-    mask = view.box(box[:2], box[2:])
-    count = int(mask.sum())
+def how(view: View) -> tuple[Scale, str]:
+    """What the axes say, and what the colours."""
+    catalog = view.catalog
+    colours = {"density": "Colour: density"}
+    colours |= {f"in:{name}": f"Share kept by {name}" for name in saved()}
+    others = [c for c in catalog.numbers if c.name not in (view.x, view.y)]
+    colours |= {f"of:{c.name}": f"Mean of {c.title}" for c in others}
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"**{wording.plural(count, 'sample')}** in the box, "
-            f"{wording.share(count, len(view.catalog))} of the pool"
+        scale = choose(
+            st.segmented_control, "Axes", SCALES, "scale", required=True, on_change=_whole,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        colour_by = choose(
+            st.selectbox, "Colour", colours, "colour", label_visibility="collapsed", width=270
         )
-        st.button("Clear the box", on_click=_clear_box, icon=":material/close:")
-    rows = some(np.flatnonzero(mask))
-    gallery.paged(shell.workspace(), view.catalog, rows, (view.x, view.y), "box_page", count)
+        if numbers("zoom", 4):
+            st.button("Show all", on_click=_whole, icon=":material/zoom_out_map:")
+    return scale, colour_by
 
 
-def _copy_box() -> None:
-    """A selection is lost when the figure changes: keep it, in the URL."""
+def saved() -> list[str]:
+    """The saved selections; none where they cannot be read, which the page then says."""
+    try:
+        return shell.decisions().selections()
+    except CurationError as error:
+        problem(error)
+        return []
+
+
+def colour(view: View, over: Grid, by: str) -> Colour | None:
+    """What the cells are coloured by; None for how many samples they hold."""
+    kind, _, name = by.partition(":")
+    if kind == "of":
+        title = f"mean {view.catalog.column(name).title}"
+        return Colour(title, cached.mean(view.catalog, over, name))
+    if kind == "in":
+        decisions = shell.decisions()
+        recipe = decisions.recipe(name)
+        try:
+            if recipe is not None:
+                means = cached.share(view.catalog, over, recipe, decisions)
+                return Colour(f"share kept by {name}", means, share=True)
+        except CurationError as error:
+            problem(error)
+    return None
+
+
+def below(over: Grid) -> None:
+    if over.x.zoomed:
+        beyond = f"{wording.plural(over.beyond, 'sample')} outside this part still count."
+    elif over.beyond:
+        beyond = f"{wording.plural(over.beyond, 'sample')} far outside the picture still count."
+    else:
+        beyond = "Every sample is in this picture."
+    st.caption(
+        f"{beyond} Drag a line, or focus it and use the arrow keys; drag a box to look inside it; "
+        "the bar above the chart zooms."
+    )
+
+
+def _moved() -> None:
+    """A line was let go: where the axes are percentiles it is a share, else a value."""
+    moved = quadrant_chart.told("moved") or {}
+    is_share = st.session_state.get("scale") == "percentile"
+    for axis in ("x", "y"):
+        if axis in moved and is_share:
+            cuts.move(axis, round(100 - moved[axis], 6), "top")
+        elif axis in moved:
+            cuts.move(axis, moved[axis], "value")
+
+
+def _zoomed() -> None:
+    shown = quadrant_chart.told("zoom")
+    if shown and shown != "all":
+        st.query_params["zoom"] = ",".join(f"{v:.6g}" for v in shown)
+    else:
+        _whole()
+
+
+def _whole() -> None:
+    st.query_params.pop("zoom", None)
+
+
+def _boxed() -> None:
+    """A selection is lost when the figure changes: keep it, in the URL, as values."""
     boxes = [b for b in st.session_state.chart.selection.box if b.get("xref", "x") == "x"]
     boxes = [b for b in boxes if b.get("yref", "y") == "y"]
-    if boxes:
-        (x0, x1), (y0, y1) = sorted(boxes[0]["x"]), sorted(boxes[0]["y"])
-        st.query_params["box"] = ",".join(f"{v:.6g}" for v in (x0, x1, y0, y1))
-        st.session_state["shown"] = "box"
-
-
-def _clear_box() -> None:
-    st.query_params.pop("box", None)
-    st.session_state["shown"] = "quadrant"
-
-
-def _read_box() -> Box | None:
-    try:
-        x0, x1, y0, y1 = map(float, st.query_params.get("box", "").split(","))
-    except ValueError:
-        return None
-    return x0, x1, y0, y1
+    if not boxes:
+        return
+    ends = [*sorted(boxes[0]["x"]), *sorted(boxes[0]["y"])]
+    if st.session_state.get("scale") == "percentile":
+        catalog = shell.catalog()
+        scores = [st.session_state[axis] for axis in ("x", "x", "y", "y")]
+        ends = [
+            quadrants.line(catalog, score, Cut("percentile", float(np.clip(at, 0, 100))))
+            for score, at in zip(scores, ends, strict=True)
+        ]
+    regions.write_box(ends[0], ends[1], ends[2], ends[3])
 
 
 main()

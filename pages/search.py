@@ -9,7 +9,6 @@ import streamlit as st
 
 from curation import encoder, images, search, wording
 from curation.catalog import Catalog
-from curation.columns import ColumnInfo
 from curation.embedded import Side
 from curation.encoder import Encoder, ModelSpec
 from curation.errors import CurationError
@@ -30,7 +29,6 @@ SIDES: dict[Side, str] = {"image": "Its image", "text": "Its caption"}
 MANY = {number: f"{number} nearest" for number in ("24", "96", "240")}
 # As far as any model reads.
 LONGEST = 400
-COSINE = ColumnInfo("cosine to what is searched for", "score", "FLOAT", "Cosine")
 HEIGHT = 360
 _MARKS = {False: ("#D55E00", "#FFFFFF"), True: ("#FFB454", "#12161D")}
 _CSS = """
@@ -50,27 +48,6 @@ _CSS = """
     {position: sticky; top: 4rem; height: auto; flex: none}
 }
 """
-
-
-class WithCosine:
-    """A catalog of which some samples have one more score, which the gallery then shows."""
-
-    def __init__(self, catalog: Catalog, found: Found) -> None:
-        self._catalog = catalog
-        self._cosines = dict(zip(found.rowids.tolist(), found.cosines.tolist(), strict=True))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._catalog, name)
-
-    def __len__(self) -> int:
-        return len(self._catalog)
-
-    def column(self, name: str) -> ColumnInfo:
-        return COSINE if name == COSINE.name else self._catalog.column(name)
-
-    def rows(self, rowids: Any) -> list[dict[str, Any]]:
-        rows = self._catalog.rows(rowids)
-        return [row | {COSINE.name: self._cosines[row["row_id"]]} for row in rows]
 
 
 def main() -> None:
@@ -188,8 +165,10 @@ def results(view: View, name: str, found: Found) -> None:
     with st.container(key="search_results"):
         left, right = st.columns([13, 7], gap="medium")
     with left:
-        shown = WithCosine(view.catalog, found)
-        gallery.show(shell.workspace(), shown, found.rowids, (COSINE.name, view.x, view.y))
+        gallery.show(
+            shell.workspace(), view.catalog, found.rowids, (view.x, view.y),
+            extra={"Cosine": found.cosines},
+        )  # fmt: skip
     with right:
         where(view, found)
 
@@ -221,12 +200,12 @@ def where(view: View, found: Found) -> None:
 def figure(view: View, found: Found) -> Any:
     """The chart of the Quadrants page, small, with the samples found on top."""
     dark = shell.is_dark()
-    drawn = quadrant_chart.figure(view, dark, None)
-    grid = cached.density(view.catalog, view.x, view.y)
-    # Beyond the edge they lie on it, as in the density.
+    grid = cached.grid(view.catalog, view.x, view.y)
+    drawn = quadrant_chart.still(view, grid, dark)
+    # Beyond the edge they lie on it.
     x, y = (
-        np.clip(view.catalog.array(name)[found.rowids], edges[0], edges[-1])
-        for name, edges in ((view.x, grid.x_edges), (view.y, grid.y_edges))
+        np.clip(view.catalog.array(axis.score)[found.rowids], axis.start, axis.end)
+        for axis in (grid.x, grid.y)
     )
     fill, line = _MARKS[dark]
     drawn.add_scatter(
@@ -236,8 +215,6 @@ def figure(view: View, found: Found) -> Any:
         hovertemplate="No. %{customdata[0]}, cosine %{customdata[1]:.3f}<br>"
         "%{x:.3f}, %{y:.3f}<extra></extra>",
     )  # fmt: skip
-    # There is no room for the quadrants' names; the table below has them.
-    drawn.layout.annotations = ()
     drawn.update_layout(height=HEIGHT, dragmode=False)
     return drawn
 

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from curation import labels, quadrants
+from curation import grid as grids
+from curation import labels
 from curation.catalog import Catalog
+from curation.decisions import Decisions
+from curation.grid import Grid, Scale
 from curation.labels import LabelResult
-from curation.quadrants import Density
+from curation.recipe import Recipe
+from curation.selection import select
+
+Zoom = tuple[float, float, float, float]
 
 
-def density(catalog: Catalog, x: str, y: str) -> Density:
-    """The density of all samples over two scores."""
-    return _density(catalog, _key(catalog), x, y)
+def grid(
+    catalog: Catalog, x: str, y: str, scale: Scale = "value", zoom: Zoom | None = None
+) -> Grid:
+    """How many samples lie where over two scores."""
+    return _grid(catalog, _key(catalog), x, y, scale, zoom)
+
+
+def mean(catalog: Catalog, over: Grid, score: str) -> NDArray[np.float32]:
+    """The mean of a third score in each cell of a grid's picture."""
+    return _mean(catalog, over, _key(catalog), _axes(over), score)
+
+
+def share(
+    catalog: Catalog, over: Grid, recipe: Recipe, decisions: Decisions
+) -> NDArray[np.float32]:
+    """What share of each cell of a grid's picture a recipe keeps.
+
+    Raises:
+        CurationError: as ``selection.select``.
+    """
+    return _share(catalog, over, recipe, decisions, _key(catalog), _axes(over), recipe.to_yaml())
 
 
 def judge(catalog: Catalog, label: str, keep: float) -> list[LabelResult]:
@@ -20,14 +46,35 @@ def judge(catalog: Catalog, label: str, keep: float) -> list[LabelResult]:
     return _judge(catalog, _key(catalog), label, keep)
 
 
+def _axes(over: Grid) -> tuple[object, ...]:
+    return tuple((a.score, a.scale, a.start, a.end) for a in (over.x, over.y))
+
+
 def _key(catalog: Catalog) -> str:
     # A catalog that replaced another is another object; both have the path.
     return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _density(_catalog: Catalog, key: str, x: str, y: str) -> Density:
-    return quadrants.density(_catalog, x, y)
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _grid(_catalog: Catalog, key: str, x: str, y: str, scale: Scale, zoom: Zoom | None) -> Grid:
+    return grids.grid(_catalog, x, y, scale, zoom)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _mean(
+    _catalog: Catalog, _over: Grid, key: str, axes: object, score: str
+) -> NDArray[np.float32]:
+    return grids.mean(_catalog, _over, _catalog.array(score))
+
+
+# For a while only: the lists that a recipe refers to may change.
+@st.cache_resource(max_entries=16, ttl=300, show_spinner=False)
+def _share(
+    _catalog: Catalog, _over: Grid, _recipe: Recipe, _decisions: Decisions, key: str, axes: object,
+    recipe: str,
+) -> NDArray[np.float32]:  # fmt: skip
+    kept = select(_recipe, _catalog, _decisions).mask
+    return grids.mean(_catalog, _over, kept.astype(np.float32))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

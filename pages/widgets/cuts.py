@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from curation import quadrants, wording
 from curation.catalog import Catalog
@@ -18,7 +19,17 @@ from pages.widgets.url import choose, current, number
 
 Axis = Literal["x", "y"]
 
-_BY_NAMES: dict[By, str] = {"top": "Top %", "percentile": "Percentile", "value": "Value"}
+_BY_NAMES: dict[By, str] = {
+    "top": "Top % of the pool",
+    "left": "Top % of what is left",
+    "count": "Count of what is left",
+    "percentile": "Percentile",
+    "value": "Value",
+}
+_BY_HELP = (
+    "What is left is what the other line keeps: with it, a share or a count is that of the kept "
+    "quadrant."
+)
 # The paper's cut by quality, and the same share by relevance to begin with.
 _START = 30.0
 # About as fine as float32 is between 0.1 and 1.
@@ -33,12 +44,27 @@ def controls(catalog: Catalog) -> View:
         st.stop()
     x_start = _first(catalog, ("neg_clip_loss",), ())
     y_start = _first(catalog, ("norm_sim", "norm_sim_inf"), (x_start,))
+    catalog.read_ahead([current(a, numbers, s) for a, s in (("x", x_start), ("y", y_start))])
     with st.sidebar:
-        x, x_line = _axis(catalog, "x", "Across", numbers, x_start)
-        y, y_line = _axis(catalog, "y", "Up", numbers, y_start)
+        x, x_cut, below_x = _axis(catalog, "x", "Across", numbers, x_start)
+        y, y_cut, below_y = _axis(catalog, "y", "Up", numbers, y_start)
         if not any(column.score == "norm_sim" for column in catalog.scores):
             st.caption("No NormSim yet: score again with `--target NAME=IMAGES`.")
-    return View(catalog, x, y, x_line, y_line)
+    view = View(catalog, x, y, *quadrants.lines(catalog, x, y, x_cut, y_cut))
+    for axis, name, at_line, box in (
+        ("x", x, view.x_line, below_x), ("y", y, view.y_line, below_y),
+    ):  # fmt: skip
+        st.session_state[f"{axis}_line"] = at_line
+        # With ties, a share that was asked for and the share that is kept may differ.
+        kept = quadrants.restate(catalog, name, at_line, "top")
+        box.caption(f"line at {wording.score(at_line)}, keeps {kept:.1f} % of the pool")
+    return view
+
+
+def move(axis: Axis, at: float, by: By) -> None:
+    """Put a line elsewhere, in a callback; the controls follow."""
+    st.session_state[f"{axis}_by"] = by
+    st.session_state[f"{axis}_{by}"] = float(at)
 
 
 def _first(catalog: Catalog, wanted: tuple[str, ...], besides: tuple[str, ...]) -> str:
@@ -49,7 +75,8 @@ def _first(catalog: Catalog, wanted: tuple[str, ...], besides: tuple[str, ...]) 
 
 def _axis(
     catalog: Catalog, axis: Axis, label: str, numbers: list[str], start: str
-) -> tuple[str, float]:
+) -> tuple[str, Cut, DeltaGenerator]:
+    """A score, its threshold as stated, and where to say what came of it."""
     with st.container(border=True, gap="small"):
         name = choose(
             st.selectbox,
@@ -63,47 +90,45 @@ def _axis(
         )
         _forget_value_of_another(catalog, axis, name)
         by = choose(
-            st.segmented_control,
-            "Threshold by",
+            st.selectbox,
+            f"{label} threshold by",
             _BY_NAMES,
             f"{axis}_by",
-            required=True,
             on_change=_keep_line,
-            args=(catalog, axis, name),
+            args=(catalog, axis),
             label_visibility="collapsed",
-            width="stretch",
+            help=_BY_HELP,
         )
         at = _number(catalog, axis, label, name, by)
-        at_line = quadrants.line(catalog, name, Cut(by, at))
-        st.session_state[f"{axis}_line"] = at_line
-        # With ties, a share that was asked for and the share that is kept may differ.
-        kept = quadrants.restate(catalog, name, at_line, "top")
-        st.caption(f"line at {wording.score(at_line)}, keeps {kept:.1f} %")
-    return name, at_line
+        return name, Cut(by, at), st.container()
 
 
 def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> float:
     """A slider and a number field for the same threshold; either moves the other."""
-    ranked = catalog.ranked(name)
+    digits = 1
     if by == "value":
-        finite = ranked[np.isfinite(ranked)]
+        finite = quadrants.finite(catalog, name)
         low, high = (float(finite[0]), float(finite[-1])) if len(finite) else (0.0, 1.0)
         step = _step(high - low)
-        low, high = np.floor(low / step) * step, np.ceil(high / step) * step
+        # A step beyond the best keeps nothing.
+        low, high = np.floor(low / step) * step, (np.floor(high / step) + 1) * step
         start = quadrants.line(catalog, name, Cut("top", _START))
         digits = max(0, round(-np.log10(step)))
+    elif by == "count":
+        low, high, step, digits = 0.0, float(len(catalog)), 1.0, 0
+        start = round(len(catalog) * _START / 100)
     else:
-        low, high, step, digits = 0.0, 100.0, 0.1, 1
-        start = _START if by == "top" else 100 - _START
+        low, high, step = 0.0, 100.0, 0.1
+        start = 100 - _START if by == "percentile" else _START
     key = f"{axis}_{by}"
     slider = f"{key}_slider"
     now = st.session_state.get(key, start)
     st.session_state[slider] = float(np.clip(now, low, high))
     st.slider(
-        "Threshold",
+        f"{label} threshold, slider",
         float(low),
         float(high),
-        step=step,
+        step=float(10 ** np.floor(np.log10(max(high / 1000, 1)))) if by == "count" else step,
         format=f"%.{digits}f",
         key=slider,
         on_change=_follow,
@@ -112,7 +137,7 @@ def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> floa
     )
     return number(
         f"{label} threshold", key, float(start), float(low), float(high),
-        _VALUE_DIGITS if by == "value" else digits, step=step, label_visibility="collapsed",
+        _VALUE_DIGITS if by == "value" else digits, step=float(step), label_visibility="collapsed",
     )  # fmt: skip
 
 
@@ -120,21 +145,37 @@ def _follow(source: str, target: str) -> None:
     st.session_state[target] = st.session_state[source]
 
 
-def _keep_line(catalog: Catalog, axis: Axis, name: str) -> None:
+def _keep_line(catalog: Catalog, axis: Axis) -> None:
     """Another way to state the threshold: the line stays, as near as a share of 0.1 % can."""
+    other: Axis = "y" if axis == "x" else "x"
+    # Each cannot be of what the other leaves.
+    if all(st.session_state[f"{a}_by"] in quadrants.OF_THE_LEFT for a in (axis, other)):
+        st.session_state[f"{other}_by"] = "value"
+        _restate(catalog, other)
+    _restate(catalog, axis)
+
+
+def _restate(catalog: Catalog, axis: Axis) -> None:
     by: By = st.session_state[f"{axis}_by"]
-    at_line = st.session_state.get(f"{axis}_line")
-    if at_line is not None and not np.isnan(at_line):
-        stated = quadrants.restate(catalog, name, at_line, by)
-        # Rounded down, so that the sample on the line stays on its high side.
-        scale = 10 ** (_VALUE_DIGITS if by == "value" else 1)
-        at = np.floor(stated * scale) / scale if by == "value" else round(stated * scale) / scale
-        st.session_state[f"{axis}_{by}"] = float(at)
+    name, at_line = st.session_state[axis], st.session_state.get(f"{axis}_line")
+    if at_line is None or np.isnan(at_line):
+        return
+    other = "y" if axis == "x" else "x"
+    among = None
+    if by in quadrants.OF_THE_LEFT:
+        other_line = np.float32(st.session_state[f"{other}_line"])
+        among = catalog.array(st.session_state[other]) >= other_line
+    stated = quadrants.restate(catalog, name, at_line, by, among)
+    # Rounded down, so that the sample on the line stays on its high side.
+    scale = 10 ** (_VALUE_DIGITS if by == "value" else 1)
+    at = np.floor(stated * scale) / scale if by == "value" else round(stated * scale) / scale
+    st.session_state[f"{axis}_{by}"] = float(at)
 
 
 def _forget_box() -> None:
-    """Another score: the box that was dragged means nothing now."""
+    """Another score: the box and the zoom that were dragged mean nothing now."""
     st.query_params.pop("box", None)
+    st.query_params.pop("zoom", None)
 
 
 def _forget_value_of_another(catalog: Catalog, axis: Axis, name: str) -> None:

@@ -18,15 +18,18 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitDuplicateElementKey
 
-from curation import fetching, places, thumbnails, wording
+from curation import fetching, places, quadrants, thumbnails, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
 from curation.uids import from_key
 from curation.workspace import Workspace
 from pages.widgets import web_images
 from pages.widgets.marking import marking
+from pages.widgets.url import number
 
 PAGE = 24
+
+Extra = Mapping[str, Sequence[float] | NDArray[np.floating[Any]]]
 
 _CSS = """
 .gallery {display: grid; grid-template-columns: repeat(auto-fill, minmax(152px, 1fr)); gap: 12px}
@@ -43,13 +46,17 @@ _CSS = """
 /* Where there is no picture at all, captions are what one looks at. */
 .gallery.bare .frame {height: 72px}
 .gallery figcaption {padding: 8px 10px 9px; font-size: 13px; line-height: 1.35; flex: 1;
-  display: flex; flex-direction: column; justify-content: space-between; gap: 6px}
+  display: flex; flex-direction: column; gap: 6px}
 .gallery .caption {display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical;
   overflow: hidden; overflow-wrap: anywhere}
-.gallery .scores {font-size: 12px; opacity: .72; font-variant-numeric: tabular-nums;
-  display: grid; grid-template-columns: 1fr auto; gap: 0 6px}
-.gallery .scores span:nth-child(odd) {white-space: nowrap; overflow: hidden;
+.gallery .scores {margin-top: auto; font-size: 12px; font-variant-numeric: tabular-nums;
+  display: grid; gap: 3px}
+/* All on one line where there is room; else the place among all goes below its score. */
+.gallery .score {display: flex; flex-wrap: wrap; gap: 0 8px; white-space: nowrap;
+  line-height: 1.3}
+.gallery .score .title {flex: 1 1 5.6rem; min-width: 0; overflow: hidden; opacity: .72;
   text-overflow: ellipsis}
+.gallery .score .top {margin-left: auto; min-width: 4.6em; text-align: right; opacity: .72}
 .gallery .mark {align-self: flex-start; font-size: 11px; font-weight: 600; color: #fff;
   background: #5B6472; border-radius: 4px; padding: 0 6px}
 """
@@ -61,21 +68,27 @@ def show(
     rowids: Sequence[int] | NDArray[np.integer[Any]],
     scores: Sequence[str],
     empty: str = "No samples here.",
+    extra: Extra | None = None,
 ) -> None:
-    """The samples as cards, in this order, each with these scores."""
+    """The samples as cards, in this order, each with these scores.
+
+    ``extra`` has more numbers by their titles, a value a sample: told before the scores.
+    """
     if not len(rowids):
         st.info(empty, icon=":material/image_not_supported:")
         return
     rows = catalog.rows(rowids)
     pictures = _pictures(workspace, catalog, rows)
     columns = [catalog.column(name) for name in scores]
-    cards = [
-        _card(row, picture, columns, catalog.labels)
-        for row, picture in zip(rows, pictures, strict=True)
-    ]
+    cards = []
+    for place, (row, picture) in enumerate(zip(rows, pictures, strict=True)):
+        more = {title: wording.score(float(of[place])) for title, of in (extra or {}).items()}
+        told = [_score(title, value) for title, value in more.items()]
+        told += [_standing(catalog, column, row[column.name]) for column in columns]
+        cards.append(_card(row, picture, "".join(told), catalog.labels))
     kind = "gallery" if any(pictures) else "gallery bare"
     uids = [str(row["uid"]) for row in rows]
-    place, key = _place(uids)
+    place, key = _place(workspace, uids)
     with place:
         st.html(f"<style>{_CSS}</style><div class='{kind}'>{''.join(cards)}</div>")
         marking(workspace, uids, key)
@@ -89,31 +102,39 @@ def paged(
     key: str,
     total: int,
     empty: str = "No samples here.",
+    extra: Extra | None = None,
 ) -> None:
-    """The samples a page at a time; says so where they are only some of ``total``."""
+    """The samples a page at a time; says so where they are only some of ``total``.
+
+    The page's number is in the URL as ``key``.
+    """
     pages = max(1, -(-len(rowids) // PAGE))
     page = 1
     if pages > 1:
         with st.container(horizontal=True, vertical_alignment="center"):
-            # Fewer pages than before: stay within them.
+            # Fewer pages than before: begin again.
             if st.session_state.get(key, 1) > pages:
                 st.session_state[key] = 1
-            page = st.number_input(
-                "Page", 1, pages, key=key, width=150, label_visibility="collapsed"
-            )
+            page = int(
+                number("Page", key, 1.0, 1.0, float(pages), 0, step=1.0, width=150,
+                       label_visibility="collapsed")
+            )  # fmt: skip
             some = f"{wording.count(len(rowids))} of " if len(rowids) < total else ""
             st.caption(
                 f"page {page} of {wording.count(pages)} · {some}{wording.count(total)} samples"
             )
-    show(workspace, catalog, rowids[(page - 1) * PAGE : page * PAGE], scores, empty)
+    part = slice((page - 1) * PAGE, page * PAGE)
+    more = {title: values[part] for title, values in (extra or {}).items()}
+    show(workspace, catalog, rowids[part], scores, empty, more)
 
 
-def _place(uids: Sequence[str]) -> tuple[DeltaGenerator, str]:
+def _place(workspace: Workspace, uids: Sequence[str]) -> tuple[DeltaGenerator, str]:
     """A container for these samples' cards, and its name; a page may show the same ones twice."""
-    name = f"cards_{from_key(' '.join(uids))[:12]}"
-    for number in count():
+    # Two workspaces may have the same samples, but never the same marks.
+    name = f"cards_{from_key(' '.join([str(workspace.path), *uids]))[:12]}"
+    for copy in count():
         try:
-            return st.container(key=f"{name}_{number}", gap="small"), f"{name}_{number}"
+            return st.container(key=f"{name}_{copy}", gap="small"), f"{name}_{copy}"
         except StreamlitDuplicateElementKey:
             continue
 
@@ -135,7 +156,7 @@ def _is_on_the_web(row: Mapping[str, Any]) -> bool:
 def _card(
     row: dict[str, Any],
     picture: bytes | None,
-    columns: Sequence[ColumnInfo],
+    scores: str,
     labels: Sequence[ColumnInfo],
 ) -> str:
     caption = escape(str(row["caption"]))
@@ -145,16 +166,27 @@ def _card(
         data = base64.b64encode(picture).decode()
         image = f"<img alt='' loading='lazy' src='data:image/jpeg;base64,{data}'>"
         frame = f"<div class='frame'>{image}</div>"
-    lines = "".join(
-        f"<span title='{escape(c.title)}'>{escape(c.title)}</span>"
-        f"<span>{wording.score(row[c.name])}</span>"
-        for c in columns
-    )
     marks = "".join(f"<span class='mark'>{escape(c.title)}</span>" for c in labels if row[c.name])
     return (
         f"<figure data-uid='{row['uid']}'>{frame}<figcaption>"
         f"{marks}<span class='caption' title='{caption}'>{caption}</span>"
-        f"<span class='scores'>{lines}</span></figcaption></figure>"
+        f"<div class='scores'>{scores}</div></figcaption></figure>"
+    )
+
+
+def _standing(catalog: Catalog, column: ColumnInfo, value: Any) -> str:
+    """A score and its place among all: the top 12 % are the best 12 of every 100."""
+    share = ""
+    if value is not None and column.is_number:
+        share = wording.top(quadrants.restate(catalog, column.name, value, "top"))
+    return _score(column.title, wording.score(value), share)
+
+
+def _score(title: str, value: str, share: str = "") -> str:
+    told = f"<span class='top'>{share}</span>" if share else ""
+    return (
+        f"<div class='score'><span class='title' title='{escape(title)}'>{escape(title)}</span>"
+        f"<span>{value}</span>{told}</div>"
     )
 
 

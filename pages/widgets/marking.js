@@ -6,108 +6,106 @@ const ICONS = {
   drop: "M19 6.4 17.6 5 12 10.6 6.4 5 5 6.4 10.6 12 5 17.6 6.4 19 12 13.4 17.6 19 19 17.6 13.4 12z",
 };
 const NAMES = { keep: "Keep", drop: "Drop" };
+const SAID = { keep: "kept by hand", drop: "dropped by hand" };
 const KEYS = [["K", "keep"], ["D", "drop"], ["U", "undo"], ["← ↑ ↓ →", "move"], ["Enter", "open"]];
+// Milliseconds after which the app will not hear any more of what was done.
+const PATIENCE = 10_000;
 
-// A container outlives the component in it.
-const galleries = new WeakMap();
+// One for all galleries of the page, whichever of them brought this script along:
+// what the app said last of each sample, and what it has not heard of yet.
+const page = (window[Symbol.for("curation marks")] ??= {
+  galleries: new Map(), marks: new Map(), waiting: [], lines: 0, total: "", of: null, last: 0,
+});
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const place = parentElement.closest(`.st-key-${data.key}`);
-  if (!galleries.has(place)) galleries.set(place, new Gallery(place));
-  galleries.get(place).update(data, parentElement, setTriggerValue);
+  // A container outlives the component in it.
+  if (!page.galleries.has(place)) page.galleries.set(place, new Gallery(place));
+  for (const old of page.galleries.keys()) if (!old.isConnected) page.galleries.delete(old);
+  page.galleries.get(place).update(data, parentElement, setTriggerValue);
 }
 
 class Gallery {
   constructor(place) {
     this.place = place;
+    this.bar = new Bar();
     place.addEventListener("click", event => this.click(event));
     place.addEventListener("keydown", event => this.press(event));
-    place.addEventListener("focusin", event => this.focus(event.target.closest("figure")));
+    place.addEventListener("focusin", event => this.stopAt(event.target.closest("figure")));
     // The cards may be drawn anew after this was told of them.
     new MutationObserver(() => this.draw()).observe(place, { childList: true, subtree: true });
   }
 
   update(data, foot, tell) {
-    if (this.data?.key !== data.key) this.waiting = [];
     this.data = data;
     this.tell = tell;
-    // What the app has not heard of yet holds against what it says.
-    this.waiting = this.waiting.filter(([number]) => number > data.done);
+    learn(data);
     // The theme's colours are known below the component only.
     const ring = getComputedStyle(foot).getPropertyValue("--st-primary-color");
     this.place.style.setProperty("--ring", ring);
-    this.draw();
-    this.drawBar(foot);
+    if (!foot.contains(this.bar.element)) foot.append(this.bar.element);
+    const hadFocus = document.activeElement === this.bar.button;
+    this.bar.say(data.said, data.next);
+    if (hadFocus && !data.next) this.stop?.focus();
+    for (const gallery of page.galleries.values()) gallery.draw();
+    // It was busy when it was told.
+    if (this.waiting.length) this.tell("act", this.waiting);
   }
 
   get cards() {
     return [...this.place.querySelectorAll("figure[data-uid]")];
   }
 
-  draw() {
-    const cards = this.cards;
-    const marks = { ...this.data.marks };
-    for (const [, action, uid] of this.waiting) if (uid) marks[uid] = action;
-    for (const card of cards) {
-      if (!card.querySelector(".acts")) dress(card, this.data.ws);
-      show(card, marks[card.dataset.uid]);
-    }
-    // One stop of the Tab key for them all: arrows go on from there.
-    const stop = cards.find(card => card.tabIndex === 0 && card.hasAttribute("tabindex"));
-    for (const card of cards) card.tabIndex = card === (stop ?? cards[0]) ? 0 : -1;
+  get stop() {
+    return this.cards.find(card => card.getAttribute("tabindex") === "0");
   }
 
-  drawBar(foot) {
-    const { said, next, total } = this.data;
-    const status = element("span", { className: "said", role: "status", textContent: said });
-    const parts = [status];
-    if (next) {
-      const name = next === "undo" ? "Undo" : "Redo";
-      parts.push(element("button", { type: "button", textContent: name, act: next }));
+  get waiting() {
+    return page.waiting.filter(act => act.key === this.data.key).map(act => act.told);
+  }
+
+  draw() {
+    if (!this.data) return;
+    const cards = this.cards;
+    for (const card of cards) {
+      if (!card.querySelector(".acts")) dress(card, this.data.ws);
+      show(card, page.marks.get(card.dataset.uid));
     }
-    if (total) parts.push(element("span", { className: "total", textContent: total }));
-    const keys = element("span", { className: "keys" });
-    for (const [key, what] of KEYS) {
-      keys.append(element("kbd", { textContent: key }), ` ${what}`);
+    // One stop of the Tab key for them all: arrows go on from there.
+    this.stopAt(this.stop ?? cards[0]);
+    this.bar.total(page.total);
+  }
+
+  stopAt(card) {
+    if (!card) return;
+    for (const other of this.cards) {
+      other.tabIndex = other === card ? 0 : -1;
+      for (const inside of other.querySelectorAll("a, button")) inside.tabIndex = other.tabIndex;
     }
-    parts.push(keys);
-    let bar = foot.querySelector(".marks-bar");
-    if (!bar) foot.append((bar = element("div", { className: "marks-bar" })));
-    const had = bar.contains(document.activeElement);
-    bar.replaceChildren(...parts);
-    bar.classList.toggle("active", Boolean(said));
-    if (had) bar.querySelector("button")?.focus();
   }
 
   act(action, card) {
     const uid = card?.dataset.uid ?? null;
-    last = Math.max(last + 1, Date.now());
-    this.waiting.push([last, action, uid]);
-    // The same sample may stand on the page twice.
-    if (uid) document.querySelectorAll(`figure[data-uid="${uid}"]`).forEach(c => show(c, action));
-    document.querySelectorAll(".marks-bar.active").forEach(bar => bar.classList.remove("active"));
+    page.last = Math.max(page.last + 1, this.data.done + 1, Date.now());
+    page.waiting.push({ key: this.data.key, told: [page.last, action, uid], at: Date.now() });
+    if (uid) page.marks.set(uid, action);
+    for (const gallery of page.galleries.values()) {
+      if (gallery !== this) gallery.bar.quiet();
+      gallery.draw();
+    }
     this.tell("act", this.waiting);
-  }
-
-  mark(action, card) {
-    if (card.dataset.mark !== action) this.act(action, card);
   }
 
   open(card) {
     this.tell("open", card.dataset.uid);
   }
 
-  focus(card) {
-    if (card) for (const other of this.cards) other.tabIndex = other === card ? 0 : -1;
-  }
-
   click(event) {
     const card = event.target.closest("figure[data-uid]");
     const button = event.target.closest("button[data-act]");
     if (button) {
-      const action = button.dataset.act;
       const again = button.getAttribute("aria-pressed") === "true";
-      this.act(again ? "none" : action, card);
+      this.act(again ? "none" : button.dataset.act, card);
     } else if (event.target.closest("a.open")) {
       // In a tab of its own if a key says so; else in this session.
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
@@ -123,28 +121,27 @@ class Gallery {
     const key = event.key.toLowerCase();
     const isOurs = card || event.target.closest(".marks-bar");
     if (!isOurs || event.altKey) return;
-    const done = () => { event.preventDefault(); event.stopPropagation(); };
+    const acts = action => {
+      event.preventDefault();
+      event.stopPropagation();
+      // A key that is held down is one decision.
+      if (!event.repeat) this.act(action, action in NAMES ? card : null);
+    };
     if (event.ctrlKey || event.metaKey) {
-      if (key === "z" || key === "y") {
-        done();
-        this.act(key === "y" || event.shiftKey ? "redo" : "undo");
-      }
+      if (key === "z" || key === "y") acts(key === "y" || event.shiftKey ? "redo" : "undo");
     } else if (key === "u") {
-      done();
-      this.act("undo");
+      acts("undo");
     } else if (card && key === "k") {
-      done();
-      this.mark("keep", card);
+      acts("keep");
     } else if (card && key === "d") {
-      done();
-      this.mark("drop", card);
+      acts("drop");
     } else if (card === event.target && key === "enter") {
-      done();
+      event.preventDefault();
       this.open(card);
     } else if (card && key.startsWith("arrow")) {
-      const next = this.beside(card, key);
-      done();
-      next?.focus();
+      event.preventDefault();
+      event.stopPropagation();
+      this.beside(card, key)?.focus();
     }
   }
 
@@ -156,8 +153,55 @@ class Gallery {
   }
 }
 
-// Never twice the same, in whichever gallery.
-let last = 0;
+// The line below the cards. It is made once: what reads it aloud tells of changes only.
+class Bar {
+  constructor() {
+    this.element = element("div", { className: "marks-bar" });
+    this.status = element("span", { className: "status", role: "status" });
+    this.told = element("span", { className: "said" });
+    this.all = element("span", { className: "total" });
+    this.button = element("button", { type: "button", hidden: true });
+    const keys = element("span", { className: "keys" });
+    for (const [key, what] of KEYS) {
+      keys.append(element("kbd", { textContent: key }), ` ${what}`);
+    }
+    this.status.append(this.told, " ", this.all);
+    this.element.append(this.status, this.button, keys);
+  }
+
+  say(said, next) {
+    write(this.told, said);
+    write(this.button, NAMES_OF_STEPS[next] ?? "");
+    this.button.dataset.act = next;
+    this.button.hidden = !next;
+    this.element.classList.toggle("active", Boolean(said));
+  }
+
+  quiet() {
+    this.element.classList.remove("active");
+  }
+
+  total(total) {
+    write(this.all, total);
+  }
+}
+
+const NAMES_OF_STEPS = { undo: "Undo", redo: "Redo" };
+
+function learn(data) {
+  if (page.of !== data.of) Object.assign(page, { of: data.of, lines: 0, marks: new Map(), waiting: [] });
+  page.waiting = page.waiting.filter(
+    ({ key, told, at }) => (key !== data.key || told[0] > data.done) && Date.now() - at < PATIENCE,
+  );
+  // What is older than what is known already was only drawn again.
+  if (data.lines >= page.lines) {
+    page.lines = data.lines;
+    page.total = data.total;
+    for (const [uid, mark] of Object.entries(data.marks)) page.marks.set(uid, mark);
+  }
+  // What the app has not heard of yet holds against what it says.
+  for (const { told: [, action, uid] } of page.waiting) if (uid) page.marks.set(uid, action);
+}
 
 function dress(card, ws) {
   const address = new URL("sample", location.href);
@@ -166,21 +210,26 @@ function dress(card, ws) {
   const link = element("a", { className: "open", href: address.href, title: "Open this sample" });
   link.setAttribute("aria-label", "Open this sample");
   const marked = element("span", { className: "marked" });
+  marked.setAttribute("aria-hidden", "true");
   const acts = element("div", { className: "acts" });
   for (const action of ["keep", "drop"]) {
     const sign = element("span", { className: action });
     sign.append(icon(action), NAMES[action]);
     marked.append(sign);
     const title = `${NAMES[action]} (${action[0].toUpperCase()})`;
-    const button = element("button", { type: "button", className: action, title, act: action });
+    const button = element("button", { type: "button", className: action, title });
+    button.dataset.act = action;
     button.setAttribute("aria-label", NAMES[action]);
     button.append(icon(action));
     acts.append(button);
   }
+  card.setAttribute("aria-keyshortcuts", "K D U Enter");
   card.append(link, marked, acts);
 }
 
 function show(card, mark) {
+  const caption = card.querySelector(".caption")?.textContent ?? "";
+  card.setAttribute("aria-label", mark in SAID ? `${caption}, ${SAID[mark]}` : caption);
   if (mark in NAMES) card.dataset.mark = mark;
   else delete card.dataset.mark;
   for (const button of card.querySelectorAll(".acts button")) {
@@ -188,9 +237,12 @@ function show(card, mark) {
   }
 }
 
-function element(name, { act, role, ...properties }) {
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function element(name, { role, ...properties }) {
   const made = Object.assign(document.createElement(name), properties);
-  if (act) made.dataset.act = act;
   if (role) made.setAttribute("role", role);
   return made;
 }

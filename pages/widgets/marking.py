@@ -36,23 +36,29 @@ def marking(workspace: Workspace, uids: Sequence[str], key: str) -> None:
         # What was taken back is on other cards of this page, too.
         st.rerun()
     marks = Marks.of(workspace)
+    if "problem" in state:
+        problem(state.pop("problem"))
     try:
-        shown, counts = marks.among(uids), marks.counts()
+        seen = marks.seen(uids)
     except CurationError as error:
         problem(error)
         return
-    if "problem" in state:
-        problem(state.pop("problem"))
+    if state.pop("told", False):
+        state["lines"] = seen.lines
+    # What was said holds until anything else is marked, here or in another window.
+    is_last = state.get("lines") == seen.lines
     told = _component(
         key=f"{key}_marking",
         data={
             "key": key,
             "ws": st.query_params.get("ws"),
-            "marks": shown,
-            "total": in_words(*counts.values()) if any(counts.values()) else "",
+            "of": str(workspace.path),
+            "marks": {uid: seen.marks.get(uid) for uid in uids},
+            "total": in_words(seen.keep, seen.drop) if seen.keep or seen.drop else "",
+            "lines": seen.lines,
             "done": state.get("done", 0),
-            "said": state.get("said", ""),
-            "next": state.get("next", ""),
+            "said": state.get("said", "") if is_last else "",
+            "next": state.get("next", "") if is_last else "",
         },
         on_act_change=partial(_act, marks, frozenset(uids), key),
         on_open_change=lambda: None,
@@ -79,12 +85,19 @@ def _do(marks: Marks, uids: frozenset[str], state: dict[str, Any], action: str, 
     if action in ("undo", "redo"):
         change = marks.undo() if action == "undo" else marks.redo()
         if change is None:
-            state["said"], state["next"] = f"nothing to {action}", ""
+            _tell(state, f"nothing to {action}", "")
             return
         state["elsewhere"] = state.get("elsewhere", False) or not uids.issuperset(change.uids)
-        prefix = "taken back: " if action == "undo" else ""
-        state["said"], state["next"] = f"{prefix}{change}", "redo" if action == "undo" else "undo"
+        where = ", not among these" if uids.isdisjoint(change.uids) else ""
+        if action == "undo":
+            _tell(state, f"taken back: {change}{where}", "redo")
+        else:
+            _tell(state, f"done again: {change}{where}", "undo")
     elif uid in uids:
         change = marks.mark([uid], next((kind for kind in KINDS if kind == action), None))
         if change is not None:
-            state["said"], state["next"] = str(change), "undo"
+            _tell(state, str(change), "undo")
+
+
+def _tell(state: dict[str, Any], said: str, what_next: str) -> None:
+    state |= {"said": said, "next": what_next, "told": True}

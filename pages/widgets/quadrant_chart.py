@@ -1,153 +1,267 @@
-"""The quadrant chart: density of all samples, both threshold lines, histograms at the margins."""
+"""The quadrant chart: density of all samples, a line across each score, histograms at the margins.
+
+Plotly draws the axes, answers the pointer and lets a box be dragged. The picture and the lines are
+a component's without HTML of its own: its script paints them below and above Plotly's layers, so
+that a line and the counts follow the pointer without asking the server, and nothing of Plotly's is
+drawn anew when one moves.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
-from curation import quadrants, wording
-from curation.quadrants import Density, Quadrant, View
-from pages.widgets import cached
+from curation import grid, quadrants
+from curation.catalog import Catalog
+from curation.grid import Axis, Grid
+from curation.quadrants import QUADRANTS, View
+from pages.widgets import shell
 from pages.widgets.names import quadrant_names
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-HEIGHT = 620
+HEIGHT = 640
+KEY = "quadrant_chart"
+# Pixels around the plot, and the part of the rest that is not the margins' histograms: the script
+# knows them too, and paints before Plotly is there.
+FRAME = {"left": 66, "right": 10, "top": 10, "bottom": 92, "domain": 0.87, "height": HEIGHT}
+_HEARD = f"{KEY}_heard"
+INK = {False: "#1B2330", True: "#E6EAF0"}
+_GREYS = {False: ("#E3E5E8", "#5D636C"), True: ("#2A313B", "#AEB6C2")}
 
-# Light to dark on a light page, dark to light on a dark one: more samples stand out more.
-_SCALES = {
-    False: {"kept": ("#B9DCF2", "#004C7F"), "rest": ("#E3E5E8", "#5D636C")},
-    True: {"kept": ("#0F3F5F", "#8FD0FF"), "rest": ("#2A313B", "#AEB6C2")},
-}
-_BARS = {False: ("#0072B2", "#B4BAC2"), True: ("#4FA8E0", "#4B5563")}
-_INK = {False: "#1B2330", True: "#E6EAF0"}
-_PAPER = {False: "rgba(255,255,255,0.7)", True: "rgba(18,22,29,0.7)"}
+_HERE = Path(__file__)
+_component = st.components.v2.component(
+    "curation_quadrant_chart",
+    css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
+    js="\n".join(
+        (_HERE.parent / name).read_text(encoding="utf-8")
+        for name in ("quadrant_sums.js", "quadrant_chart.js")
+    ),
+    isolate_styles=False,
+)
+
+Box = tuple[float, float, float, float]
 
 
-def figure(view: View, dark: bool, box: tuple[float, float, float, float] | None) -> go.Figure:
-    """The chart of a view; ``box`` is (x0, x1, y0, y1) of the region that was dragged."""
+@dataclass(frozen=True)
+class Colour:
+    """What the picture's cells are coloured by, other than how many samples they hold.
+
+    Attributes:
+        means: (rows, columns) of the grid's picture, NaN where no sample is.
+        share: they are shares of samples, in [0, 1].
+    """
+
+    title: str
+    means: NDArray[np.float32]
+    share: bool = False
+
+
+def picture(
+    view: View,
+    over: Grid,
+    colour: Colour | None,
+    box: Box | None,
+    on_move: Callable[[], None],
+    on_zoom: Callable[[], None],
+) -> DeltaGenerator:
+    """The picture and the lines; returns where ``axes`` draws the rest.
+
+    Args:
+        box: (x0, x1, y0, y1) in values of the scores.
+        on_move, on_zoom: callbacks; they ask ``told``.
+    """
+    place = st.container(key=KEY, gap=None)
+    with place:
+        _component(
+            key=f"{KEY}_lines",
+            data=_data(view, over, colour, _on_axes(over, view.catalog, box)),
+            on_moved_change=on_move,
+            on_zoom_change=on_zoom,
+        )
+    return place
+
+
+def axes(
+    place: DeltaGenerator, catalog: Catalog, over: Grid, box: Box | None, on_box: Callable[[], None]
+) -> None:
+    """Plotly's part, which takes the browser a second to load; ``on_box`` finds what was dragged
+    in the session's state as ``chart``."""
+    place.plotly_chart(
+        _axes(catalog, over, box, shell.is_dark()),
+        key="chart",
+        on_select=on_box,
+        selection_mode="box",
+        config={
+            "displaylogo": False,
+            "showTips": False,
+            "modeBarButtonsToRemove": ["lasso2d", "autoScale2d", "resetScale2d", "toImage",
+                                       "zoomIn2d", "zoomOut2d"],
+        },
+        alt="Density of all samples over two scores, with a threshold line across each",
+    )  # fmt: skip
+
+
+def told(name: Literal["moved", "zoom"]) -> Any:
+    """What the chart says, in a callback, as people read its axes.
+
+    ``moved``: {"x": …, "y": …}, one of them or both, where a line was let go. ``zoom``: what is to
+    be shown, [x from, x to, y from, y to], or "all".
+    """
+    said = st.session_state[f"{KEY}_lines"][name]
+    if name == "moved" and said:
+        st.session_state[_HEARD] = said["sent"]
+    return said
+
+
+def still(view: View, over: Grid, dark: bool) -> go.Figure:
+    """A small chart without a script: the density and where the lines are."""
     import plotly.graph_objects as go
 
-    catalog = view.catalog
-    grid = cached.density(catalog, view.x, view.y)
     fig = go.Figure()
-    _add_density(fig, view, grid, dark)
-    _add_margin(fig, view.x, view.x_line, grid.x_edges, view, dark, "x")
-    _add_margin(fig, view.y, view.y_line, grid.y_edges, view, dark, "y")
-    ink = _INK[dark]
-    for at, axis in ((view.x_line, "x"), (view.y_line, "y")):
+    cells = over.picture
+    (x, x_step), (y, y_step) = (_middles(a, over.coarse) for a in (over.x, over.y))
+    fig.add_heatmap(
+        x0=x, dx=x_step, y0=y, dy=y_step,
+        z=np.log10(np.where(cells > 0, cells, np.nan)).astype(np.float32), zmin=0,
+        colorscale=[[0, _GREYS[dark][0]], [1, _GREYS[dark][1]]], showscale=False,
+        hoverinfo="skip",
+    )  # fmt: skip
+    ink = {"color": INK[dark], "width": 1.5}
+    for add, at in ((fig.add_vline, view.x_line), (fig.add_hline, view.y_line)):
         if np.isfinite(at):
-            _add_line(fig, at, axis, ink)
-    _add_counts(fig, view, grid, dark)
-    if box is not None:
-        fig.add_shape(
-            type="rect", x0=box[0], x1=box[1], y0=box[2], y1=box[3],
-            line={"color": ink, "width": 1.5, "dash": "dot"}, fillcolor="rgba(0,0,0,0)",
-        )  # fmt: skip
-    titles = [catalog.column(name).title for name in (view.x, view.y)]
-    axis_style = {"showgrid": False, "zeroline": False, "linecolor": ink, "ticks": "outside"}
+            add(at, line=ink)
+    clear = "rgba(0,0,0,0)"
+    style = {"showgrid": False, "zeroline": False, "linecolor": INK[dark], "ticks": "outside"}
+    titles = [view.catalog.column(a.score).title for a in (over.x, over.y)]
     fig.update_layout(
-        height=HEIGHT,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        dragmode="select",
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, paper_bgcolor=clear, plot_bgcolor=clear,
         showlegend=False,
-        bargap=0,
-        xaxis={**axis_style, "title": titles[0], "domain": [0, 0.87],
-               "range": [grid.x_edges[0], grid.x_edges[-1]]},
-        yaxis={**axis_style, "title": titles[1], "domain": [0, 0.87],
-               "range": [grid.y_edges[0], grid.y_edges[-1]]},
-        xaxis2={"domain": [0.885, 1], "visible": False, "fixedrange": True},
-        yaxis2={"domain": [0.885, 1], "visible": False, "fixedrange": True},
-        # The same figure apart from its lines keeps the zoom that a person chose.
-        uirevision=f"{catalog.path}{view.x}{view.y}",
-        newselection={"line": {"color": ink, "width": 1.5, "dash": "dot"}},
+        xaxis={**style, "title": titles[0], "range": [over.x.start, over.x.end]},
+        yaxis={**style, "title": titles[1], "range": [over.y.start, over.y.end]},
     )  # fmt: skip
     return fig
 
 
-def _add_density(fig: go.Figure, view: View, grid: Density, dark: bool) -> None:
-    x, y = _middles(grid.x_edges), _middles(grid.y_edges)
-    with np.errstate(divide="ignore"):
-        shade = np.log10(grid.cells.astype(np.float32))
-    shade[~np.isfinite(shade)] = np.nan
-    top = float(np.nanmax(shade)) if np.isfinite(shade).any() else 0.0
-    kept = (y[:, None] >= view.y_line) & (x[None, :] >= view.x_line)
-    for part, inside in (("rest", False), ("kept", True)):
-        fig.add_heatmap(
-            x=x.astype(np.float32),
-            y=y.astype(np.float32),
-            z=np.where(kept == inside, shade, np.nan).astype(np.float32),
-            customdata=grid.cells.astype(np.int32),
-            zmin=min(0.0, top - 1e-6),
-            zmax=max(top, 0.3),
-            colorscale=[[0, _SCALES[dark][part][0]], [1, _SCALES[dark][part][1]]],
-            showscale=False,
-            hovertemplate="%{x:.3f}, %{y:.3f}<br>%{customdata:,} samples<extra></extra>",
-            hoverongaps=False,
-        )
+def _data(
+    view: View, over: Grid, colour: Colour | None, box: Sequence[float | None] | None
+) -> dict[str, Any]:
+    counts, names = view.counts(), quadrant_names(view)
+    lines = {"x": view.x_line, "y": view.y_line}
+    ends: dict[Literal["x", "y"], Axis] = {"x": over.x, "y": over.y}
+    on_edge = {n: bool(np.any(a.edges == np.float32(lines[n]))) for n, a in ends.items()}
+    return {
+        "key": KEY,
+        "frame": FRAME,
+        "dark": shell.is_dark(),
+        "grid": f"{view.catalog.path} {view.catalog.dataset.published} {_name(over)}",
+        "axes": {
+            name: {"title": view.catalog.column(a.score).title, "start": a.start, "step": a.step,
+                   "bins": a.bins, "percentile": a.scale == "percentile"}
+            for name, a in ends.items()
+        },
+        "cells": _packed(over.cells),
+        "coarse": over.coarse,
+        "lines": {n: _on_axis(ends[n], view.catalog, at) for n, at in lines.items()},
+        "rows": {n: int(np.searchsorted(ends[n].edges, np.float32(lines[n]))) for n in ends},
+        "edge": on_edge,
+        "parts": {
+            n: [] if np.isnan(at) or on_edge[n]
+            else grid.cut_row(view.catalog, over, n, at).tolist()
+            for n, at in lines.items()
+        },
+        "counts": [counts[q] for q in QUADRANTS],
+        "heard": st.session_state.get(_HEARD, 0),
+        "names": [names[q] for q in QUADRANTS],
+        "colour": None if colour is None else _levels(colour),
+        "box": box,
+    }  # fmt: skip
 
 
-def _add_margin(
-    fig: go.Figure,
-    name: str,
-    at: float,
-    bounds: NDArray[np.float64],
-    view: View,
-    dark: bool,
-    axis: str,
-) -> None:
-    heights = quadrants.histogram(view.catalog, name, bounds)
-    middles = _middles(bounds)
-    keep, drop = _BARS[dark]
-    colours = np.where(middles >= at, keep, drop)
-    bar: dict[str, Any] = {
-        "marker": {"color": colours.tolist(), "line": {"width": 0}},
-        "hovertemplate": "%{customdata:,} samples<extra></extra>",
-        "customdata": heights.astype(np.int32),
-    }
-    across, up = middles.astype(np.float32), heights.astype(np.int32)
-    width = float(bounds[1] - bounds[0])
-    if axis == "x":
-        fig.add_bar(x=across, y=up, xaxis="x", yaxis="y2", width=width, **bar)
-    else:
-        fig.add_bar(x=up, y=across, xaxis="x2", yaxis="y", orientation="h", width=width, **bar)
+def _levels(colour: Colour) -> dict[str, Any]:
+    """The means in 255 steps; 0 is none."""
+    known = colour.means[~np.isnan(colour.means)]
+    low, high = (0.0, 1.0) if colour.share else (0.0, 0.0)
+    if not colour.share and len(known):
+        # A few odd cells do not take the colours from the rest.
+        low, high = (float(v) for v in np.quantile(known, (0.01, 0.99)))
+    steps = np.clip((colour.means - low) / max(high - low, 1e-12), 0, 1) * 254 + 1
+    levels = np.where(np.isnan(steps), 0, steps).astype(np.uint8)
+    return {
+        "title": colour.title, "low": low, "high": high, "share": colour.share,
+        "levels": base64.b64encode(levels.tobytes()).decode(),
+    }  # fmt: skip
 
 
-def _add_line(fig: go.Figure, at: float, axis: str, ink: str) -> None:
-    ends = {"x0": at, "x1": at, "y0": 0, "y1": 1, "xref": "x", "yref": "paper"}
-    if axis == "y":
-        ends = {"x0": 0, "x1": 1, "y0": at, "y1": at, "xref": "paper", "yref": "y"}
-    fig.add_shape(type="line", line={"color": ink, "width": 1.5}, **ends)
+def _axes(catalog: Catalog, over: Grid, box: Box | None, dark: bool) -> go.Figure:
+    """What Plotly draws: axes, and cells that are not seen but say what they hold."""
+    import plotly.graph_objects as go
+
+    fig = go.Figure()
+    cells = over.picture
+    (x, x_step), (y, y_step) = (_middles(a, over.coarse) for a in (over.x, over.y))
+    fig.add_heatmap(
+        x0=x, dx=x_step, y0=y, dy=y_step,
+        z=np.where(cells > 0, cells, np.nan).astype(np.float32),
+        opacity=0, showscale=False, hoverongaps=False,
+        hovertemplate="%{x:.3~f}, %{y:.3~f}<br>%{z:,.0f} samples<extra></extra>",
+    )  # fmt: skip
+    clear = "rgba(0,0,0,0)"
+    line = {"showgrid": False, "zeroline": False, "linecolor": INK[dark], "ticks": "outside"}
+    fig.update_layout(
+        height=HEIGHT, margin={"l": FRAME["left"], "r": FRAME["right"], "t": FRAME["top"],
+                               "b": FRAME["bottom"], "pad": 0, "autoexpand": False},
+        paper_bgcolor=clear, plot_bgcolor=clear, dragmode="select", showlegend=False,
+        xaxis=_axis(line, catalog, over.x), yaxis=_axis(line, catalog, over.y),
+        modebar={"uirevision": "one", "bgcolor": clear, "color": "#8A94A3", "activecolor": INK[dark]},
+        # Another grid has other ranges; a box that was cleared is forgotten by Plotly too.
+        uirevision=_name(over), selectionrevision=str(box), selections=[],
+        newselection={"line": {"color": INK[dark], "width": 1.5, "dash": "dot"}},
+        activeselection={"fillcolor": clear, "opacity": 1},
+    )  # fmt: skip
+    return fig
 
 
-def _add_counts(fig: go.Figure, view: View, grid: Density, dark: bool) -> None:
-    """Each quadrant's name and share in the corner that is its own."""
-    counts = view.counts()
-    total = sum(counts.values())
-    for quadrant, name in quadrant_names(view).items():
-        right, up = (side == "high" for side in quadrant.split("_"))
-        fig.add_annotation(
-            x=0.865 if right else 0.005,
-            y=0.865 if up else 0.005,
-            xref="paper",
-            yref="paper",
-            xanchor="right" if right else "left",
-            yanchor="top" if up else "bottom",
-            align="right" if right else "left",
-            text=_label(quadrant, name, counts, total),
-            showarrow=False,
-            font={"size": 12, "color": _INK[dark]},
-            bgcolor=_PAPER[dark],
-            borderpad=2,
-        )
+def _axis(style: dict[str, Any], catalog: Catalog, axis: Axis) -> dict[str, Any]:
+    title = catalog.column(axis.score).title
+    what = f"{title}, percentile" if axis.scale == "percentile" else title
+    own = {"range": [axis.start, axis.end], "domain": [0, FRAME["domain"]], "automargin": False}
+    return {**style, **own, "title": {"text": what, "standoff": 12}}
 
 
-def _label(quadrant: Quadrant, name: str, counts: dict[Quadrant, int], total: int) -> str:
-    return f"{name}  <b>{wording.share(counts[quadrant], total)}</b>"
+def _name(over: Grid) -> str:
+    """Another one for another grid of a catalog."""
+    return " ".join(f"{a.score} {a.scale} {a.start} {a.end} {a.step}" for a in (over.x, over.y))
 
 
-def _middles(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (bounds[:-1] + bounds[1:]) / 2
+def _middles(axis: Axis, coarse: int) -> tuple[float, float]:
+    return axis.start + axis.step * coarse / 2, axis.step * coarse
+
+
+def _on_axis(axis: Axis, catalog: Catalog, value: float) -> float | None:
+    """Where a value is read on the axis."""
+    if np.isnan(value):
+        return None
+    if axis.scale == "value":
+        return value
+    return quadrants.restate(catalog, axis.score, value, "percentile")
+
+
+def _on_axes(over: Grid, catalog: Catalog, box: Box | None) -> list[float | None] | None:
+    if box is None:
+        return None
+    ends = zip((over.x, over.x, over.y, over.y), box, strict=True)
+    return [_on_axis(axis, catalog, value) for axis, value in ends]
+
+
+def _packed(cells: NDArray[np.int64]) -> str:
+    return base64.b64encode(cells.astype("<u4").tobytes()).decode()

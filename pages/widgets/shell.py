@@ -24,6 +24,11 @@ _ENTERED = "entered_by_app"
 _DEEP_LINK = "deep_link"
 
 _CSS = """
+/* Every page in one line at 1280 pixels: a page behind "more" is not found. */
+[data-testid="stTopNavLink"] {padding-left: .45rem; padding-right: .45rem}
+@media (max-width: 1600px) {
+  [data-testid="stTopNavLink"] > span:has([data-testid="stIconMaterial"]) {display: none}
+}
 [data-testid="stMainBlockContainer"] {padding: 4.25rem 2rem 2rem}
 [data-testid="stSidebarHeader"] {height: 3rem; margin-bottom: 0}
 [data-testid="stSidebarUserContent"] {padding: 0 1rem 1rem}
@@ -46,7 +51,7 @@ h3 {font-size: 1.3rem !important; padding: .6rem 0 .5rem !important}
 @media (min-width: 1650px) {
   /* The chart stays in view while its pictures scroll. */
   .st-key-desk [data-testid="stColumn"]:first-child > [data-testid="stVerticalBlock"]
-    {position: sticky; top: 4rem}
+    {position: sticky; top: 4rem; height: auto; flex: none}
 }
 """
 
@@ -87,13 +92,15 @@ def workspace() -> Workspace:
     found = _workspaces()
     if not found:
         st.title("No workspace yet")
-        st.write("Score a dataset first; this scores the sample that ships:")
+        st.write("Score a dataset first, in the browser or on the command line.")
+        st.page_link("pages/score.py", label="Score a dataset", icon=":material/bolt:")
+        st.write("This scores the sample that ships:")
         st.code(
             "python -m curation score data/sample --workspace data/workspaces/sample \\\n"
             "    --target animals=data/targets/animals --target food=data/targets/food",
             language="bash",
         )
-        folders = ", ".join(f"`{wording.place(root)}`" for root in _roots())
+        folders = ", ".join(f"`{wording.place(root)}`" for root in roots())
         st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
         st.stop()
     try:
@@ -107,9 +114,7 @@ def catalog() -> Catalog:
     """The catalog in view, open once a process; where there is none, says why and stops."""
     path = workspace().catalog
     try:
-        status = path.stat()
-        # A catalog is replaced whole: another file, another key.
-        return _open(str(path), status.st_mtime_ns, status.st_ino)
+        return opened(path)
     except FileNotFoundError:
         st.title("Not scored yet")
         st.write(
@@ -119,6 +124,24 @@ def catalog() -> Catalog:
     except CurationError as error:
         problem(error)
     st.stop()
+
+
+def opened(path: Path) -> Catalog:
+    """A catalog, open once a process.
+
+    Raises:
+        FileNotFoundError: there is none.
+        CurationError: it is damaged.
+    """
+    status = path.stat()
+    # A catalog is replaced whole: another file, another key.
+    return _open(str(path), status.st_mtime_ns, status.st_ino)
+
+
+def name_of(path: Path) -> str | None:
+    """What the picker calls the workspace at ``path``; None where it does not have it."""
+    there = path.resolve()
+    return next((name for name, p in _workspaces().items() if p.resolve() == there), None)
 
 
 def decisions() -> Decisions:
@@ -144,14 +167,15 @@ def _open(path: str, changed: int, inode: int) -> Catalog:
     return Catalog(Path(path))
 
 
-def _roots() -> list[Path]:
+def roots() -> list[Path]:
+    """The folders that workspaces are looked for in; new ones and jobs go into the first."""
     return [Path(argument) for argument in sys.argv[1:]] or [_ROOT / "data" / "workspaces"]
 
 
 def _workspaces() -> dict[str, Path]:
     """Workspaces by the name that the picker shows; only these can be opened."""
     found: dict[str, Path] = {}
-    for root in _roots():
+    for root in roots():
         for path in [root, *sorted(root.glob("*/"))]:
             if (path / "workspace.toml").is_file():
                 name = path.resolve().name

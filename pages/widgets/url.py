@@ -63,6 +63,37 @@ def number(
     return value
 
 
+def choose_many(
+    widget: Callable[..., Any],
+    label: str,
+    options: Sequence[str],
+    key: str,
+    start: Sequence[str],
+    **settings: Any,
+) -> list[str]:
+    """A multiselect whose options are in the URL as ``key``, once for each; as ``choose``."""
+    known = st.session_state.get(key)
+    wanted = st.query_params.get_all(key) if known is None else known
+    # What a link or another workspace had need not be here.
+    kept = [name for name in dict.fromkeys(wanted) if name in options]
+    st.session_state[key] = list(start) if known is None and not kept else kept
+    chosen: list[str] = widget(label, options, key=key, persist_state="session", **settings)
+    if chosen != list(start):
+        st.query_params[key] = chosen
+    elif key in st.query_params:
+        del st.query_params[key]
+    return chosen
+
+
+def numbers(key: str, count: int) -> tuple[float, ...] | None:
+    """That many numbers in the URL as ``key``, with commas between; None where they are not."""
+    try:
+        found = tuple(map(float, st.query_params.get(key, "").split(",")))
+    except ValueError:
+        return None
+    return found if len(found) == count and all(map(math.isfinite, found)) else None
+
+
 def _tell(key: str, value: str, is_start: bool) -> None:
     if not is_start:
         st.query_params[key] = value

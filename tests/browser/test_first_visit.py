@@ -29,7 +29,8 @@ def in_url(page: Page, part: str) -> None:
 
 
 def set_threshold(page: Page, axis: str, by: str, value: str) -> None:
-    field = page.get_by_label(f"{'Across' if axis == 'x' else 'Up'} threshold")
+    label = f"{'Across' if axis == 'x' else 'Up'} threshold"
+    field = page.get_by_role("spinbutton", name=label, exact=True)
     # While the page changes, the field that was there and the one that comes both are.
     expect(field).to_have_count(1)
     field.fill(value)
@@ -38,7 +39,9 @@ def set_threshold(page: Page, axis: str, by: str, value: str) -> None:
 
 
 def state_by_value(page: Page, axis: str) -> None:
-    page.get_by_role("radio", name="Value").nth(0 if axis == "x" else 1).click()
+    label = f"{'Across' if axis == 'x' else 'Up'} threshold by"
+    page.get_by_role("combobox", name=label, exact=True).click()
+    page.get_by_role("option", name="Value", exact=True).click()
     in_url(page, f"{axis}_by=value")
 
 

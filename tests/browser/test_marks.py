@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from curation import uids
+from curation.catalog import Catalog
 from curation.exporters import datacomp
 from curation.marks import Marks
 from curation.workspace import Workspace
@@ -24,6 +25,10 @@ def own(tmp_path: Path, sample_workspace: Workspace) -> Iterator[tuple[str, Work
     shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")
     with serve(tmp_path / "own") as address:
         yield address, Workspace.open(tmp_path / "own" / "sample")
+
+
+# Every page's name is in the navigation.
+WIDE = {"width": 1920, "height": 1080}
 
 
 def card(page: Page, number: int) -> Locator:
@@ -49,7 +54,7 @@ def test_marks_are_made_undone_and_exported(
 ) -> None:
     address, workspace = own
     marks = Marks.of(workspace)
-    page = visit("/quadrants?quadrant=low_low", at=address)
+    page = visit("/quadrants?quadrant=low_low", at=address, viewport=WIDE)
     samples = shown_uids(page)
     bar = page.locator(".marks-bar")
 
@@ -82,7 +87,7 @@ def test_marks_are_made_undone_and_exported(
     assert (len(keep), drop) == (3, (samples[2],))
 
     page.get_by_role("link", name="Export").click()
-    expect(page.get_by_text("3 kept and 1 dropped by hand")).to_be_visible()
+    expect(page.get_by_text("3 kept and 1 dropped by hand").first).to_be_visible()
     settled(page)
     page.get_by_role("button", name="Export", exact=True).click()
     with page.expect_download() as started:
@@ -144,6 +149,59 @@ def test_keys_go_from_card_to_card(visit: Visit, own: tuple[str, Workspace]) -> 
     expect(card(page, 2).get_by_role("button", name="Keep")).to_be_focused()
     press(page, "Space")
     expect(card(page, 2)).to_have_attribute("data-mark", "keep")
+    expect(page.get_by_role("figure", name="kept by hand")).to_have_count(1)
+    expect(page.get_by_role("status").filter(has_text="1 kept by hand")).to_have_count(1)
+    card(page, 2).get_by_role("button", name="Drop").focus()
+    press(page, "Tab")
+    expect(page.locator(".marks-bar button")).to_be_focused()
+
+
+def test_keys_elsewhere_mark_nothing(visit: Visit, own: tuple[str, Workspace]) -> None:
+    like = Catalog.of(own[1]).rows([0])[0]["uid"]
+    page = visit(f"/search?like={like}", at=own[0])
+    card(page, 0).locator("figcaption").click()
+    press(page, "k")
+    expect(marked(page, "keep")).to_have_count(1)
+    field = page.get_by_label("Sample", exact=True)
+    field.focus()
+    press(page, "End", "Backspace", "d", "k", "u")
+    expect(field).to_have_value(f"{like[:-1]}dku")
+    # The field's own undo.
+    press(page, "Control+z")
+    expect(field).not_to_have_value(f"{like[:-1]}dku")
+    settled(page)
+    assert Marks.of(own[1]).counts() == {"keep": 1, "drop": 0}
+    assert len(Marks.of(own[1]).log()) == 1
+
+
+def test_another_window_is_believed(visit: Visit, own: tuple[str, Workspace]) -> None:
+    first, second = (visit("/overview", at=own[0]) for _ in range(2))
+    here, there = (page.locator("figure[data-uid]").first for page in (first, second))
+    here.locator("figcaption").click()
+    press(first, "k")
+    expect(first.locator(".marks-bar")).to_contain_text("1 kept by hand")
+    # The other window does not know of it yet, and hears of it with what is done there.
+    there.locator("figcaption").click()
+    press(second, "ArrowRight", "d")
+    expect(marked(second, "keep")).to_have_count(1)
+    press(second, "u", "u")
+    expect(second.locator(".marks-bar")).to_contain_text("taken back: kept 1")
+    expect(marked(second, "keep")).to_have_count(0)
+    # Here it still looks kept; the key means what it says.
+    press(first, "k")
+    expect(second.locator("figure[data-uid]").first).to_be_visible()
+    expect(first.locator(".marks-bar")).to_contain_text("1 kept by hand")
+    settled(first)
+    assert Marks.of(own[1]).counts() == {"keep": 1, "drop": 0}
+
+
+def test_a_card_opens_in_a_tab_of_its_own(visit: Visit, own: tuple[str, Workspace]) -> None:
+    page = visit("/overview", at=own[0])
+    uid = card(page, 1).get_attribute("data-uid")
+    with page.context.expect_page() as opened:
+        card(page, 1).get_by_role("link").click(modifiers=["ControlOrMeta"])
+    expect(opened.value).to_have_url(re.compile(f"/sample\\?.*uid={uid}"))
+    assert "/overview" in page.url
 
 
 def test_what_was_done_in_one_gallery_is_undone_in_another(
@@ -156,6 +214,8 @@ def test_what_was_done_in_one_gallery_is_undone_in_another(
         press(page, "k")
         expect(page.locator(".marks-bar.active")).to_have_count(1)
     expect(marked(page, "keep")).to_have_count(2)
+    for bar in page.locator(".marks-bar").all():
+        expect(bar).to_contain_text("2 kept by hand")
     first.focus()
     press(page, "u")
     expect(marked(page, "keep")).to_have_count(1)
@@ -183,7 +243,7 @@ def test_a_card_opens_its_sample_in_the_same_session(
 
 
 def test_the_marks_page_reverts_and_clears(visit: Visit, own: tuple[str, Workspace]) -> None:
-    page = visit("/quadrants", at=own[0])
+    page = visit("/quadrants", at=own[0], viewport=WIDE)
     samples = shown_uids(page)
     Marks.of(own[1]).mark(samples[:3], "drop")
     page.get_by_role("link", name="Marks").click()
@@ -193,6 +253,12 @@ def test_the_marks_page_reverts_and_clears(visit: Visit, own: tuple[str, Workspa
     expect(rows).to_have_count(2)
     page.get_by_role("button", name="Clear all").click()
     page.get_by_role("button", name="Clear all marks").click()
-    expect(page.get_by_text("Nothing is marked yet")).to_be_visible()
+    expect(page.get_by_text("No sample is marked")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(rows).to_have_count(2)
+    page.get_by_text("Log", exact=True).click()
+    # Three dropped, one taken away, two cleared, and these two brought back.
+    expect(page.locator(".marked-row.line")).to_have_count(8)
+    settled(page)
+    page.get_by_role("button", name="Revert").first.click()
+    expect(page.locator(".marked-row.line")).to_have_count(9)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
+import tarfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,9 +16,24 @@ from streamlit.testing.v1.element_tree import TextInput
 
 from curation import uids, wording
 from curation.catalog import Catalog
+from curation.export_trial import Size
 from curation.exporters import EXPORTERS, datacomp
 from curation.workspace import Workspace
 from tests.pages.conftest import Open, metrics
+
+PREVIEW = "The first of them, as they will be written"
+
+
+def sizes(app: AppTest) -> str:
+    """What the page says will be written."""
+    told = " will be written to"
+    return next(c.value.split(told)[0] for c in app.caption if told in c.value)
+
+
+def address(app: AppTest) -> dict[str, str]:
+    """The query parameters, each of which is there once."""
+    told = app.query_params.items()
+    return {name: value if isinstance(value, str) else value[0] for name, value in told}
 
 
 def file_name(app: AppTest) -> TextInput:
@@ -119,6 +137,108 @@ def test_a_wrong_recipe_is_explained_in_place(open_page: Open, text: str, said: 
     app.text_area(key="recipe_text").set_value(text).run()
     assert not app.exception
     assert said in app.error[0].value
+
+
+def previewed(app: AppTest) -> tuple[list[str], pd.DataFrame | None]:
+    """What is shown of the first samples: lines of a text, or a table."""
+    at = [subheader.value for subheader in app.subheader].index(PREVIEW)
+    assert at == len(app.subheader) - 1
+    below = list(app.main.children.values())[-1]
+    if below.type == "code":
+        return below.value.split("\n"), None
+    return [], below.value
+
+
+@pytest.mark.parametrize("format_", ["txt", "csv", "jsonl"])
+def test_a_text_is_previewed_as_it_is_then_written(
+    open_page: Open, exports: Path, format_: str
+) -> None:
+    app = open_page("export", **{"from": "recipe", "format": format_})
+    lines, _ = previewed(app)
+    size = sizes(app)
+    file_name(app).set_value(f"previewed-{format_}").run()
+    app.button[-1].click().run()
+    text = (exports / f"previewed-{format_}.{format_}").read_text()
+    assert lines == text.split("\n")[: len(lines)]
+    assert len(lines) in (8, 9)
+    # Of fewer than a thousand samples every one is looked at.
+    assert size.lower() == str(Size(len(text.encode()), is_exact=format_ == "txt")).lower()
+
+
+@pytest.mark.parametrize("format_", ["datacomp", "parquet", "huggingface"])
+def test_a_table_is_previewed_as_it_is_then_written(
+    open_page: Open, exports: Path, format_: str
+) -> None:
+    app = open_page("export", **{"from": "recipe", "format": format_})
+    _, shown = previewed(app)
+    assert shown is not None
+    file_name(app).set_value(f"previewed-{format_}").run()
+    app.button[-1].click().run()
+    path = exports / f"previewed-{format_}{EXPORTERS[format_].extension}"
+    if format_ == "datacomp":
+        words = datacomp.load(path)[:8]
+        assert shown["uid"].tolist() == uids.to_hex(words).to_pylist()
+        assert shown["u8,u8"].tolist() == [f"({a}, {b})" for a, b in words.tolist()]
+        return
+    table = pq.read_table(path if path.is_file() else next((path / "data").iterdir()))
+    assert shown.columns.tolist() == table.column_names
+    assert shown["uid"].tolist() == table.column("uid").to_pylist()[:8]
+    if format_ == "huggingface":
+        assert all(cell.startswith("data:image/jpeg;base64,") for cell in shown["image"])
+
+
+def test_a_folder_is_previewed_by_its_files_with_their_pictures(
+    open_page: Open, exports: Path
+) -> None:
+    for format_, names in (("webdataset", "in 00000.tar"), ("imagefolder", "file")):
+        app = open_page("export", **{"from": "recipe", "format": format_})
+        _, shown = previewed(app)
+        assert shown is not None
+        assert all(cell.startswith("data:image/jpeg;base64,") for cell in shown["image"])
+        file_name(app).set_value(f"previewed-{format_}").run()
+        app.button[-1].click().run()
+        folder = exports / f"previewed-{format_}"
+        if format_ == "webdataset":
+            with tarfile.open(folder / "00000.tar") as tar:
+                assert set(shown[names]) <= set(tar.getnames())
+        else:
+            assert all((folder / name).is_file() for name in shown[names])
+
+
+def test_the_size_is_told_before_anything_is_written(open_page: Open) -> None:
+    app = open_page("export", **{"from": "recipe", "format": "datacomp"})
+    selected = int(metrics(app)["Selected"])
+    assert sizes(app) == wording.file_size(128 + 16 * selected)
+    app.selectbox(key="format").set_value("txt").run()
+    assert sizes(app) == wording.file_size(33 * selected)
+    app.selectbox(key="format").set_value("webdataset").run()
+    assert sizes(app).startswith("About ")
+
+
+def test_the_resharder_is_told_of_for_its_own_format_only(open_page: Open, exports: Path) -> None:
+    app = open_page("export", **{"from": "recipe"})
+    file_name(app).set_value("my list").run()
+    (command,) = [code.value for code in app.code if "resharder.py" in code.value]
+    assert shlex.split(command)[-2:] == ["--subset-file", str(exports / "my list.npy")]
+    app.selectbox(key="format").set_value("csv").run()
+    assert not any("resharder.py" in code.value for code in app.code)
+
+
+def test_the_whole_view_comes_back_from_its_address(open_page: Open) -> None:
+    app = open_page("export")
+    app.selectbox(key="quadrant").set_value("low_low").run()
+    app.selectbox(key="format").set_value("csv").run()
+    app.multiselect(key="columns_csv").set_value(["clip_score"]).run()
+    told = address(app)
+    assert told["columns_csv"] == "clip_score"
+    again = open_page("export", **told)
+    assert again.multiselect(key="columns_csv").value == ["clip_score"]
+    assert metrics(again) == metrics(app)
+    assert previewed(again)[0] == previewed(app)[0]
+    again.selectbox(key="format").set_value("txt").run()
+    again.selectbox(key="columns_txt").set_value("image_file").run()
+    assert address(again)["columns_txt"] == "image_file"
+    assert "columns_csv" not in again.query_params
 
 
 def test_an_empty_selection_cannot_be_exported(open_page: Open) -> None:

@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
-from curation import uids
+from curation import decisions, uids
 from curation.catalog import Catalog
 from curation.exporters import datacomp
 from curation.marks import Marks
@@ -50,6 +52,7 @@ def test_where_nothing_is_marked_it_says_how_to(open_page: Open, root: Path) -> 
     app = open_page("marks", root=root)
     assert metrics(app) == {"Kept by hand": "0", "Dropped by hand": "0"}
     assert "press K to keep or D to drop" in app.info[0].value
+    assert not any(button.label == "Log" for button in app.button)
     assert app.button(key="undo_mark").disabled
     assert not any(button.key == "clear_marks" for button in app.button)
     assert not (root / "sample" / "curation.duckdb").exists()
@@ -69,7 +72,61 @@ def test_marks_are_listed_with_their_samples_newest_first(
     assert page.count("data:image/jpeg") == 2
     assert "not in this dataset" in page
     assert re.findall(r"class='sign \w+'>(. \w+)", page) == ["✕ Drop", "✕ Drop", "✓ Keep"]
-    assert app.dataframe[-1].value["To"].tolist() == ["drop", "drop", "keep"]
+    assert f"href='sample?ws=sample&amp;uid={some[0]}'" in page
+
+
+def test_a_line_of_the_log_is_reverted_while_it_stands(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    marks.mark([some[0], make.uid(7)], "keep")
+    marks.mark(some[:1], "drop")
+    app = open_page("marks", root=root, view="log")
+    page = html(app)
+    assert re.findall(r"class='marked-row line' data-uid='(\w+)'", page) == [
+        some[0], make.uid(7), some[0],
+    ]  # fmt: skip
+    newest, other, oldest = (button for button in app.button if button.label == "Revert")
+    assert (newest.disabled, other.disabled, oldest.disabled) == (False, False, True)
+    newest.click().run()
+    assert app.toast[0].value == "Reverted 1"
+    assert marks.among(some) == {some[0]: "keep"}
+    app.button(key="undo_mark").click().run()
+    assert marks.among(some) == {some[0]: "drop"}
+    assert not app.exception
+
+
+def test_the_view_and_its_page_are_in_the_address(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    marks.mark(some, "keep")
+    app = open_page("marks", root=root, view="log", log_page="2")
+    assert app.number_input(key="log_page").value == 2
+    assert html(app).count("class='marked-row line'") == len(some) - 24
+    app.number_input(key="log_page").set_value(1).run()
+    assert "log_page" not in app.query_params
+
+
+def test_marks_that_cannot_be_changed_say_why_and_the_page_goes_on(
+    open_page: Open, root: Path, marks: Marks, some: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks.mark(some[:2], "keep")
+    # Root may write whatever a file's mode says: have DuckDB open it as if it could not.
+    connect = duckdb.connect
+
+    def for_reading(path: str, **settings: Any) -> duckdb.DuckDBPyConnection:
+        is_marks = path == str(marks.path)
+        return connect(path, **({"read_only": True} if is_marks else settings))
+
+    monkeypatch.setattr(decisions.duckdb, "connect", for_reading)
+    app = open_page("marks", root=root)
+    app.button(key=f"revert_{some[0]}").click().run()
+    assert "curation.duckdb cannot be written: it is read-only" in app.error[0].value.replace(
+        "\\", ""
+    )
+    assert len(listed(html(app))) == 2
+    assert not app.exception
+    app.run()
+    assert not app.error
 
 
 def test_one_is_reverted_and_that_is_undone(
@@ -120,12 +177,12 @@ def test_an_exported_quadrant_has_what_was_kept_and_lacks_what_was_dropped(
     ranked = [row["uid"] for row in sorted(rows, key=lambda row: row["neg_clip_loss"])]
     kept, dropped = ranked[:3], ranked[-5:]
     before = open_page("export", root=root, y_top="100")
-    assert not any("by hand" in caption.value for caption in before.caption)
+    assert "by hand" not in before.dataframe[0].value["After"].tolist()[-1]
     marks.mark(kept, "keep")
     marks.mark(dropped, "drop")
     for share in ("30", "10"):
         app = open_page("export", root=root, x_top=share, y_top="100")
-        assert any("3 kept and 5 dropped by hand" in caption.value for caption in app.caption)
+        assert app.dataframe[0].value["After"].tolist()[-1] == "3 kept and 5 dropped by hand"
         wanted = round(int(share) / 100 * len(catalog)) + 3 - 5
         assert metrics(app)["Selected"] == f"{wanted:,}"
         file_name(app).set_value(f"marked-{share}").run()
@@ -135,6 +192,25 @@ def test_an_exported_quadrant_has_what_was_kept_and_lacks_what_was_dropped(
         assert set(dropped).isdisjoint(exported.to_pylist())
         manifest = json.loads((workspace.exports / f"marked-{share}.manifest.json").read_text())
         assert manifest["selected"] == wanted
+
+
+def test_an_export_can_be_had_without_marks(
+    open_page: Open, root: Path, marks: Marks, some: list[str]
+) -> None:
+    before = metrics(open_page("export", root=root))
+    marks.mark(some, "drop")
+    assert metrics(open_page("export", root=root)) != before
+    assert metrics(open_page("export", root=root, marks="without")) == before
+
+
+def test_of_very_many_marks_the_page_shows_a_few(open_page: Open, root: Path, marks: Marks) -> None:
+    many = [make.uid(n) for n in range(5000)]
+    marks.mark(many, "drop")
+    app = open_page("export", root=root)
+    recipe = next(code.value for code in app.code if "steps:" in code.value)
+    assert len(recipe) < 2000
+    assert recipe.endswith("# … and 4,980 uids more")
+    assert metrics(open_page("marks", root=root))["Marked, not in this dataset"] == "5,000"
 
 
 def test_a_recipe_of_ones_own_takes_no_marks(
@@ -150,9 +226,9 @@ def test_a_damaged_file_of_marks_is_one_message_beside_the_cards(
     open_page: Open, root: Path, workspace: Workspace
 ) -> None:
     workspace.curation.write_bytes(b"this is not a database")
-    app = open_page("quadrants", root=root)
+    app = open_page("overview", root=root)
     assert "cannot be opened" in app.error[0].value
-    assert html(app).count("<figure") == 24
+    assert html(app).count("<figure") == 12
     assert "cannot be opened" in open_page("marks", root=root).error[0].value
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from curation.catalog import Catalog
+from curation.decisions import Decisions
+from curation.recipe import Recipe
 from curation.workspace import Workspace
 from tests.pages.conftest import Open, html, metrics
 
@@ -80,8 +82,73 @@ def test_stating_a_threshold_another_way_leaves_the_line_where_it_is(
 ) -> None:
     app = open_page("quadrants", x_top="20")
     before = metrics(app)
-    app.segmented_control(key="x_by").set_value(by).run()
+    app.selectbox(key="x_by").set_value(by).run()
     assert metrics(app) == before
+
+
+def test_of_what_is_left_and_count_are_of_the_kept_quadrant(
+    open_page: Open, catalog: Catalog
+) -> None:
+    half = metrics(open_page("quadrants", x_top="20", y_by="left", y_left="50"))
+    assert int(half[NAMES[0]]) == round(0.2 * len(catalog)) // 2
+    some = metrics(open_page("quadrants", x_by="count", x_count="37", y_top="40"))
+    assert some[NAMES[0]] == "37"
+
+
+def test_two_lines_cannot_each_be_of_what_the_other_leaves(open_page: Open) -> None:
+    app = open_page("quadrants", x_by="count", x_count="37")
+    app.selectbox(key="y_by").set_value("left").run()
+    assert app.selectbox(key="x_by").value == "value"
+    assert metrics(app)[NAMES[0]] == "37"
+
+
+@pytest.mark.parametrize("by", ["left", "count"])
+def test_of_what_is_left_states_the_kept_quadrant_as_it_was(open_page: Open, by: str) -> None:
+    app = open_page("quadrants", x_top="20")
+    before = int(metrics(app)[NAMES[0]])
+    app.selectbox(key="y_by").set_value(by).run()
+    # A share is stated to a tenth of a percent of what is left.
+    assert abs(int(metrics(app)[NAMES[0]]) - before) <= (by == "left")
+
+
+def test_uncertain_shows_those_most_likely_to_change_sides(
+    open_page: Open, scored: Workspace
+) -> None:
+    small = Catalog.of(scored)
+    at = float(np.median(small.array("neg_clip_loss")))
+    app = open_page(
+        "quadrants", scored.path, x="neg_clip_loss", x_by="value", x_value=f"{at:.7f}",
+        y_top="100", shown="uncertain",
+    )  # fmt: skip
+    rows = [small.find(uid) for uid in uids(html(app))]
+    score, error = (small.array(name) for name in ("neg_clip_loss", "neg_clip_loss_se"))
+    distance = np.abs(score - np.float32(round(at, 7))) / error
+    assert rows == np.argsort(distance, kind="stable")[:24].tolist()
+    assert html(app).count("Chance to flip") >= len(rows) > 5
+
+
+def test_a_score_without_an_error_is_not_uncertain(open_page: Open) -> None:
+    app = open_page("quadrants", x="clip_score", shown="uncertain")
+    assert any("measured with an error" in info.value for info in app.info)
+
+
+def test_other_random_samples_by_another_seed(open_page: Open) -> None:
+    shown = [uids(html(open_page("quadrants", seed=seed))) for seed in ("0", "7", "7")]
+    assert shown[0] != shown[1] == shown[2]
+
+
+def test_colour_by_a_third_score_and_by_a_selection(
+    open_page: Open, sample_workspace: Workspace
+) -> None:
+    decisions = Decisions.of(sample_workspace)
+    decisions.save_recipe("best_tenth", Recipe.parse("steps: [{score: clip_score, top: 0.1}]"))
+    try:
+        for colour in ("of:clip_score", "in:best_tenth"):
+            app = open_page("quadrants", colour=colour)
+            assert app.selectbox(key="colour").value == colour
+            assert len(metrics(app)) == 4
+    finally:
+        decisions.delete("best_tenth")
 
 
 def test_top_percent_keeps_that_share(open_page: Open, catalog: Catalog) -> None:
@@ -129,8 +196,10 @@ def test_no_box_yet_says_how_to_make_one(open_page: Open) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"x": "no_such_score"}, {"x_by": "magic"}, {"x_top": "many"}, {"x_top": "1e9"},
-     {"box": "1,2"}, {"quadrant": "../../etc"}, {"ws": "../../elsewhere"}],
+    [{"zoom": "0,0,0,0"}, {"zoom": "1e30,-5,nan,3"}, {"scale": "log"}, {"seed": "-1"},
+     {"colour": "of:nothing"}, {"x": "no_such_score"}, {"x_by": "magic"},
+     {"x_top": "many"}, {"x_top": "1e9"}, {"box": "1,2"}, {"quadrant": "../../etc"},
+     {"ws": "../../elsewhere"}],
 )  # fmt: skip
 def test_nonsense_in_the_url_is_ignored(open_page: Open, parameters: dict[str, str]) -> None:
     assert len(metrics(open_page("quadrants", **parameters))) == 4

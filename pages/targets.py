@@ -1,0 +1,247 @@
+"""Targets: what the dataset is measured against, one more of them, and what two rank unlike."""
+
+import streamlit as st
+
+from curation import compare, jobs, target_view, wording
+from curation.catalog import Catalog
+from curation.columns import ColumnInfo
+from curation.errors import CurationError
+from curation.scores.norm_sim import ALL
+from curation.target_view import About
+from pages.widgets import (
+    distributions,
+    gallery,
+    rank_change,
+    shell,
+    target_form,
+    target_items,
+    web_images,
+)
+from pages.widgets.plain import plain, problem
+from pages.widgets.url import choose, current
+
+shell.enter("targets")
+
+VIEWS = {"one": "One target", "two": "Two targets", "add": "Add a target"}
+BEST = 12
+# The view to go on to, where a run comes upon it after the views' control is made.
+NEXT = "targets_next"
+
+# By target, and by what is measured.
+Measures = dict[str, dict[str, ColumnInfo]]
+
+
+def main() -> None:
+    catalog = shell.catalog()
+    measured = target_view.measures(catalog)
+    names = [name for name in measured if name != ALL]
+    if not names:
+        nothing_yet(catalog)
+    else:
+        if NEXT in st.session_state:
+            st.session_state["show"] = st.session_state.pop(NEXT)
+        job = target_form.job(shell.workspace())
+        start = "add" if job is not None else "one"
+        view = choose(
+            st.segmented_control, "View", VIEWS, "show", start, always=True, required=True,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        if view == "add":
+            add(catalog)
+            listed(catalog, names)
+        else:
+            web_images.switch(catalog)
+            (one if view == "one" else two)(catalog, measured, names)
+    shell.facts(catalog)
+
+
+def nothing_yet(catalog: Catalog) -> None:
+    st.subheader("No target yet", anchor=False)
+    st.write(
+        "A target is what your model should be good at: some images, or captions such as class "
+        "names. NormSim then tells how near each sample is to it. Adding one leaves every other "
+        "score as it is, and needs neither the dataset's source nor its options."
+    )
+    add(catalog)
+
+
+def add(catalog: Catalog) -> None:
+    """The form, and the job beside it."""
+    left, right = st.columns([7, 5], gap="large")
+    workspace = shell.workspace()
+    with left:
+        st.subheader("Add a target", anchor=False)
+        target_form.show(workspace, catalog)
+    with right:
+        job = target_form.job(workspace)
+        if job is not None:
+            target_form.watch(job, workspace, lambda name: added(catalog, name))
+
+
+def added(catalog: Catalog, name: str) -> None:
+    """What there is now of a target that was added."""
+    found = target_view.measures(catalog).get(name)
+    if found is None:
+        return
+    # A column's name is letters, digits and _; within code an escape would be seen.
+    told = ", ".join(f"`{column.name}`" for column in found.values())
+    st.success(f"The catalog has {told}.", icon=":material/check_circle:")
+    st.button("See it", type="primary", icon=":material/my_location:", on_click=_see, args=(name,))
+
+
+def listed(catalog: Catalog, names: list[str]) -> None:
+    """The targets there are, in a table."""
+    st.subheader("The targets there are", anchor=False)
+    rows = []
+    for name in names:
+        try:
+            about = target_items.about(name, catalog.dataset.model)
+        except CurationError as error:
+            problem(error)
+            continue
+        rows.append(
+            {
+                "Name": name,
+                "Images": about.images,
+                "Captions": about.captions,
+                "Not usable": about.skipped,
+                "Source": wording.place(about.source),
+                "Added (UTC)": about.created[:16].replace("T", " "),
+            }
+        )
+    st.dataframe(rows, hide_index=True)
+
+
+def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
+    """A target: its items, and the samples that are most like it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        name = choose(
+            st.selectbox, "Target", names, "target", always=True, width=240,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        measure = pick_measure(list(measured[name]))
+        column = measured[name][measure]
+        if st.button("Open on the Quadrants", icon=":material/grid_view:",
+                     on_click=_axis, args=(column.name,)):  # fmt: skip
+            st.switch_page("pages/quadrants.py", query_params={"y": column.name})
+        remove(name)
+    try:
+        about = target_items.about(name, column.model)
+    except CurationError as error:
+        problem(error)
+        return
+    facts(about)
+    left, right = st.columns([9, 11], gap="medium")
+    with left:
+        st.subheader("What it is", anchor=False)
+        target_items.paged(about)
+    with right:
+        st.subheader("What is most like it", anchor=False)
+        st.caption(
+            f"The best {BEST} of {wording.plural(len(catalog), 'sample')} by {plain(column.title)}."
+        )
+        everyone = compare.everyone(catalog).mask
+        best = compare.ordered(catalog, column.name, everyone, True, BEST)
+        gallery.show(shell.workspace(), catalog, best, (column.name,))
+    with left:
+        st.subheader(plain(column.title), anchor=False)
+        st.plotly_chart(
+            distributions.figure(catalog, column.name, shell.is_dark()),
+            key="distribution",
+            config={"displayModeBar": False},
+            alt=f"Distribution of {column.title} over all samples",
+        )
+        st.caption(f"{plain(column.help)} The dotted line is the median.")
+
+
+def pick_measure(measures: list[str]) -> str:
+    """Which norm and side."""
+    told = {measure: target_view.in_words(measure) for measure in measures}
+    if len(told) == 1:
+        return next(iter(told))
+    widget = st.segmented_control if len(told) <= 4 else st.selectbox
+    more = {"required": True} if len(told) <= 4 else {"width": 240}
+    return choose(
+        widget, "Measured by", told, "measure", label_visibility="collapsed", **more
+    )  # fmt: skip
+
+
+def facts(about: About) -> None:
+    counted = {"image": about.images, "caption": about.captions}
+    told = [wording.plural(count, noun) for noun, count in counted.items() if count]
+    if about.is_ready_made:
+        told = [f"embeddings of {' and '.join(told)}"]
+    if about.skipped:
+        told.append(f"{wording.count(about.skipped)} could not be used")
+    day, _, time = about.created.partition("T")
+    told += [f"from {plain(wording.place(about.source))}", f"added {day} {time[:5]} UTC"]
+    st.markdown(" · ".join(told))
+
+
+def remove(name: str) -> None:
+    """Taking a target away, once its consequence has been read."""
+    workspace = shell.workspace()
+    command = ["remove-target", wording.place(workspace.path), name]
+    with st.popover("Remove", icon=":material/delete:"):
+        st.write(
+            f"Its columns and embeddings go, and all targets together are measured anew. The "
+            f"images that {plain(name)} was read from stay where they are."
+        )
+        st.code(jobs.command(command), language="bash", wrap_lines=True)
+        if st.button(f"Remove {plain(name)}", type="primary"):
+            # Once it has started; where it cannot, this view says why.
+            st.session_state[NEXT] = "add"
+            target_form.start(command, workspace)
+            del st.session_state[NEXT]
+
+
+def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
+    """How the ranks change from one target to another."""
+    choices = {name: "all targets" if name == ALL else name for name in measured}
+    if len(choices) < 2:
+        st.info("There is one target only: add another one to compare the two.",
+                icon=":material/compare_arrows:")  # fmt: skip
+        st.button("Add a target", icon=":material/add:", on_click=_view, args=("add",))
+        return
+    known = list(choices)
+    first = current("target", names, names[0])
+    left, right = st.columns(2, gap="medium")
+    with left:
+        a = choose(st.selectbox, "From target A", choices, "target_a", first, always=True)
+        target_items.strip(a)
+    with right:
+        start = next(name for name in known if name != a)
+        b = choose(st.selectbox, "To target B", choices, "target_b", start, always=True)
+        target_items.strip(b)
+    if a == b:
+        st.info("A and B are one target: choose another one.", icon=":material/compare_arrows:")
+        return
+    pairs = target_view.comparable(measured[a], measured[b])
+    if not pairs:
+        st.info("A and B have no norm in common.", icon=":material/compare_arrows:")
+        return
+    measure = pick_measure(list(pairs))
+    columns = pairs[measure]
+    if measure not in measured[b]:
+        st.caption(f"{plain(columns[0].title)} and {plain(columns[1].title)}: of different sides.")
+    titles = {"a": columns[0].title, "b": columns[1].title}
+    rank_change.show(catalog, columns[0].name, columns[1].name, titles, "targets")
+
+
+def _see(name: str) -> None:
+    st.session_state["target"] = name
+    _view("one")
+
+
+def _view(name: str) -> None:
+    # Before the control is made: what the session holds counts before the URL.
+    st.session_state["show"] = name
+    if name != "add":
+        st.query_params.pop("job", None)
+
+
+def _axis(column: str) -> None:
+    st.session_state["y"] = column
+
+
+main()

@@ -1,0 +1,127 @@
+"""The Targets page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from curation import compare, retarget, wording
+from curation.catalog import Catalog
+from curation.retarget import Wish
+from curation.targets import TargetSource
+from curation.workspace import Workspace
+from tests import make
+from tests.pages.conftest import Open, html, metrics
+
+
+@pytest.fixture
+def copied(sample_workspace: Workspace, tmp_path: Path) -> Workspace:
+    folder = tmp_path / "all" / "sample"
+    return Workspace(Path(shutil.copytree(sample_workspace.path, folder)))
+
+
+def shown(app: object) -> list[str]:
+    return re.findall(r"data-uid='([0-9a-f]{32})'", html(app))
+
+
+def said(app: object) -> str:
+    kinds = ("markdown", "caption", "info", "error", "subheader")
+    return "\n".join(e.value for kind in kinds for e in getattr(app, kind))
+
+
+def test_a_target_is_shown_beside_what_is_most_like_it(
+    open_page: Open, sample_workspace: Workspace
+) -> None:
+    catalog = Catalog.of(sample_workspace)
+    app = open_page("targets", target="food", measure="2_image")
+    best = np.argsort(-catalog.array("norm_sim_2_food"), kind="stable")[:12]
+    assert shown(app) == [row["uid"] for row in catalog.rows(best)]
+    assert "104 images · 104 captions · from data/targets/food" in said(app).replace("\\", "")
+    # The first page of its images, named by their captions.
+    assert html(app).count("class='item'") == 28
+    assert "alt='grapes'" in html(app)
+    app.number_input(key="items_food").set_value(4).run()
+    assert html(app).count("class='item'") == 104 - 3 * 28
+    assert app.query_params["items_food"] in ("4", ["4"])
+    assert not app.exception
+
+
+def test_two_targets_tell_how_ranks_change(open_page: Open, sample_workspace: Workspace) -> None:
+    catalog = Catalog.of(sample_workspace)
+    ranks = compare.ranks(catalog, "norm_sim_inf_food", "norm_sim_inf_animals")
+    link = {"show": "two", "target_a": "food", "target_b": "animals"}
+    app = open_page("targets", **link)
+    tops = {f"Shared by the top {n} %": wording.share(s) for n, s in ranks.shared.items()}
+    assert metrics(app) == {"Spearman correlation": wording.score(ranks.spearman)} | tops
+    assert shown(app) == [r["uid"] for r in catalog.rows(ranks.moved(True, 24))]
+    app = open_page("targets", **link, measure="2_image", targets_moved="down")
+    ranks = compare.ranks(catalog, "norm_sim_2_food", "norm_sim_2_animals")
+    assert shown(app) == [r["uid"] for r in catalog.rows(ranks.moved(False, 24))]
+    same = open_page("targets", **{**link, "target_b": "food"})
+    assert "A and B are one target" in said(same)
+
+
+def test_captions_and_ready_made_targets_are_shown_for_what_they_are(
+    open_page: Open, copied: Workspace, tmp_path: Path
+) -> None:
+    classes = tmp_path / "classes.txt"
+    classes.write_text("a <b>dog</b>\n![x](http://example.org/x)\n")
+    np.save(tmp_path / "ready.npy", np.eye(3, 256, dtype=np.float32))
+    for source in (classes, tmp_path / "ready.npy"):
+        target = TargetSource(source.stem, source)
+        retarget.add(copied, target, Wish(device="cpu"), make.QUIET)
+    root = copied.path.parent
+    app = open_page("targets", root=root, target="classes")
+    assert "<span>a &lt;b&gt;dog&lt;/b&gt;</span>" in html(app)
+    assert "2 captions" in said(app)
+    app = open_page("targets", root=root, target="ready")
+    assert "embeddings of 3 images" in said(app)
+    assert "there are no images of it to show" in said(app)
+    # By images the one, by captions the other.
+    app = open_page("targets", root=root, show="two", target_a="food", target_b="classes")
+    assert "of different sides" in said(app)
+    ranks = compare.ranks(Catalog.of(copied), "norm_sim_inf_food", "norm_sim_inf_classes_text")
+    assert metrics(app)["Spearman correlation"] == wording.score(ranks.spearman)
+
+
+def test_the_form_shows_the_command_and_what_is_wrong_with_it(
+    open_page: Open, sample_workspaces: Path
+) -> None:
+    app = open_page("targets", show="add")
+    assert "Give the target a name" in said(app)
+    assert app.button[-1].disabled
+    link = {"show": "add", "from": "data/targets/food"}
+    app = open_page("targets", **link, new="Food!")
+    assert "cannot name a target" in said(app).replace("\\", "")
+    app = open_page("targets", **link, new="all")
+    assert "cannot name a target" in said(app).replace("\\", "")
+    app = open_page("targets", show="add", new="mine", **{"from": "nowhere/at/all"})
+    assert "there is no nowhere/at/all" in said(app).replace("\\", "")
+    app = open_page("targets", **link, new="mine", against="text")
+    command = f"add-target {sample_workspaces}/sample mine=data/targets/food --target-side text"
+    assert [c.value for c in app.code] == [f"python -m curation {command}"]
+    assert not next(b for b in app.button if b.label == "Add the target").disabled
+    app = open_page("targets", **link, new="animals")
+    assert "animals is there, from data/targets/animals: it is replaced" in said(app).replace(
+        "\\", ""
+    )
+
+
+def test_without_a_target_the_page_says_what_one_is(open_page: Open, tmp_path: Path) -> None:
+    make.workspace(tmp_path / "bare", [{}] * 3)
+    app = open_page("targets", root=tmp_path / "bare")
+    assert [s.value for s in app.subheader][:2] == ["No target yet", "Add a target"]
+    # Nor is there anything to measure with.
+    link = {"new": "food", "from": "data/targets/food"}
+    app = open_page("targets", root=tmp_path / "bare", **link)
+    assert "has no embeddings to measure a target against" in said(app).replace("\\", "")
+
+
+def test_a_target_opens_on_the_quadrants(open_page: Open) -> None:
+    app = open_page("targets", target="food")
+    next(b for b in app.button if b.label == "Open on the Quadrants").click().run()
+    assert app.session_state["y"] == "norm_sim_inf_food"
