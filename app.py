@@ -7,7 +7,7 @@ other folders (workspaces, or folders of workspaces) after ``--``:
 
 import streamlit as st
 
-from pages.widgets import shell
+from pages.widgets import cuts, shell
 
 st.set_page_config(
     page_title="CLIP Curation",
@@ -57,4 +57,6 @@ page = st.navigation([HOME, *PAGES.values()], position="top")
 shell.return_to_deep_link(PAGES)
 shell.style()
 shell.pick_workspace()
+if page.url_path in (HOME.url_path, "quadrants"):
+    cuts.read_ahead()
 page.run()

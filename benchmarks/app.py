@@ -40,7 +40,7 @@ MOMENTS = {
     "counts, density and pictures": [
         "[data-testid=stMetricValue]", ".qc-legend i", "figure[data-uid] img",
     ],
-    "the axes too": [".js-plotly-plot .xtick text"],
+    "the axes too": [".st-key-quadrant_chart .xtick text"],
 }  # fmt: skip
 # Notes when the page says all that a move changes; the last of it is the answer's end.
 WATCH = """() => {
@@ -63,17 +63,24 @@ WATCH = """() => {
         look();
     }, {capture: true});
 }"""
-# Counts the frames in which the first quadrant's count was another one than before.
-COUNT = """() => {
-    window.painted = 0;
-    let last = "";
-    const look = () => {
-        const now = document.querySelector(".qc-corner").innerText;
-        if (now !== last) { window.painted++; last = now; }
-        requestAnimationFrame(look);
+# Moves a line that is held by five pixels a frame, to and fro, for so many milliseconds, and counts
+# the frames in which the first quadrant's count had become another one.
+DRAG = """(lasting) => new Promise(done => {
+    const line = document.querySelector(".qc-line.x");
+    const corner = document.querySelector(".qc-corner");
+    const at = line.getBoundingClientRect(), began = performance.now();
+    let frame = 0, painted = 0, last = corner.innerText;
+    const move = now => {
+        if (corner.innerText !== last) { painted++; last = corner.innerText; }
+        if (now - began > lasting) return done(painted / (now - began) * 1000);
+        const turn = frame++ % 120, by = 5 * (turn < 60 ? turn - 30 : 90 - turn);
+        line.dispatchEvent(new PointerEvent("pointermove", {
+            pointerId: 1, clientX: at.left + 7 + by, clientY: at.top + 40, bubbles: true,
+        }));
+        requestAnimationFrame(move);
     };
-    look();
-}"""
+    requestAnimationFrame(move);
+})"""
 
 
 def main() -> None:
@@ -177,7 +184,7 @@ def desk(browser: Browser, workspaces: Path, moves: int) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1100})
         page.goto(address)
         settled(page)
-        page.locator(".js-plotly-plot .xtick text").first.wait_for()
+        page.locator(".st-key-quadrant_chart .xtick text").first.wait_for()
         page.evaluate(WATCH)
         spent = [move(page, number, moves) for number in range(moves)]
         ranked = sorted(spent)
@@ -187,8 +194,7 @@ def desk(browser: Browser, workspaces: Path, moves: int) -> None:
             "let go to repainted",
             f"{middle:7.0f} ms, 95th percentile {late:.0f}, at most {most:.0f}",
         )
-        painted, seconds = drag(page)
-        say("counts while dragging", f"{painted / seconds:7.0f} a second")
+        say("counts while dragging", f"{drag(page):7.0f} a second, a line moved once a frame")
         status = Path(f"/proc/{process.pid}/status").read_text()
         memory = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Vm"))
         now, most = (int(memory[name].split()[0]) / 1e6 for name in ("VmRSS", "VmHWM"))
@@ -216,18 +222,13 @@ def move(page: Page, number: int, moves: int) -> float:
     return spent
 
 
-def drag(page: Page) -> tuple[int, float]:
-    """Drag a line to and fro; how often the counts changed, and in how many seconds."""
-    x, y = hold(page, "Across")
-    page.evaluate(COUNT)
-    began = time.perf_counter()
-    for turn in range(6):
-        page.mouse.move(x + (150 if turn % 2 == 0 else -150), y, steps=120)
-    seconds = time.perf_counter() - began
-    painted = int(page.evaluate("window.painted"))
+def drag(page: Page) -> float:
+    """Drag a line to and fro; how often a second the counts changed."""
+    hold(page, "Across")
+    a_second = float(page.evaluate(DRAG, 5000))
     page.mouse.up()
     settled(page)
-    return painted, seconds
+    return a_second
 
 
 def hold(page: Page, axis: str) -> tuple[float, float]:

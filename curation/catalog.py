@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation import uids
+from curation.arrays import Arrays
 from curation.columns import ColumnInfo
 from curation.dataset import Dataset, Images
 from curation.errors import CurationError
@@ -25,7 +23,7 @@ from curation.workspace import Workspace
 Mask = NDArray[np.bool_]
 
 
-class Catalog:
+class Catalog(Arrays):
     """A workspace's scored samples, read-only.
 
     Safe to share between threads: each call takes its own cursor. Columns that are asked for
@@ -55,10 +53,7 @@ class Catalog:
         except (duckdb.Error, TypeError, KeyError) as error:
             raise CurationError(f"{path} is not a catalog: {error}") from None
         self.path = path
-        self._arrays: dict[str, NDArray[np.float32]] = {}
-        self._ranked: dict[str, NDArray[np.float32]] = {}
-        # One a column, so that two columns can be read at once and none is read twice.
-        self._turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        super().__init__()
 
     @classmethod
     def of(cls, workspace: Workspace) -> Catalog:
@@ -111,40 +106,18 @@ class Catalog:
             raise CurationError(f"there is no score or column {name!r}; the scores are {known}")
         return self.columns[name]
 
-    def array(self, name: str) -> NDArray[np.float32]:
-        """A numeric column, shape (N,), float32, NaN where missing, by rowid. Do not change it.
-
-        Raises:
-            CurationError: there is no such column, or it does not hold numbers.
-        """
+    def _read(self, name: str) -> NDArray[np.float32]:
         info = self.column(name)
         if not (info.is_number or info.is_label):
             raise CurationError(f"the column {name!r} holds {info.type}, not numbers")
-        with self._turns[name]:
-            if name not in self._arrays:
-                table = self._arrow(f"SELECT TRY_CAST({_quote(name)} AS FLOAT) AS v FROM samples")
-                # Missing values become NaN on the way.
-                array = table.column("v").to_numpy()
-                array.flags.writeable = False
-                self._arrays[name] = array
-            return self._arrays[name]
-
-    def ranked(self, name: str) -> NDArray[np.float32]:
-        """A numeric column's known values, ascending. Do not change it."""
-        values = self.array(name)
-        with self._turns[name]:
-            if name not in self._ranked:
-                # NaN sorts last.
-                ranked = np.sort(values)
-                known = ranked[: len(ranked) - int(np.count_nonzero(np.isnan(values)))]
-                known.flags.writeable = False
-                self._ranked[name] = known
-            return self._ranked[name]
-
-    def read_ahead(self, names: Sequence[str]) -> None:
-        """Read and rank columns side by side, before they are asked for one by one."""
-        with ThreadPoolExecutor(len(names)) as pool:
-            list(pool.map(self.ranked, names))
+        value = f"coalesce(TRY_CAST({_quote(name)} AS FLOAT), 'nan'::FLOAT)"
+        chunks = self._arrow(f"SELECT {value} AS v FROM samples").column("v").chunks
+        # By their buffers: Arrow's own way to NumPy imports pandas, which takes longer.
+        parts = [
+            np.frombuffer(chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset)
+            for chunk in chunks
+        ]
+        return np.concatenate([np.empty(0, np.float32), *parts])
 
     def shares(self, name: str) -> list[tuple[Any, ...]]:
         """Each value of a column, "" where missing, and how many have it; most first."""
@@ -175,11 +148,17 @@ class Catalog:
         mask[np.asarray(rows.column("r"))] = True
         return mask
 
-    def rows(self, rowids: Sequence[int] | NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
-        """These samples, whole, in this order."""
+    def rows(
+        self,
+        rowids: Sequence[int] | NDArray[np.integer[Any]],
+        columns: Sequence[str] | None = None,
+    ) -> list[dict[str, Any]]:
+        """These samples in this order, whole, or some columns of them, which is quicker."""
         wanted = [int(r) for r in rowids]
+        told = "*" if columns is None else ", ".join(_quote(self.column(c).name) for c in columns)
         found = self._records(
-            "SELECT rowid AS row_id, * FROM samples WHERE rowid IN (SELECT unnest(?::BIGINT[]))",
+            f"SELECT rowid AS row_id, {told} FROM samples "
+            "WHERE rowid IN (SELECT unnest(?::BIGINT[]))",
             [wanted],
         )
         by_row = {row["row_id"]: row for row in found}

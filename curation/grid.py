@@ -221,13 +221,12 @@ def _ends(x: str, y: str, zoom: tuple[float, float, float, float] | None) -> (
 
 def _between(catalog: Catalog, score: str, scale: Scale, ends: tuple[float, float] | None) -> int:
     """How many samples an axis shows."""
-    ranked = catalog.ranked(score)
+    ranks = catalog.ranks(score)
     if ends is None:
-        return len(ranked)
+        return len(ranks)
     if scale == "percentile":
-        return round(abs(ends[1] - ends[0]) / 100 * len(ranked))
-    low, high = np.searchsorted(ranked, np.array(sorted(ends), dtype=np.float32))
-    return int(high - low)
+        return round(abs(ends[1] - ends[0]) / 100 * len(ranks))
+    return abs(ranks.near(ends[1]) - ranks.near(ends[0]))
 
 
 def _coarse(cells: NDArray[Any], by: int) -> NDArray[np.float64]:

@@ -68,10 +68,15 @@ class View:
     def _counts(self) -> dict[Quadrant, int]:
         x_high, y_high = self.side("x", True), self.side("y", True)
         both = int(np.count_nonzero(x_high & y_high))
-        x_scored, y_scored = (self._scored(name) for name in (self.x, self.y))
-        x_only = int(np.count_nonzero(x_high & y_scored)) - both
-        y_only = int(np.count_nonzero(y_high & x_scored)) - both
-        scored = int(np.count_nonzero(x_scored & y_scored))
+        # Only where a score is missing does it take another look at every sample.
+        if all(len(self.catalog.ranks(n)) == len(self.catalog) for n in (self.x, self.y)):
+            scored = len(self.catalog)
+        else:
+            x_scored, y_scored = (self._scored(name) for name in (self.x, self.y))
+            scored = int(np.count_nonzero(x_scored & y_scored))
+            x_high &= y_scored
+            y_high &= x_scored
+        x_only, y_only = (int(np.count_nonzero(high)) - both for high in (x_high, y_high))
         return {
             "high_high": both,
             "low_high": y_only,
@@ -122,26 +127,24 @@ def line(catalog: Catalog, score: str, cut: Cut, among: Mask | None = None) -> f
     """
     if cut.by == "value":
         return float(cut.at)
+    ranks = catalog.ranks(score)
+    if not len(ranks):
+        return float("nan")
+    left = None
     if cut.by in OF_THE_LEFT and among is not None:
-        values = catalog.array(score)[among]
-        values = values[~np.isnan(values)]
-        if not len(values):
-            return float("nan") if not len(catalog.ranked(score)) else _above(catalog, score)
-    else:
-        values = catalog.ranked(score)
-        if not len(values):
-            return float("nan")
+        left = catalog.array(score)[among]
+        left = left[~np.isnan(left)]
+    whole = len(ranks if left is None else left)
     if cut.by == "count":
-        position = len(values) - round(cut.at)
+        position = whole - round(cut.at)
     else:
         below = cut.at if cut.by == "percentile" else 100 - cut.at
         # Rounded twice: 30 % of the samples are as many however the 30 was come by.
-        position = round(round(below / 100 * len(values), 6))
+        position = round(round(below / 100 * whole, 6))
     position = max(position, 0)
-    if position >= len(values):
+    if position >= whole:
         return _above(catalog, score)
-    is_ranked = among is None or cut.by not in OF_THE_LEFT
-    return float((values if is_ranked else np.partition(values, position))[position])
+    return ranks.at(position) if left is None else float(np.partition(left, position)[position])
 
 
 def lines(catalog: Catalog, x: str, y: str, x_cut: Cut, y_cut: Cut) -> tuple[float, float]:
@@ -169,9 +172,8 @@ def restate(
         known = int(np.count_nonzero(~np.isnan(values)))
         kept = int(np.count_nonzero(values >= edge))
     else:
-        ranked = catalog.ranked(score)
-        known = len(ranked)
-        kept = known - int(np.searchsorted(ranked, edge, side="left"))
+        ranks = catalog.ranks(score)
+        known, kept = len(ranks), len(ranks) - ranks.below(at_line)
     if by == "count":
         return float(kept)
     if not known:
@@ -203,9 +205,9 @@ def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) ->
         return rows
     total = np.zeros(len(rows), dtype=np.float32)
     for name in (view.x, view.y):
-        known = view.catalog.ranked(name)
-        low, middle, high = known[len(known) // 4], known[len(known) // 2], known[-len(known) // 4]
-        total += (view.catalog.array(name)[rows] - middle) / max(high - low, np.float32(1e-6))
+        known = view.catalog.ranks(name)
+        low, middle, high = (known.at(part * len(known) // 4) for part in (1, 2, 3))
+        total += (view.catalog.array(name)[rows] - np.float32(middle)) / max(high - low, 1e-6)
     keys = -total if best else total
     if len(rows) > wanted:
         first = np.argpartition(keys, wanted)[:wanted]
@@ -244,23 +246,22 @@ def uncertain(
     return rows[order], distance[order]
 
 
-def finite(catalog: Catalog, score: str) -> NDArray[np.float32]:
-    """A score's known values that are neither infinity, ascending."""
-    ranked = catalog.ranked(score)
-    first = np.searchsorted(ranked, np.float32(-np.inf), side="right")
-    last = np.searchsorted(ranked, np.float32(np.inf), side="left")
-    return ranked[first:last]
+def ends(catalog: Catalog, score: str) -> tuple[float, float] | None:
+    """A score's least and greatest value but infinity; None where there is none."""
+    ranks = catalog.ranks(score)
+    return (ranks.least, ranks.greatest) if ranks.least <= ranks.greatest else None
 
 
 def edges(catalog: Catalog, score: str, bins: int) -> NDArray[np.float64]:
     """Equal bins over a score's range; far outliers do not stretch it."""
-    ranked = finite(catalog, score)
-    if not len(ranked):
+    whole = ends(catalog, score)
+    if whole is None:
         return np.linspace(0, 1, bins + 1)
-    low, high = float(ranked[0]), float(ranked[-1])
+    low, high = whole
+    ranks = catalog.ranks(score)
     # A thousandth at either end, but at least one, may be far away.
-    ends = max(1, len(ranked) // 1000) if len(ranked) > 20 else 0
-    inner_low, inner_high = float(ranked[ends]), float(ranked[-1 - ends])
+    out = max(1, len(ranks) // 1000) if len(ranks) > 20 else 0
+    inner_low, inner_high = ranks.about(out), ranks.about(len(ranks) - 1 - out)
     spread = inner_high - inner_low
     if spread > 0:
         low, high = max(low, inner_low - spread / 2), min(high, inner_high + spread / 2)
@@ -278,7 +279,8 @@ def histogram(catalog: Catalog, score: str, bounds: NDArray[np.float64]) -> NDAr
 
 def _above(catalog: Catalog, score: str) -> float:
     """Just above every sample."""
-    return float(np.nextafter(catalog.ranked(score)[-1], np.float32(np.inf)))
+    ranks = catalog.ranks(score)
+    return float(np.nextafter(np.float32(ranks.at(len(ranks) - 1)), np.float32(np.inf)))
 
 
 def _step(score: str, at_line: float, high: bool) -> ScoreStep:

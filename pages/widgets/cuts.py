@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from curation import quadrants, wording
 from curation.catalog import Catalog
 from curation.quadrants import By, Cut, View
+from pages.widgets import shell
 from pages.widgets.url import choose, current, number
 
 Axis = Literal["x", "y"]
@@ -42,9 +43,8 @@ def controls(catalog: Catalog) -> View:
     if len(numbers) < 2:
         st.error("This catalog has fewer than two numeric columns: score it first.")
         st.stop()
-    x_start = _first(catalog, ("neg_clip_loss",), ())
-    y_start = _first(catalog, ("norm_sim", "norm_sim_inf"), (x_start,))
-    catalog.read_ahead([current(a, numbers, s) for a, s in (("x", x_start), ("y", y_start))])
+    x_start, y_start = _starts(catalog)
+    catalog.read_ahead([current("x", numbers, x_start), current("y", numbers, y_start)])
     with st.sidebar:
         x, x_cut, below_x = _axis(catalog, "x", "Across", numbers, x_start)
         y, y_cut, below_y = _axis(catalog, "y", "Up", numbers, y_start)
@@ -61,10 +61,25 @@ def controls(catalog: Catalog) -> View:
     return view
 
 
+def read_ahead() -> None:
+    """Begin to read what the axes will show, while the page that shows it is still loading."""
+    catalog = shell.catalog_if_any()
+    if catalog is not None and len(numbers := [column.name for column in catalog.numbers]) > 1:
+        x_start, y_start = _starts(catalog)
+        asked = [current("x", numbers, x_start), current("y", numbers, y_start)]
+        catalog.read_ahead(asked, wait=False)
+
+
 def move(axis: Axis, at: float, by: By) -> None:
     """Put a line elsewhere, in a callback; the controls follow."""
     st.session_state[f"{axis}_by"] = by
     st.session_state[f"{axis}_{by}"] = float(at)
+
+
+def _starts(catalog: Catalog) -> tuple[str, str]:
+    """What the axes begin with: quality across, relevance up."""
+    x = _first(catalog, ("neg_clip_loss",), ())
+    return x, _first(catalog, ("norm_sim", "norm_sim_inf"), (x,))
 
 
 def _first(catalog: Catalog, wanted: tuple[str, ...], besides: tuple[str, ...]) -> str:
@@ -107,8 +122,7 @@ def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> floa
     """A slider and a number field for the same threshold; either moves the other."""
     digits = 1
     if by == "value":
-        finite = quadrants.finite(catalog, name)
-        low, high = (float(finite[0]), float(finite[-1])) if len(finite) else (0.0, 1.0)
+        low, high = quadrants.ends(catalog, name) or (0.0, 1.0)
         step = _step(high - low)
         # A step beyond the best keeps nothing.
         low, high = np.floor(low / step) * step, (np.floor(high / step) + 1) * step

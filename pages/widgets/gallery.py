@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitDuplicateElementKey
 
-from curation import fetching, places, quadrants, thumbnails, wording
+from curation import fetching, image_ref, places, thumbnails, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
 from curation.uids import from_key
@@ -28,6 +28,9 @@ from pages.widgets.marking import marking
 from pages.widgets.url import number
 
 PAGE = 24
+
+# What a card shows, and where its picture lies.
+PICTURED = ("uid", "caption", *image_ref.COLUMNS)
 
 Extra = Mapping[str, Sequence[float] | NDArray[np.floating[Any]]]
 
@@ -77,9 +80,11 @@ def show(
     if not len(rowids):
         st.info(empty, icon=":material/image_not_supported:")
         return
-    rows = catalog.rows(rowids)
-    pictures = _pictures(workspace, catalog, rows)
     columns = [catalog.column(name) for name in scores]
+    asked = [*PICTURED, *(c.name for c in (*columns, *catalog.labels))]
+    # A catalog of an earlier version lacks some of them.
+    rows = catalog.rows(rowids, [c for c in dict.fromkeys(asked) if c in catalog.columns])
+    pictures = _pictures(workspace, catalog, rows)
     cards = []
     for place, (row, picture) in enumerate(zip(rows, pictures, strict=True)):
         more = {title: wording.score(float(of[place])) for title, of in (extra or {}).items()}
@@ -178,7 +183,8 @@ def _standing(catalog: Catalog, column: ColumnInfo, value: Any) -> str:
     """A score and its place among all: the top 12 % are the best 12 of every 100."""
     share = ""
     if value is not None and column.is_number:
-        share = wording.top(quadrants.restate(catalog, column.name, value, "top"))
+        ranks = catalog.ranks(column.name)
+        share = wording.top(100 * (1 - ranks.near(value) / len(ranks)))
     return _score(column.title, wording.score(value), share)
 
 

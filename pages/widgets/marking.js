@@ -17,7 +17,7 @@ const page = (window[Symbol.for("curation marks")] ??= {
   galleries: new Map(), marks: new Map(), waiting: [], lines: 0, total: "", of: null, last: 0,
 });
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const place = parentElement.closest(`.st-key-${data.key}`);
   // A container outlives the component in it.
   if (!page.galleries.has(place)) page.galleries.set(place, new Gallery(place));

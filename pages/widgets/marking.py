@@ -49,17 +49,20 @@ def marking(workspace: Workspace, uids: Sequence[str], key: str) -> None:
     is_last = state.get("lines") == seen.lines
     told = _component(
         key=f"{key}_marking",
-        data={
-            "key": key,
-            "ws": st.query_params.get("ws"),
-            "of": str(workspace.path),
-            "marks": {uid: seen.marks.get(uid) for uid in uids},
-            "total": in_words(seen.keep, seen.drop) if seen.keep or seen.drop else "",
-            "lines": seen.lines,
-            "done": state.get("done", 0),
-            "said": state.get("said", "") if is_last else "",
-            "next": state.get("next", "") if is_last else "",
-        },
+        # In a list: in a dict Streamlit looks for tables, and imports pandas for it.
+        data=[
+            {
+                "key": key,
+                "ws": st.query_params.get("ws"),
+                "of": str(workspace.path),
+                "marks": {uid: seen.marks.get(uid) for uid in uids},
+                "total": in_words(seen.keep, seen.drop) if seen.keep or seen.drop else "",
+                "lines": seen.lines,
+                "done": state.get("done", 0),
+                "said": state.get("said", "") if is_last else "",
+                "next": state.get("next", "") if is_last else "",
+            }
+        ],
         on_act_change=partial(_act, marks, frozenset(uids), key),
         on_open_change=lambda: None,
     )

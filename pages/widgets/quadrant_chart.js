@@ -12,7 +12,7 @@ const NAMES = { x: "Across", y: "Up" };
 
 const charts = new WeakMap();
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const place = parentElement.closest(`.st-key-${data.key}`);
   if (!charts.has(place)) charts.set(place, new Chart(place));
   const chart = charts.get(place);

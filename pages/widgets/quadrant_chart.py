@@ -9,6 +9,7 @@ drawn anew when one moves.
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,11 @@ KEY = "quadrant_chart"
 # knows them too, and paints before Plotly is there.
 FRAME = {"left": 66, "right": 10, "top": 10, "bottom": 92, "domain": 0.87, "height": HEIGHT}
 _HEARD = f"{KEY}_heard"
+_LOADED = f"{KEY}_loaded"
+# Seconds that a browser takes to paint a page, once.
+_PAINT = 0.4
 INK = {False: "#1B2330", True: "#E6EAF0"}
+_QUIET = "#8A94A3"
 _GREYS = {False: ("#E3E5E8", "#5D636C"), True: ("#2A313B", "#AEB6C2")}
 
 _HERE = Path(__file__)
@@ -84,7 +89,8 @@ def picture(
     with place:
         _component(
             key=f"{KEY}_lines",
-            data=_data(view, over, colour, _on_axes(over, view.catalog, box)),
+            # In a list: in a dict Streamlit looks for tables, and imports pandas for it.
+            data=[_data(view, over, colour, _on_axes(over, view.catalog, box))],
             on_moved_change=on_move,
             on_zoom_change=on_zoom,
         )
@@ -94,10 +100,13 @@ def picture(
 def axes(
     place: DeltaGenerator, catalog: Catalog, over: Grid, box: Box | None, on_box: Callable[[], None]
 ) -> None:
-    """Plotly's part, which takes the browser a second to load; ``on_box`` finds what was dragged
-    in the session's state as ``chart``."""
+    """Plotly's part; ``on_box`` finds what was dragged in the session's state as ``chart``."""
+    if not st.session_state.get(_LOADED):
+        # Loading Plotly's 5 MB keeps a browser busy for a second: all else is painted before.
+        time.sleep(_PAINT)
+        st.session_state[_LOADED] = True
     place.plotly_chart(
-        _axes(catalog, over, box, shell.is_dark()),
+        _axes(catalog, over, f"{catalog.path} {_name(over)}", str(box), shell.is_dark()),
         key="chart",
         on_select=on_box,
         selection_mode="box",
@@ -202,8 +211,13 @@ def _levels(colour: Colour) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _axes(catalog: Catalog, over: Grid, box: Box | None, dark: bool) -> go.Figure:
-    """What Plotly draws: axes, and cells that are not seen but say what they hold."""
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _axes(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> go.Figure:
+    """What Plotly draws: axes, and cells that are not seen but say what they hold.
+
+    Nothing of it moves with a line, so that it is made once a grid.
+    """
+    catalog, over = _catalog, _over
     import plotly.graph_objects as go
 
     fig = go.Figure()
@@ -222,9 +236,9 @@ def _axes(catalog: Catalog, over: Grid, box: Box | None, dark: bool) -> go.Figur
                                "b": FRAME["bottom"], "pad": 0, "autoexpand": False},
         paper_bgcolor=clear, plot_bgcolor=clear, dragmode="select", showlegend=False,
         xaxis=_axis(line, catalog, over.x), yaxis=_axis(line, catalog, over.y),
-        modebar={"uirevision": "one", "bgcolor": clear, "color": "#8A94A3", "activecolor": INK[dark]},
+        modebar={"uirevision": "one", "bgcolor": clear, "color": _QUIET, "activecolor": INK[dark]},
         # Another grid has other ranges; a box that was cleared is forgotten by Plotly too.
-        uirevision=_name(over), selectionrevision=str(box), selections=[],
+        uirevision=_name(over), selectionrevision=box, selections=[],
         newselection={"line": {"color": INK[dark], "width": 1.5, "dash": "dot"}},
         activeselection={"fillcolor": clear, "opacity": 1},
     )  # fmt: skip

@@ -104,10 +104,19 @@ def workspace() -> Workspace:
         st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
         st.stop()
     try:
-        return Workspace.open(found[st.session_state.get("ws") or next(iter(found))])
+        return Workspace.open(_picked(found))
     except CurationError as error:
         problem(error)
         st.stop()
+
+
+def catalog_if_any() -> Catalog | None:
+    """The catalog in view; None where there is none, which a page will say in its own words."""
+    found = _workspaces()
+    try:
+        return opened(Workspace(_picked(found)).catalog) if found else None
+    except (FileNotFoundError, CurationError):
+        return None
 
 
 def catalog() -> Catalog:
@@ -170,6 +179,10 @@ def _open(path: str, changed: int, inode: int) -> Catalog:
 def roots() -> list[Path]:
     """The folders that workspaces are looked for in; new ones and jobs go into the first."""
     return [Path(argument) for argument in sys.argv[1:]] or [_ROOT / "data" / "workspaces"]
+
+
+def _picked(found: Mapping[str, Path]) -> Path:
+    return found[st.session_state.get("ws") or next(iter(found))]
 
 
 def _workspaces() -> dict[str, Path]:
