@@ -64,7 +64,7 @@ def test_a_change_of_workspace_keeps_what_the_other_has_too(
     app.selectbox(key="ws").set_value(other).run()
     assert not app.exception
     assert app.selectbox(key="y").value.startswith("norm_sim")
-    assert app.segmented_control(key="x_by").value == "top"
+    assert app.selectbox(key="x_by").value == "top"
     assert len(app.metric) == 4
 
 
