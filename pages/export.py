@@ -18,7 +18,7 @@ from curation.selection import Selection, select
 from pages.widgets import cuts, draft, export_look, shell
 from pages.widgets.export_form import Form, pick_form, resharder
 from pages.widgets.names import quadrant_names
-from pages.widgets.plain import plain, problem
+from pages.widgets.plain import code, plain, problem
 from pages.widgets.url import choose
 
 shell.enter("export")
@@ -66,12 +66,7 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
             return view.recipe(quadrant, name, *marked())
         if origin == "saved":
             return saved_recipe()
-        text = st.text_area(
-            "Recipe (YAML)", key="recipe_text", height=230, persist_state="session",
-            value=st.session_state.get("recipe_text") or draft.text() or example(catalog),
-            help="Each step narrows what the steps before it left.",
-        )  # fmt: skip
-        return Recipe.parse(text)
+        return typed_recipe(catalog)
     except CurationError as error:
         problem(error)
         return None
@@ -87,6 +82,33 @@ def marked() -> tuple[tuple[str, ...], tuple[str, ...]]:
         help="What is kept by hand is exported whatever its scores, what is dropped never.",
     )  # fmt: skip
     return (keep, drop) if counts == "with" else ((), ())
+
+
+def typed_recipe(catalog: Catalog) -> Recipe:
+    """The recipe in the text field; it begins with the one in the address, if that has one."""
+    asked = st.query_params.get("recipe")
+    if asked and asked != st.session_state.get("recipe_told"):
+        st.session_state["recipe_told"] = asked
+        st.session_state["recipe_text"] = Recipe.unpack(
+            asked, "the recipe in the address"
+        ).to_yaml()
+    if not st.session_state.get("recipe_text"):
+        st.session_state["recipe_text"] = draft.text() or example(catalog)
+    # Set on every run: what nobody touched would be lost with a change of page.
+    st.session_state["recipe_text"] = st.session_state["recipe_text"]
+    recipe = Recipe.parse(
+        st.text_area(
+            "Recipe (YAML)", key="recipe_text", height=230, persist_state="session",
+            help="Each step narrows what the steps before it left.",
+        )
+    )  # fmt: skip
+    packed = recipe.packed()
+    if len(packed) <= draft.LONGEST:
+        st.session_state["recipe_told"] = st.query_params["recipe"] = packed
+    else:
+        st.query_params.pop("recipe", None)
+        st.caption("This recipe is too long for the address: a link will not bring it back.")
+    return recipe
 
 
 def example(catalog: Catalog) -> str:
@@ -182,8 +204,8 @@ def write(catalog: Catalog, selection: Selection) -> Form:
     size = export_look.size(catalog, selection, format_, form.columns, form.shard_size)
     told = str(size) if size and selection.count else "It"
     st.caption(
-        f"{told[0].upper()}{told[1:]} will be written to `{wording.place(path)}`, with its recipe "
-        "and a manifest beside it."
+        f"{told[0].upper()}{told[1:]} will be written to {code(wording.place(path))}, "
+        "with its recipe and a manifest beside it."
     )
     there = export.in_the_way(selection, path)
     names = ", ".join(plain(file.name) for file in there)
@@ -235,7 +257,7 @@ def files(exported: export.Exported) -> None:
     size = sum(file.stat().st_size for file in written)
     is_folder = exported.path.is_dir()
     st.success(
-        f"Wrote `{exported.path.name}`, "
+        f"Wrote {code(exported.path.name)}, "
         + (f"{wording.plural(len(written), 'file')}, " if is_folder else "")
         + f"{wording.file_size(size)}.",
         icon=":material/check:",
@@ -257,7 +279,7 @@ def files(exported: export.Exported) -> None:
     with st.container(horizontal=True):
         for file in offered:
             st.download_button(
-                file.name, file.read_bytes, file.name, key=f"get_{file.name}",
+                plain(file.name), file.read_bytes, file.name, key=f"get_{file.name}",
                 icon=":material/download:", on_click="ignore",
             )  # fmt: skip
 

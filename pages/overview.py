@@ -9,7 +9,7 @@ from curation import report, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
 from pages.widgets import cached, distributions, gallery, shell, web_images
-from pages.widgets.plain import plain
+from pages.widgets.plain import code, plain
 from pages.widgets.url import choose
 
 shell.enter("overview")
@@ -51,8 +51,8 @@ def facts(catalog: Catalog) -> None:
     for column, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         column.metric(name, value, border=True)
     st.caption(
-        f"`{wording.place(about.source)}`, read as {about.reader} · model `{about.model}` · "
-        f"scored {about.published.replace('T', ' ')[:16]} UTC"
+        f"{code(wording.place(about.source))}, read as {about.reader} · "
+        f"model {code(about.model)} · scored {about.published.replace('T', ' ')[:16]} UTC"
     )
 
 

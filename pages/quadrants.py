@@ -11,7 +11,7 @@ from pages.widgets import cached, cuts, quadrant_chart, regions, shell, web_imag
 from pages.widgets.names import quadrant_names
 from pages.widgets.plain import plain, problem
 from pages.widgets.quadrant_chart import Colour
-from pages.widgets.url import choose, numbers
+from pages.widgets.url import choose, keep_numbers, numbers
 
 shell.enter("quadrants")
 
@@ -30,7 +30,7 @@ def main() -> None:
     box = regions.read_box()
     with left:
         scale, colour_by = how(view)
-        over = cached.grid(catalog, view.x, view.y, scale, numbers("zoom", 4))
+        over = cached.grid(catalog, view.x, view.y, scale, read_zoom())
         place = quadrant_chart.picture(
             view, over, colour(view, over, colour_by), box, _moved, _zoomed
         )
@@ -82,7 +82,7 @@ def how(view: View) -> tuple[Scale, str]:
         colour_by = choose(
             st.selectbox, "Colour", colours, "colour", label_visibility="collapsed", width=270
         )
-        if numbers("zoom", 4):
+        if read_zoom():
             st.button("Show all", on_click=_whole, icon=":material/zoom_out_map:")
     return scale, colour_by
 
@@ -94,6 +94,15 @@ def saved() -> list[str]:
     except CurationError as error:
         problem(error)
         return []
+
+
+def read_zoom() -> cached.Zoom | None:
+    """What of the axes is shown: x from and to, y from and to; None for all."""
+    found = numbers("zoom", 4)
+    if found is None or not (found[0] < found[1] and found[2] < found[3]):
+        keep_numbers("zoom", None)
+        return None
+    return found[0], found[1], found[2], found[3]
 
 
 def colour(view: View, over: Grid, by: str) -> Colour | None:
@@ -132,6 +141,10 @@ def _moved() -> None:
     moved = quadrant_chart.told("moved") or {}
     is_share = st.session_state.get("scale") == "percentile"
     for axis in ("x", "y"):
+        if axis not in moved:
+            # Else it would move with the other, and the counts that were seen would not hold.
+            cuts.pin(axis)
+    for axis in ("x", "y"):
         if axis in moved and is_share:
             cuts.move(axis, round(100 - moved[axis], 6), "top")
         elif axis in moved:
@@ -141,13 +154,13 @@ def _moved() -> None:
 def _zoomed() -> None:
     shown = quadrant_chart.told("zoom")
     if shown and shown != "all":
-        st.query_params["zoom"] = ",".join(f"{v:.6g}" for v in shown)
+        keep_numbers("zoom", shown)
     else:
         _whole()
 
 
 def _whole() -> None:
-    st.query_params.pop("zoom", None)
+    keep_numbers("zoom", None)
 
 
 def _boxed() -> None:

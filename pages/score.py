@@ -14,7 +14,7 @@ from curation.jobs import Job, State
 from curation.workspace import Workspace
 from pages.widgets import job_status, score_form, score_pick, score_source, shell
 from pages.widgets.fields import field
-from pages.widgets.plain import plain, problem
+from pages.widgets.plain import code, plain, problem
 
 shell.enter("score")
 
@@ -123,7 +123,7 @@ def workspace(source: str) -> Path:
     if Path(name).name != name or name.startswith((".", "-")) or len(name) > 80:
         raise CurationError(f"{name!r} cannot name a workspace: it is to be the name of a folder")
     path = shell.roots()[0] / name
-    shown = f"`{plain(wording.place(path))}`"
+    shown = code(wording.place(path))
     if not (path / "workspace.toml").is_file():
         if path.exists() and (not path.is_dir() or any(f.name != ".lock" for f in path.iterdir())):
             raise CurationError(f"{path} exists and is not a workspace; give another name")

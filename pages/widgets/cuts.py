@@ -16,7 +16,8 @@ from curation import quadrants, wording
 from curation.catalog import Catalog
 from curation.quadrants import By, Cut, View
 from pages.widgets import shell
-from pages.widgets.url import choose, current, number
+from pages.widgets.plain import plain
+from pages.widgets.url import choose, current, keep_numbers, number
 
 Axis = Literal["x", "y"]
 
@@ -70,6 +71,12 @@ def read_ahead() -> None:
         catalog.read_ahead(asked, wait=False)
 
 
+def pin(axis: Axis) -> None:
+    """In a callback: a line that is stated by what the other one leaves stays where it is."""
+    if st.session_state.get(f"{axis}_by") in quadrants.OF_THE_LEFT:
+        move(axis, st.session_state[f"{axis}_line"], "value")
+
+
 def move(axis: Axis, at: float, by: By) -> None:
     """Put a line elsewhere, in a callback; the controls follow."""
     st.session_state[f"{axis}_by"] = by
@@ -101,7 +108,7 @@ def _axis(
             start,
             always=True,
             on_change=_forget_box,
-            help=catalog.column(current(axis, numbers, start)).help or None,
+            help=plain(catalog.column(current(axis, numbers, start)).help) or None,
         )
         _forget_value_of_another(catalog, axis, name)
         by = choose(
@@ -188,8 +195,8 @@ def _restate(catalog: Catalog, axis: Axis) -> None:
 
 def _forget_box() -> None:
     """Another score: the box and the zoom that were dragged mean nothing now."""
-    st.query_params.pop("box", None)
-    st.query_params.pop("zoom", None)
+    keep_numbers("box", None)
+    keep_numbers("zoom", None)
 
 
 def _forget_value_of_another(catalog: Catalog, axis: Axis, name: str) -> None:

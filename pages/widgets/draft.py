@@ -15,7 +15,7 @@ from pages.widgets import shell
 
 NAME = "my_selection"
 # What a browser and a chat message take without cutting it.
-_LONGEST = 4000
+LONGEST = 4000
 _MOST_UIDS = 100
 _MOST_UNDONE = 200
 _KEYS = count(1)
@@ -170,7 +170,7 @@ def tell(draft: Draft) -> bool:
     if len(recipe.keep) + len(recipe.drop) > _MOST_UIDS:
         recipe = replace(recipe, keep=(), drop=())
     packed = recipe.packed()
-    fits = len(packed) <= _LONGEST
+    fits = len(packed) <= LONGEST
     if fits:
         st.session_state[_TOLD].add(packed)
     _set("recipe", packed if fits else None)

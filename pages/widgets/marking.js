@@ -19,6 +19,8 @@ const page = (window[Symbol.for("curation marks")] ??= {
 
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const place = parentElement.closest(`.st-key-${data.key}`);
+  // It may be gone already.
+  if (!place) return;
   // A container outlives the component in it.
   if (!page.galleries.has(place)) page.galleries.set(place, new Gallery(place));
   for (const old of page.galleries.keys()) if (!old.isConnected) page.galleries.delete(old);

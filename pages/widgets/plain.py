@@ -10,12 +10,20 @@ import re
 
 import streamlit as st
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>$:\-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>$&:\-])")
 
 
 def plain(text: object) -> str:
     """The text with every character that Markdown knows escaped."""
     return _SPECIAL.sub(r"\\\1", str(text))
+
+
+def code(text: object) -> str:
+    """The text as a span of code, which it cannot end by itself."""
+    shown = str(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    # A space at either end is not shown, and keeps a backtick of the text's own off the fence.
+    return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown}{fence}"
 
 
 def problem(error: Exception) -> None:

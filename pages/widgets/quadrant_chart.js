@@ -14,6 +14,8 @@ const charts = new WeakMap();
 
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const place = parentElement.closest(`.st-key-${data.key}`);
+  // It may be gone already.
+  if (!place) return;
   if (!charts.has(place)) charts.set(place, new Chart(place));
   const chart = charts.get(place);
   chart.update(data, parentElement, setTriggerValue);
@@ -150,7 +152,10 @@ class Chart {
     this.known.add(plot);
     for (const event of ["plotly_relayouting", "plotly_afterplot"]) plot.on(event, this.again);
     plot.on("plotly_relayout", change => this.zoomed(plot, change));
-    plot.on("plotly_doubleclick", () => this.tell("zoom", "all"));
+    plot.on("plotly_doubleclick", () => {
+      this.doubled = performance.now();
+      this.tell("zoom", "all");
+    });
     this.soon();
   }
 
@@ -163,7 +168,8 @@ class Chart {
     const whole = ["x", "y"].flatMap(n =>
       [axes[n].start, axes[n].start + axes[n].bins * axes[n].step]);
     const moved = shown.some((v, i) => Math.abs(v - whole[i]) > axes[i < 2 ? "x" : "y"].step / 2);
-    if (moved) this.tell("zoom", shown);
+    // Plotly answers a double click with the axes that it began with.
+    if (moved && !(performance.now() - this.doubled < 500)) this.tell("zoom", shown);
   }
 
   soon() {
@@ -291,8 +297,11 @@ class Chart {
     Object.assign(this.cross.style, { left: px(at.x ?? 0), top: px(at.y ?? 0) });
     this.box.hidden = !box;
     if (box) {
-      const [left, right] = [this.to("x", box[0]), this.to("x", box[1])];
-      const [bottom, top] = [this.to("y", box[2]), this.to("y", box[3])];
+      const across = v => Math.min(Math.max(this.to("x", v), f.left), f.left + f.width);
+      const up = v => Math.min(Math.max(this.to("y", v), f.top), f.top + f.height);
+      const [left, right] = [across(box[0]), across(box[1])];
+      const [bottom, top] = [up(box[2]), up(box[3])];
+      this.box.hidden = right - left < 1 && bottom - top < 1;
       Object.assign(this.box.style, { left: px(left), top: px(top), width: px(right - left), height: px(bottom - top) });
     }
     this.corners.forEach((corner, i) => {

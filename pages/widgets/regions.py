@@ -13,7 +13,7 @@ from curation.quadrants import Cut, Quadrant, View
 from pages.widgets import gallery, shell
 from pages.widgets.plain import plain
 from pages.widgets.quadrant_chart import Box
-from pages.widgets.url import choose, numbers
+from pages.widgets.url import choose, keep_numbers, numbers
 
 SHOWN = {
     "quadrant": "A quadrant", "line": "At a line", "uncertain": "Uncertain", "box": "In the box",
@@ -42,12 +42,16 @@ def show(view: View, names: dict[Quadrant, str], box: Box | None) -> None:
 
 def read_box() -> Box | None:
     """The box in the URL: x0, x1, y0, y1, in values of the scores."""
-    return numbers("box", 4)
+    found = numbers("box", 4)
+    if found is None:
+        return None
+    (x0, x1), (y0, y1) = sorted(found[:2]), sorted(found[2:])
+    return x0, x1, y0, y1
 
 
 def write_box(x0: float, x1: float, y0: float, y1: float) -> None:
     """Keep a box in the URL, and look into it."""
-    st.query_params["box"] = ",".join(f"{v:.7g}" for v in (x0, x1, y0, y1))
+    keep_numbers("box", (x0, x1, y0, y1))
     st.session_state["shown"] = "box"
 
 
@@ -178,5 +182,5 @@ def _middle(view: View) -> None:
 
 
 def _clear_box() -> None:
-    st.query_params.pop("box", None)
+    keep_numbers("box", None)
     st.session_state["shown"] = "quadrant"

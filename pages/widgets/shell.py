@@ -14,7 +14,7 @@ from curation.catalog import Catalog
 from curation.decisions import Decisions
 from curation.errors import CurationError
 from curation.workspace import Workspace
-from pages.widgets.plain import problem
+from pages.widgets.plain import code, problem
 from pages.widgets.url import choose
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -100,7 +100,7 @@ def workspace() -> Workspace:
             "    --target animals=data/targets/animals --target food=data/targets/food",
             language="bash",
         )
-        folders = ", ".join(f"`{wording.place(root)}`" for root in roots())
+        folders = ", ".join(code(wording.place(root)) for root in roots())
         st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
         st.stop()
     try:
@@ -127,7 +127,7 @@ def catalog() -> Catalog:
     except FileNotFoundError:
         st.title("Not scored yet")
         st.write(
-            f"The workspace `{path.parent.name}` has no catalog: its scoring has not finished. "
+            f"The workspace {code(path.parent.name)} has no catalog: its scoring has not finished. "
             "Run the same `python -m curation score` again; it goes on where it stopped."
         )
     except CurationError as error:
@@ -167,7 +167,7 @@ def facts(opened: Catalog) -> None:
     with st.sidebar:
         st.caption(
             f"{wording.plural(about.samples, 'sample')}, {wording.count(about.skipped)} skipped  \n"
-            f"model `{about.model}`"
+            f"model {code(about.model)}"
         )
 
 

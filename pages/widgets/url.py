@@ -12,6 +12,9 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+# Within float32.
+_LARGEST = 1e30
+
 T = TypeVar("T", bound=str)
 
 
@@ -86,12 +89,30 @@ def choose_many(
 
 
 def numbers(key: str, count: int) -> tuple[float, ...] | None:
-    """That many numbers in the URL as ``key``, with commas between; None where they are not."""
+    """That many numbers in the URL as ``key``, with commas between; None where they are not.
+
+    They outlive a change of page.
+    """
+    text = st.query_params.get(key) or st.session_state.get(f"{key}_kept") or ""
     try:
-        found = tuple(map(float, st.query_params.get(key, "").split(",")))
+        found = tuple(map(float, text.split(",")))
     except ValueError:
+        found = ()
+    if len(found) != count or not all(abs(value) < _LARGEST for value in found):
+        keep_numbers(key, None)
         return None
-    return found if len(found) == count and all(map(math.isfinite, found)) else None
+    keep_numbers(key, found)
+    return found
+
+
+def keep_numbers(key: str, values: Sequence[float] | None) -> None:
+    """Put numbers into the URL as ``key``, or take them away."""
+    text = None if values is None else ",".join(f"{value:.7g}" for value in values)
+    st.session_state[f"{key}_kept"] = text
+    if text is None:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != text:
+        st.query_params[key] = text
 
 
 def _tell(key: str, value: str, is_start: bool) -> None:

@@ -18,6 +18,7 @@ from curation import uids, wording
 from curation.catalog import Catalog
 from curation.export_trial import Size
 from curation.exporters import EXPORTERS, datacomp
+from curation.recipe import Recipe
 from curation.workspace import Workspace
 from tests.pages.conftest import Open, metrics
 
@@ -296,3 +297,20 @@ def test_another_selection_does_not_take_the_place_of_a_recipe_unasked(
     app.button[-1].click().run()
     assert (exports / "sel.csv").exists()
     assert (exports / "sel.recipe.yaml").read_text() != recipe
+
+
+def test_a_recipe_comes_back_from_the_address(open_page: Open) -> None:
+    recipe = Recipe.parse("{name: linked, steps: [{score: clip_score, top: 0.1}]}")
+    app = open_page("export", **{"from": "recipe", "recipe": recipe.packed()})
+    assert Recipe.parse(app.text_area(key="recipe_text").value) == recipe
+    assert metrics(app)["Selected"] == "150"
+
+
+def test_a_recipe_s_name_is_shown_as_text(open_page: Open) -> None:
+    name = "q`![](http:&#47;&#47;elsewhere.test&#47;x.png)`"
+    recipe = Recipe.parse(f"{{name: '{name}', steps: []}}")
+    app = open_page("export", **{"from": "recipe", "recipe": recipe.packed(), "format": "txt"})
+    (told,) = [c.value for c in app.caption if "will be written to" in c.value]
+    # In a fence of two backticks, which the name does not have, and so cannot end.
+    assert f"{name}.txt ``," in told
+    assert told.count("``") == 2
