@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,17 +140,16 @@ def test_other_random_samples_by_another_seed(open_page: Open) -> None:
 
 
 def test_colour_by_a_third_score_and_by_a_selection(
-    open_page: Open, sample_workspace: Workspace
+    open_page: Open, sample_workspace: Workspace, tmp_path: Path
 ) -> None:
-    decisions = Decisions.of(sample_workspace)
-    decisions.save_recipe("best_tenth", Recipe.parse("steps: [{score: clip_score, top: 0.1}]"))
-    try:
-        for colour in ("of:clip_score", "in:best_tenth"):
-            app = open_page("quadrants", colour=colour)
-            assert app.selectbox(key="colour").value == colour
-            assert len(metrics(app)) == 4
-    finally:
-        decisions.delete("best_tenth")
+    own = Workspace(tmp_path / "own")
+    shutil.copytree(sample_workspace.path, own.path)
+    recipe = Recipe.parse("steps: [{score: clip_score, top: 0.1}]")
+    Decisions.of(own).save_recipe("best_tenth", recipe)
+    for colour in ("of:clip_score", "in:best_tenth"):
+        app = open_page("quadrants", tmp_path, colour=colour)
+        assert app.selectbox(key="colour").value == colour
+        assert len(metrics(app)) == 4
 
 
 def test_top_percent_keeps_that_share(open_page: Open, catalog: Catalog) -> None:
