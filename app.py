@@ -3,60 +3,61 @@
 Start it with ``streamlit run app.py``. Workspaces are looked for in ``data/workspaces``; name
 other folders (workspaces, or folders of workspaces) after ``--``:
 ``streamlit run app.py -- /data/curation``.
+
+Streamlit imports this file as a module once, to serve ``app``, and runs it as a script for every
+visitor's every step.
 """
 
 import streamlit as st
 
-from pages.widgets import cuts, shell
+from pages.widgets.ahead import getting_ready
 
-st.set_page_config(
-    page_title="CLIP Curation",
-    page_icon=str(shell.ICON),
-    layout="wide",
-    menu_items={"about": "Choose image-text pairs by negCLIPLoss and NormSim (arXiv 2405.19547)."},
-)
-
+# The address of each page, its title and its icon, in the order of the navigation.
 PAGES = {
-    "quadrants": st.Page(
-        "pages/quadrants.py", title="Quadrants", icon=":material/grid_view:", url_path="quadrants"
-    ),
-    "search": st.Page(
-        "pages/search.py", title="Search", icon=":material/search:", url_path="search"
-    ),
-    "targets": st.Page(
-        "pages/targets.py", title="Targets", icon=":material/my_location:", url_path="targets"
-    ),
-    "overview": st.Page(
-        "pages/overview.py", title="Overview", icon=":material/bar_chart:", url_path="overview"
-    ),
-    "sample": st.Page(
-        "pages/sample.py", title="Sample", icon=":material/image_search:", url_path="sample"
-    ),
-    "select": st.Page(
-        "pages/select.py", title="Select", icon=":material/checklist:", url_path="select"
-    ),
-    "compare": st.Page(
-        "pages/compare.py", title="Compare", icon=":material/compare_arrows:", url_path="compare"
-    ),
-    "marks": st.Page("pages/marks.py", title="Marks", icon=":material/done_all:", url_path="marks"),
-    "export": st.Page(
-        "pages/export.py", title="Export", icon=":material/download:", url_path="export"
-    ),
-    "score": st.Page("pages/score.py", title="Score", icon=":material/bolt:", url_path="score"),
+    "quadrants": ("Quadrants", "grid_view"),
+    "search": ("Search", "search"),
+    "targets": ("Targets", "my_location"),
+    "overview": ("Overview", "bar_chart"),
+    "sample": ("Sample", "image_search"),
+    "select": ("Select", "checklist"),
+    "compare": ("Compare", "compare_arrows"),
+    "marks": ("Marks", "done_all"),
+    "export": ("Export", "download"),
+    "score": ("Score", "bolt"),
 }
 
 
-def home() -> None:
-    """The bare address; a default page has no address of its own, and Quadrants should."""
-    st.switch_page(PAGES["quadrants"], query_params=st.query_params.to_dict())
+def run() -> None:
+    """One run of the page that a visitor is on."""
+    # Not above: the server would wait for what it imports.
+    from pages.widgets import shell
+
+    st.set_page_config(
+        page_title="CLIP Curation",
+        page_icon=str(shell.ICON),
+        layout="wide",
+        menu_items={
+            "about": "Choose image-text pairs by negCLIPLoss and NormSim (arXiv 2405.19547)."
+        },
+    )
+    pages = {
+        name: st.Page(f"pages/{name}.py", title=title, icon=f":material/{icon}:", url_path=name)
+        for name, (title, icon) in PAGES.items()
+    }
+
+    def home() -> None:
+        """The bare address; a default page has no address of its own, and Quadrants should."""
+        st.switch_page(pages["quadrants"], query_params=st.query_params.to_dict())
+
+    first = st.Page(home, title="Home", default=True, visibility="hidden")
+    page = st.navigation([first, *pages.values()], position="top")
+    shell.return_to_deep_link(pages)
+    shell.style()
+    shell.pick_workspace()
+    page.run()
 
 
-HOME = st.Page(home, title="Home", default=True, visibility="hidden")
-
-page = st.navigation([HOME, *PAGES.values()], position="top")
-shell.return_to_deep_link(PAGES)
-shell.style()
-shell.pick_workspace()
-if page.url_path in (HOME.url_path, "quadrants"):
-    cuts.read_ahead()
-page.run()
+if __name__ == "__main__":
+    run()
+else:
+    app = st.App(__file__, lifespan=getting_ready)

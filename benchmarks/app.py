@@ -42,13 +42,14 @@ MOMENTS = {
     ],
     "the axes too": [".st-key-quadrant_chart .xtick text"],
 }  # fmt: skip
-# Notes when the page says all that a move changes; the last of it is the answer's end.
+# Notes when the page says all that a move changes, looking once a frame; the answer's end is when
+# that frame has been painted.
 WATCH = """() => {
     const told = (selector, say) => [...document.querySelectorAll(selector)].map(say).join();
     const page = () => [
         location.href,
         told("figure[data-uid]", card => card.dataset.uid),
-        told("[data-testid=stMetricValue]", tile => tile.innerText),
+        told("[data-testid=stMetricValue]", tile => tile.textContent),
     ];
     window.moved = null;
     document.addEventListener("pointerup", () => {
@@ -56,11 +57,10 @@ WATCH = """() => {
         const painted = () => { window.moved = performance.now() - began; };
         const look = () => {
             const follows = page().every((part, i) => part !== before[i]);
-            if (follows && !document.querySelector(".qc-live")) {
-                requestAnimationFrame(() => setTimeout(painted));
-            } else setTimeout(look, 4);
+            if (follows && !document.querySelector(".qc-live")) setTimeout(painted);
+            else requestAnimationFrame(look);
         };
-        look();
+        requestAnimationFrame(look);
     }, {capture: true});
 }"""
 # Moves a line that is held by five pixels a frame, to and fro, for so many milliseconds, and counts

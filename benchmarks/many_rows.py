@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import duckdb
-import numpy as np
 
-from curation import grid, quadrants
+from curation import grid, picking, quadrants
 from curation.catalog import Catalog
 from curation.export import export
 from curation.quadrants import Cut, View
@@ -45,8 +44,8 @@ def main() -> None:
         timed("density of all samples", lambda: grid.grid(catalog, X, Y))
         print("each move of a threshold")
         timed("  counts of four quadrants", view.counts)
-        members = timed("  rows of a quadrant", lambda: np.flatnonzero(view.mask("low_low")))
-        timed("  the best of them", lambda: quadrants.ranked_rows(view, members, True, 2400))
+        members = timed("  rows of a quadrant", lambda: picking.members(view, "low_low"))
+        timed("  the best of them", lambda: picking.ranked_rows(view, members, True, 2400))
         timed("  24 samples, whole", lambda: catalog.rows(members[:24]))
         with duckdb.connect(str(path), read_only=True) as database:
             query = f"SELECT count(*) FROM samples WHERE {X} >= {lines[0]} AND {Y} >= {lines[1]}"

@@ -111,13 +111,18 @@ class Catalog(Arrays):
         if not (info.is_number or info.is_label):
             raise CurationError(f"the column {name!r} holds {info.type}, not numbers")
         value = f"coalesce(TRY_CAST({_quote(name)} AS FLOAT), 'nan'::FLOAT)"
-        chunks = self._arrow(f"SELECT {value} AS v FROM samples").column("v").chunks
-        # By their buffers: Arrow's own way to NumPy imports pandas, which takes longer.
-        parts = [
-            np.frombuffer(chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset)
-            for chunk in chunks
-        ]
-        return np.concatenate([np.empty(0, np.float32), *parts])
+        array = np.empty(len(self), dtype=np.float32)
+        read = 0
+        with self._cursor() as cursor:
+            # A batch at a time, so that there is no second copy of it all.
+            for batch in cursor.sql(f"SELECT {value} AS v FROM samples").to_arrow_reader(1 << 17):
+                chunk = batch.column(0)
+                # By its buffer: Arrow's own way to NumPy imports pandas, which takes longer.
+                array[read : read + len(chunk)] = np.frombuffer(
+                    chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
+                )
+                read += len(chunk)
+        return array
 
     def shares(self, name: str) -> list[tuple[Any, ...]]:
         """Each value of a column, "" where missing, and how many have it; most first."""

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation import places
@@ -49,6 +48,8 @@ def read(place: Place, column: str, row: int) -> bytes:
 
 def bytes_of(values: pa.Array) -> pa.Array:
     """The bytes of a column of images, one a row, NULL where there are none."""
+    import pyarrow.compute as pc
+
     return pc.struct_field(values, "bytes") if pa.types.is_struct(values.type) else values
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -59,17 +60,33 @@ class Axis:
 
     def cells(self, values: NDArray[np.float32]) -> NDArray[np.int16]:
         """How many edges lie at or below each value: 0 and ``bins + 1`` are beyond the ends."""
-        if self.scale == "percentile":
-            return np.searchsorted(self.edges, values, side="right").astype(np.int16)
-        # Equal steps: a guess, then mended against the edges themselves.
-        scale = np.float32(self.bins / (float(self.edges[-1]) - float(self.edges[0])))
-        guess = (values - self.edges[0]) * scale
-        np.clip(guess, -1, self.bins, out=guess)
-        found = np.floor(guess).astype(np.int16) + np.int16(1)
-        infinite = np.float32(np.inf)
-        found -= values < np.concatenate([[-infinite], self.edges])[found]
-        found += values >= np.concatenate([self.edges, [infinite]])[found]
-        return np.asarray(found, dtype=np.int16)
+        if not self._blur < 0.5:
+            return np.asarray(np.searchsorted(self.edges, values, side="right"), np.int16)
+        # Equal steps: by arithmetic, then mended near the edges by the edges themselves.
+        place = (values - self.edges[0]) * np.float32(self._scale)
+        np.clip(place, -0.5, self.bins + 0.5, out=place)
+        place += 1
+        found: NDArray[np.int16] = place.astype(np.int16)
+        place -= found
+        unsure = np.flatnonzero((place <= self._blur) | (place >= 1 - self._blur))
+        found[unsure] = np.searchsorted(self.edges, values[unsure], side="right")
+        return found
+
+    @property
+    def _scale(self) -> float:
+        span = float(self.edges[-1]) - float(self.edges[0])
+        return self.bins / span if span > 0 else 0.0
+
+    @cached_property
+    def _blur(self) -> float:
+        """How far from a step's ends arithmetic cannot tell on which side of an edge a value is."""
+        edges = self.edges.astype(np.float64)
+        if not np.isfinite(edges).all():
+            return np.inf
+        places = (edges - edges[0]) * self._scale
+        uneven = float(np.max(np.abs(places - np.arange(self.bins + 1))))
+        # A difference, two products and a sum in float32, each rounded: twice as much to be safe.
+        return uneven + 8 * (self.bins + 2) * 2.0**-24
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from curation import embedded, places, targets, thumbnails, uids
 from curation.catalog import Catalog
+from curation.columns import ALL_TARGETS
 from curation.embedded import Rowids, Side
 from curation.errors import CurationError
 from curation.image_ref import COLUMNS
@@ -23,7 +24,6 @@ from curation.matrices import Rows, open_matrix
 from curation.scores.arrays import chunks, unit
 from curation.scores.base import Floats, check_parameters
 from curation.scores.neg_clip_loss import SCORE
-from curation.scores.norm_sim import ALL
 from curation.workspace import Store, Workspace
 
 # How many neighbours are told.
@@ -108,7 +108,7 @@ class Nearest:
 
 def target_names(catalog: Catalog) -> list[str]:
     """The targets that the catalog's scores measure against."""
-    return sorted({c.target for c in catalog.scores if c.target} - {ALL})
+    return sorted({c.target for c in catalog.scores if c.target} - {ALL_TARGETS})
 
 
 def nearest(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> Nearest:

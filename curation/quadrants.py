@@ -5,6 +5,7 @@ Everything here is NumPy on columns in memory: tens of milliseconds at ten milli
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -24,6 +25,9 @@ OF_THE_LEFT: tuple[By, ...] = ("left", "count")
 # A quadrant is named by its side of the x line, then of the y line.
 Quadrant = Literal["high_high", "low_high", "high_low", "low_low"]
 QUADRANTS: tuple[Quadrant, ...] = ("high_high", "low_high", "high_low", "low_low")
+
+# Rows that are looked at together: what is made of them stays in a core's cache.
+_ROWS = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -66,22 +70,25 @@ class View:
 
     @cached_property
     def _counts(self) -> dict[Quadrant, int]:
-        x_high, y_high = self.side("x", True), self.side("y", True)
-        both = int(np.count_nonzero(x_high & y_high))
-        # Only where a score is missing does it take another look at every sample.
-        if all(len(self.catalog.ranks(n)) == len(self.catalog) for n in (self.x, self.y)):
-            scored = len(self.catalog)
-        else:
-            x_scored, y_scored = (self._scored(name) for name in (self.x, self.y))
-            scored = int(np.count_nonzero(x_scored & y_scored))
-            x_high &= y_scored
-            y_high &= x_scored
-        x_only, y_only = (int(np.count_nonzero(high)) - both for high in (x_high, y_high))
+        x_line, y_line = np.float32(self.x_line), np.float32(self.y_line)
+        # Only where a score is missing is there another look at every sample.
+        ranks = [self.catalog.ranks(name) for name in (self.x, self.y)]
+        whole = all(len(known) == len(self.catalog) for known in ranks)
+        both = x_side = y_side = scored = 0
+        for _, x, y in self.parts():
+            if not whole:
+                known = ~(np.isnan(x) | np.isnan(y))
+                x, y = x[known], y[known]
+            x_high, y_high = x >= x_line, y >= y_line
+            x_side += int(np.count_nonzero(x_high))
+            y_side += int(np.count_nonzero(y_high))
+            both += int(np.count_nonzero(x_high & y_high))
+            scored += len(x)
         return {
             "high_high": both,
-            "low_high": y_only,
-            "high_low": x_only,
-            "low_low": scored - both - x_only - y_only,
+            "low_high": y_side - both,
+            "high_low": x_side - both,
+            "low_low": scored - x_side - y_side + both,
         }
 
     def box(self, x_range: tuple[float, float], y_range: tuple[float, float]) -> Mask:
@@ -91,6 +98,12 @@ class View:
             values = self.catalog.array(name)
             mask &= (values >= np.float32(low)) & (values <= np.float32(high))
         return mask
+
+    def parts(self) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
+        """Both scores, a part at a time: the first rowid, and what is small enough for a cache."""
+        x, y = (self.catalog.array(name) for name in (self.x, self.y))
+        for start in range(0, len(x), _ROWS):
+            yield start, x[start : start + _ROWS], y[start : start + _ROWS]
 
     def recipe(
         self,
@@ -114,9 +127,6 @@ class View:
             )
         ]
         return Recipe(name, tuple(steps), keep, drop)
-
-    def _scored(self, name: str) -> Mask:
-        return ~np.isnan(self.catalog.array(name))
 
 
 def line(catalog: Catalog, score: str, cut: Cut, among: Mask | None = None) -> float:
@@ -179,71 +189,6 @@ def restate(
     if not known:
         return 0.0
     return 100 * float(known - kept if by == "percentile" else kept) / known
-
-
-def nearest(
-    catalog: Catalog, score: str, at_line: float, among: Mask, inside: bool, wanted: int
-) -> NDArray[np.int64]:
-    """The samples of ``among`` closest to a line on its high or its low side, nearest first."""
-    values = catalog.array(score)
-    edge = np.float32(at_line)
-    candidates = np.flatnonzero(among & (values >= edge if inside else values < edge))
-    distance = np.abs(values[candidates] - edge)
-    if len(candidates) > wanted:
-        closest = np.argpartition(distance, wanted)[:wanted]
-        candidates, distance = candidates[closest], distance[closest]
-    return candidates[np.lexsort((candidates, distance))]
-
-
-def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) -> NDArray[np.int64]:
-    """Of these samples, the ``wanted`` best (or worst) by both scores together, in order.
-
-    Each score counts by its distance from its median, in units of its inner half, so that
-    neither score's scale decides.
-    """
-    if not len(rows):
-        return rows
-    total = np.zeros(len(rows), dtype=np.float32)
-    for name in (view.x, view.y):
-        known = view.catalog.ranks(name)
-        low, middle, high = (known.at(part * len(known) // 4) for part in (1, 2, 3))
-        total += (view.catalog.array(name)[rows] - np.float32(middle)) / max(high - low, 1e-6)
-    keys = -total if best else total
-    if len(rows) > wanted:
-        first = np.argpartition(keys, wanted)[:wanted]
-        rows, keys = rows[first], keys[first]
-    return rows[np.argsort(keys, kind="stable")]
-
-
-def errors(catalog: Catalog, score: str) -> NDArray[np.float32] | None:
-    """The standard errors of a score, (N,); None where it has none."""
-    name = f"{score}_se"
-    known = name in catalog.columns and catalog.column(name).of == score
-    return catalog.array(name) if known else None
-
-
-def uncertain(
-    view: View, axis: Literal["x", "y"], wanted: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The samples most likely to change sides of a line if the score were measured again.
-
-    Returns:
-        Rowids, most likely first, of samples on the other line's high side; and how many standard
-        errors each lies from the line: the chance is Φ of minus that. None where the score has no
-        standard error or every one is 0.
-    """
-    name, at_line = (view.x, view.x_line) if axis == "x" else (view.y, view.y_line)
-    spread = errors(view.catalog, name)
-    if spread is None or np.isnan(at_line):
-        return np.empty(0, np.int64), np.empty(0, np.float32)
-    rows = np.flatnonzero(view.side("y" if axis == "x" else "x", True) & (spread > 0))
-    distance = np.abs(view.catalog.array(name)[rows] - np.float32(at_line)) / spread[rows]
-    rows, distance = rows[~np.isnan(distance)], distance[~np.isnan(distance)]
-    if len(rows) > wanted:
-        first = np.argpartition(distance, wanted)[:wanted]
-        rows, distance = rows[first], distance[first]
-    order = np.lexsort((rows, distance))
-    return rows[order], distance[order]
 
 
 def ends(catalog: Catalog, score: str) -> tuple[float, float] | None:

@@ -33,7 +33,7 @@ class Ranks:
 
     def __init__(self, values: Floats) -> None:
         self._values = values
-        ends = [(_least(part), _most(part)) for part in _parts(values)]
+        ends = [_ends(part) for part in _parts(values)]
         low = self.least = min((least for least, _ in ends), default=np.inf)
         high = self.greatest = max((most for _, most in ends), default=-np.inf)
         # No value, or all the same: one bin.
@@ -70,21 +70,31 @@ class Ranks:
         """How many values are less."""
         if np.isnan(value) or not len(self):
             return len(self)
-        k = int(self._bins(np.array([value], dtype=np.float32))[0])
-        inside = np.searchsorted(self._in_bin(k), np.float32(value), side="left")
-        return int(self._below[k] + inside)
+        limit = np.float32(value)
+        k = self._bin(limit)
+        if k in self._members:
+            return self._below_in(k, limit)
+        # To compare all is quicker than to find out which are in a bin.
+        return sum(int(np.count_nonzero(part < limit)) for part in _parts(self._values))
 
     def near(self, value: float) -> int:
-        """How many values are less, give or take a two-thousandth of all, without another pass."""
+        """How many values are less, to a two-thousandth of all; rarely with another pass."""
         if np.isnan(value) or not len(self):
             return len(self)
-        place = np.array([value], dtype=np.float32)
-        k = int(self._bins(place)[0])
+        place = np.float32(value)
+        k = self._bin(place)
         inside = self._below[k + 1] - self._below[k]
         if k in self._members or inside > len(self) // 2000:
-            return self.below(value)
-        part = float((place[0] - self._low) * self._scale) - k
+            return self._below_in(k, place)
+        part = float((place - self._low) * self._scale) - k
         return int(self._below[k] + round(min(max(part, 0.0), 1.0) * int(inside)))
+
+    def _below_in(self, k: int, limit: np.float32) -> int:
+        """How many values are less than one that is in a bin, by that bin's values."""
+        return int(self._below[k] + np.searchsorted(self._in_bin(k), limit, side="left"))
+
+    def _bin(self, value: np.float32) -> int:
+        return int(self._bins(np.array([value]))[0])
 
     def _in_bin(self, k: int) -> Floats:
         """A bin's values, ascending."""
@@ -118,9 +128,11 @@ def _parts(values: Floats) -> Iterator[Floats]:
     return (values[start : start + _ROWS] for start in range(0, len(values), _ROWS))
 
 
-def _least(part: Floats) -> float:
-    return float(np.min(part, initial=np.inf, where=np.isfinite(part)))
-
-
-def _most(part: Floats) -> float:
-    return float(np.max(part, initial=-np.inf, where=np.isfinite(part)))
+def _ends(part: Floats) -> tuple[float, float]:
+    """The least and the greatest value that is finite."""
+    least, greatest = np.min(part), np.max(part)
+    if not (np.isfinite(least) and np.isfinite(greatest)):
+        finite = np.isfinite(part)
+        least = np.min(part, initial=np.inf, where=finite)
+        greatest = np.max(part, initial=-np.inf, where=finite)
+    return float(least), float(greatest)

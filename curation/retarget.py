@@ -23,6 +23,7 @@ from curation import (
     target_settings,
     targets,
 )
+from curation.columns import ALL_TARGETS
 from curation.decisions import Decisions
 from curation.encoder import ModelSpec
 from curation.errors import CurationError
@@ -30,7 +31,7 @@ from curation.files import atomic
 from curation.progress import Progress
 from curation.recipe_columns import selections_by
 from curation.scores.base import Floats, check_parameters
-from curation.scores.norm_sim import ALL, SCORE
+from curation.scores.norm_sim import SCORE
 from curation.target_columns import Standing
 from curation.target_settings import Setting
 from curation.targets import TargetSource
@@ -101,7 +102,7 @@ def add(workspace: Workspace, target: TargetSource, wish: Wish, progress: Progre
             progress.say(f"Target {target.name}: nothing to do")
             return Change(tuple(columns), anew=False)
         publish.publish(workspace, progress)
-        changed = {n for n, about in before.items() if about in (target.name, ALL)}
+        changed = {n for n, about in before.items() if about in (target.name, ALL_TARGETS)}
         _tell(workspace, before, changed if anew else set(), progress)
     return Change(tuple(columns))
 
@@ -115,7 +116,7 @@ def remove(workspace: Workspace, name: str, progress: Progress) -> Change:
     with workspace.writing(), _beside(workspace, name) as beside:
         before = _columns(workspace)
         gone = [column for column, target in before.items() if target == name]
-        if name == ALL or not (gone or name in workspace.targets()):
+        if name == ALL_TARGETS or not (gone or name in workspace.targets()):
             known = ", ".join(workspace.targets()) or "none"
             raise CurationError(f"there is no target {name!r}; there are: {known}")
         for model in _models(workspace):
@@ -127,7 +128,7 @@ def remove(workspace: Workspace, name: str, progress: Progress) -> Change:
         _install(beside, workspace)
         shutil.rmtree(workspace.target(name).path, ignore_errors=True)
         publish.publish(workspace, progress)
-        changed = {column for column, target in before.items() if target == ALL}
+        changed = {column for column, target in before.items() if target == ALL_TARGETS}
         _tell(workspace, before, changed if gone else set(), progress)
     return Change(tuple(gone))
 

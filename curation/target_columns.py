@@ -16,13 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation import devices, scoring, target_settings, targets
+from curation.columns import ALL_TARGETS
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.files import fingerprint
 from curation.progress import Progress
 from curation.scores import SCORES
 from curation.scores.base import Column, Data, Scorer, Shard, Target, check_parameters
-from curation.scores.norm_sim import ALL, SCORE, together
+from curation.scores.norm_sim import SCORE, together
 from curation.target_settings import Setting, toward
 from curation.workspace import ShardFolder, Store, Workspace, read_toml
 
@@ -68,7 +69,7 @@ def standing(workspace: Workspace, model: str) -> Standing:
             if scoring.of_model(workspace, toward(p, side, [name])[0], model).name in there
         ]
         # One whose files somebody deleted is measured against no more.
-        if name != ALL and name in workspace.targets():
+        if name != ALL_TARGETS and name in workspace.targets():
             found = [set(part) for part in zip(*pairs, strict=True)]
             settings[name] = Setting(
                 tuple(p for p in norms if p in found[0]),
@@ -190,7 +191,7 @@ def _score_shard(
         values |= scorer(shard, device)
     before = old.file(shard.index, "parquet")
     own = {column.name: scoring.of_model(workspace, column, model).name for column in made}
-    kept = [c.name for c in made if c.name not in values and c.target != ALL]
+    kept = [c.name for c in made if c.name not in values and c.target != ALL_TARGETS]
     if kept:
         table = pq.read_table(before, columns=[own[name] for name in kept])
         values |= {name: table.column(own[name]).combine_chunks() for name in kept}

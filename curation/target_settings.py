@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from curation import scoring
+from curation.columns import ALL_TARGETS
 from curation.scores.base import Column, check_parameters
-from curation.scores.norm_sim import ALL, SCORE
+from curation.scores.norm_sim import SCORE
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def shared(
     for p, side in dict.fromkeys(pair for s in settings.values() for pair in s.pairs):
         names = [name for name, s in settings.items() if (p, side) in s.pairs]
         made = toward(p, side, names)
-        found += [(column, p, side, names) for column in made if column.target == ALL]
+        found += [(column, p, side, names) for column in made if column.target == ALL_TARGETS]
     return found
 
 

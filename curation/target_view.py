@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from curation import matrices, places, targets, thumbnails
 from curation.catalog import Catalog
-from curation.columns import ColumnInfo
+from curation.columns import ALL_TARGETS, ColumnInfo
 from curation.image_ref import COLUMNS
 from curation.scores.base import check_parameters
-from curation.scores.norm_sim import ALL, SCORE
+from curation.scores.norm_sim import SCORE
 from curation.workspace import Store, Workspace
 
 _SIDES = {"image": "", "text": "captions", "both": "images and captions"}
@@ -112,7 +112,7 @@ def measures(catalog: Catalog) -> dict[str, dict[str, ColumnInfo]]:
     for column in catalog.scores:
         if column.score == SCORE.name and column.target:
             found.setdefault(column.target, {})[_measure(catalog, column)] = column
-    return dict(sorted(found.items(), key=lambda item: (item[0] == ALL, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[0] == ALL_TARGETS, item[0])))
 
 
 def comparable(

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from curation import matrices, places, reading
+from curation.columns import ALL_TARGETS
 from curation.errors import CurationError
 from curation.files import atomic, sha256_of
 from curation.places import Place
@@ -19,7 +20,6 @@ from curation.readers import Options, Reader, open_source
 from curation.readers.captions import CaptionsReader
 from curation.scores.arrays import check
 from curation.scores.base import Floats, Rows, Target
-from curation.scores.norm_sim import ALL
 from curation.workspace import Store, Workspace, check_name, now, read_toml, write_toml
 
 # A target given as ready-made embeddings is one shard of this model.
@@ -44,9 +44,10 @@ class TargetSource:
             raise CurationError(
                 f"--target takes NAME=SOURCE, as in animals=data/targets/animals; got {text!r}"
             )
-        if name == ALL:
+        if name == ALL_TARGETS:
             raise CurationError(
-                f"{ALL!r} cannot name a target: NormSim calls all targets together so; got {text!r}"
+                f"{ALL_TARGETS!r} cannot name a target: NormSim calls all targets together so; "
+                f"got {text!r}"
             )
         return cls(check_name(name, "target"), places.of(source))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curation.columns import ALL_TARGETS
 from curation.scores import in_memory
 from curation.scores.arrays import chunks, unit
 from curation.scores.base import (
@@ -29,9 +30,6 @@ from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, s
 
 if TYPE_CHECKING:
     import torch
-
-# All targets together; no single one may be called so.
-ALL = "all"
 
 
 class NormSim:
@@ -60,13 +58,13 @@ class NormSim:
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         made = []
-        for target in (*targets, *([ALL] if len(targets) > 1 else [])):
+        for target in (*targets, *([ALL_TARGETS] if len(targets) > 1 else [])):
             for side in parameters["target_side"]:
-                where = shown("all targets" if target == ALL else target, side)
+                where = shown("all targets" if target == ALL_TARGETS else target, side)
                 for p in parameters["p"]:
                     name, title = _column(p, suffix(target, side)), f"NormSim{_sign(p)} ({where})"
                     made.append(Column(name, title, _HELP.get(p, self.help), target=target))
-                    if math.isinf(p) and target != ALL:
+                    if math.isinf(p) and target != ALL_TARGETS:
                         made.append(
                             Column(f"{name}_nearest", f"{title}, nearest item", _NEAREST_HELP,
                                    target=target, of=name, type="int32")
@@ -198,7 +196,7 @@ def together(
                 # Relative to the largest, in float64, so that no power overflows or underflows.
                 wide = np.maximum(top, np.finfo(np.float32).tiny).astype(np.float64)
                 top = wide * ((each / wide) ** p).sum(axis=0) ** (1 / p)
-            made[_column(p, suffix(ALL, side))] = top.astype(np.float32)
+            made[_column(p, suffix(ALL_TARGETS, side))] = top.astype(np.float32)
     return made
 
 

@@ -15,7 +15,6 @@ from streamlit.delta_generator import DeltaGenerator
 from curation import quadrants, wording
 from curation.catalog import Catalog
 from curation.quadrants import By, Cut, View
-from pages.widgets import shell
 from pages.widgets.plain import plain
 from pages.widgets.url import choose, current, keep_numbers, number
 
@@ -44,7 +43,7 @@ def controls(catalog: Catalog) -> View:
     if len(numbers) < 2:
         st.error("This catalog has fewer than two numeric columns: score it first.")
         st.stop()
-    x_start, y_start = _starts(catalog)
+    x_start, y_start = starts(catalog)
     catalog.read_ahead([current("x", numbers, x_start), current("y", numbers, y_start)])
     with st.sidebar:
         x, x_cut, below_x = _axis(catalog, "x", "Across", numbers, x_start)
@@ -62,13 +61,10 @@ def controls(catalog: Catalog) -> View:
     return view
 
 
-def read_ahead() -> None:
-    """Begin to read what the axes will show, while the page that shows it is still loading."""
-    catalog = shell.catalog_if_any()
-    if catalog is not None and len(numbers := [column.name for column in catalog.numbers]) > 1:
-        x_start, y_start = _starts(catalog)
-        asked = [current("x", numbers, x_start), current("y", numbers, y_start)]
-        catalog.read_ahead(asked, wait=False)
+def starts(catalog: Catalog) -> tuple[str, str]:
+    """What the axes begin with: quality across, relevance up."""
+    x = _first(catalog, ("neg_clip_loss",), ())
+    return x, _first(catalog, ("norm_sim", "norm_sim_inf"), (x,))
 
 
 def pin(axis: Axis) -> None:
@@ -81,12 +77,6 @@ def move(axis: Axis, at: float, by: By) -> None:
     """Put a line elsewhere, in a callback; the controls follow."""
     st.session_state[f"{axis}_by"] = by
     st.session_state[f"{axis}_{by}"] = float(at)
-
-
-def _starts(catalog: Catalog) -> tuple[str, str]:
-    """What the axes begin with: quality across, relevance up."""
-    x = _first(catalog, ("neg_clip_loss",), ())
-    return x, _first(catalog, ("norm_sim", "norm_sim_inf"), (x,))
 
 
 def _first(catalog: Catalog, wanted: tuple[str, ...], besides: tuple[str, ...]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from curation.catalog import Catalog
+from curation.columns import ALL_TARGETS
 from curation.quadrants import QUADRANTS, Quadrant, View
-from curation.scores.norm_sim import ALL
 
 
 def quadrant_names(view: View) -> dict[Quadrant, str]:
@@ -21,7 +21,7 @@ def _kinds(catalog: Catalog, name: str) -> tuple[str, str]:
     if column.score in ("neg_clip_loss", "clip_score") and column.kind == "score":
         return "High quality", "Low quality"
     if column.score == "norm_sim":
-        target = "the targets" if column.target == ALL else column.target
+        target = "the targets" if column.target == ALL_TARGETS else column.target
         return f"like {target}", f"unlike {target}"
     return _by_title(catalog, name)
 

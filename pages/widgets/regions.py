@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from curation import quadrants, wording
+from curation import picking, quadrants, wording
 from curation.quadrants import Cut, Quadrant, View
 from pages.widgets import gallery, shell
 from pages.widgets.plain import plain
@@ -59,10 +58,13 @@ def _quadrant(view: View, names: dict[Quadrant, str]) -> None:
     with st.container(horizontal=True):
         quadrant = choose(st.selectbox, "Quadrant", names, "quadrant", label_visibility="collapsed")
         order = _order()
-    members = np.flatnonzero(view.mask(quadrant))
+    if order == "random":
+        rows = picking.some(view, quadrant, MOST, _seed())
+    else:
+        rows = picking.ranked_rows(view, picking.members(view, quadrant), order == "best", MOST)
     gallery.paged(
-        shell.workspace(), view.catalog, _ordered(view, members, order), (view.x, view.y), "page",
-        len(members), "No sample is in this quadrant. Move a line towards it.",
+        shell.workspace(), view.catalog, rows, (view.x, view.y), "page", view.counts()[quadrant],
+        "No sample is in this quadrant. Move a line towards it.",
     )  # fmt: skip
 
 
@@ -83,12 +85,6 @@ def _reseed() -> None:
     st.query_params["seed"] = str(_seed() + 1)
 
 
-def _ordered(view: View, rows: NDArray[np.int64], order: str) -> NDArray[np.int64]:
-    if order == "random":
-        return np.random.default_rng(_seed()).choice(rows, min(MOST, len(rows)), replace=False)
-    return quadrants.ranked_rows(view, rows, order == "best", MOST)
-
-
 def _titles(view: View) -> dict[str, str]:
     return {"x": view.catalog.column(view.x).title, "y": view.catalog.column(view.y).title}
 
@@ -101,7 +97,7 @@ def _line(view: View) -> None:
     among = view.side("y" if axis == "x" else "x", True)
     for inside in (True, False):
         st.markdown("**Just inside** – kept" if inside else "**Just outside** – dropped")
-        rows = quadrants.nearest(view.catalog, name, at_line, among, inside, gallery.PAGE // 2)
+        rows = picking.nearest(view.catalog, name, at_line, among, inside, gallery.PAGE // 2)
         gallery.show(shell.workspace(), view.catalog, rows, (view.x, view.y))
 
 
@@ -109,7 +105,7 @@ def _uncertain(view: View) -> None:
     """The samples that other random batches would most likely put on a line's other side."""
     known = {a: t for a, t in _titles(view).items() if _has_error(view, a)}
     if not known:
-        exact = any(quadrants.errors(view.catalog, name) is not None for name in (view.x, view.y))
+        exact = any(picking.errors(view.catalog, name) is not None for name in (view.x, view.y))
         st.info(
             "Nothing is uncertain here: each batch of negCLIPLoss was the whole dataset, so that "
             "no other could be drawn." if exact else
@@ -118,7 +114,7 @@ def _uncertain(view: View) -> None:
         )  # fmt: skip
         return
     axis = choose(st.selectbox, "Line", known, "unsure", label_visibility="collapsed")
-    rows, distance = quadrants.uncertain(view, "x" if axis == "x" else "y", MOST)
+    rows, distance = picking.uncertain(view, "x" if axis == "x" else "y", MOST)
     st.caption(
         "The chance to end on the line's other side if other random batches were drawn: "
         "Φ(−|score − line| / standard error). The other line holds."
@@ -131,7 +127,7 @@ def _uncertain(view: View) -> None:
 
 
 def _has_error(view: View, axis: str) -> bool:
-    spread = quadrants.errors(view.catalog, view.x if axis == "x" else view.y)
+    spread = picking.errors(view.catalog, view.x if axis == "x" else view.y)
     return spread is not None and bool(np.any(spread > 0))
 
 
@@ -151,7 +147,11 @@ def _box(view: View, box: Box | None) -> None:
         st.button("Clear the box", on_click=_clear_box, icon=":material/close:")
     with st.expander("Its edges", icon=":material/straighten:"):
         _edges(view, box)
-    rows = _ordered(view, np.flatnonzero(mask), order)
+    members = np.flatnonzero(mask)
+    if order == "random":
+        rows = np.random.default_rng(_seed()).choice(members, min(MOST, count), replace=False)
+    else:
+        rows = picking.ranked_rows(view, members, order == "best", MOST)
     gallery.paged(shell.workspace(), view.catalog, rows, (view.x, view.y), "box_page", count)
 
 

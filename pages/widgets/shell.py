@@ -110,11 +110,11 @@ def workspace() -> Workspace:
         st.stop()
 
 
-def catalog_if_any() -> Catalog | None:
-    """The catalog in view; None where there is none, which a page will say in its own words."""
-    found = _workspaces()
+def first_catalog() -> Catalog | None:
+    """The catalog that a new visitor sees first, if there is one; a page says why there is not."""
+    path = next(iter(_workspaces().values()), None)
     try:
-        return opened(Workspace(_picked(found)).catalog) if found else None
+        return None if path is None else opened(Workspace(path).catalog)
     except (FileNotFoundError, CurationError):
         return None
 
@@ -171,7 +171,7 @@ def facts(opened: Catalog) -> None:
         )
 
 
-@st.cache_resource(max_entries=4, show_spinner="Opening the catalog …")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _open(path: str, changed: int, inode: int) -> Catalog:
     return Catalog(Path(path))
 

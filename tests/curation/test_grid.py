@@ -47,6 +47,19 @@ def test_between_two_edges_the_cut_row_has_the_rest(catalog):
             assert counted == view.counts()["high_high"]
 
 
+@pytest.mark.parametrize(
+    ("start", "step"), [(0, 0.01), (-0.6, 0.002), (0.9, 1e-5), (0.9, 1e-7), (-3e6, 2e4), (0, 0)]
+)
+def test_a_value_lies_in_the_cell_that_its_edges_say(start, step):
+    edges = (start + step * np.arange(301)).astype(np.float32)
+    axis = grid.Axis("x", "value", start, step, edges, False)
+    beside = [np.nextafter(edges, np.float32(way)) for way in (-np.inf, np.inf)]
+    anywhere = np.random.default_rng(0).uniform(start - 9 * step, start + 320 * step, 5000)
+    far = [-np.inf, -1e30, 0, 1e30, np.inf]
+    values = np.concatenate([edges, *beside, anywhere, far]).astype(np.float32)
+    assert (axis.cells(values) == np.searchsorted(edges, values, side="right")).all()
+
+
 def test_edges_are_round_numbers(catalog):
     axis = grid.axis(catalog, "y")
     assert axis.step in (0.002, 0.005, 0.01)

@@ -66,37 +66,12 @@ def test_a_line_among_nothing_keeps_nothing(catalog):
     assert not (catalog.array("x") >= np.float32(line)).any()
 
 
-def test_uncertain_are_near_the_line_in_units_of_their_error(tmp_path):
-    scores = {"x": [0.1, 0.2, 0.3, 0.4], "x_se": [0.1, 0.001, 0.5, None], "y": [1, 1, 1, 1]}
-    catalog = make.catalog(tmp_path, scores)[1]
-    view = View(catalog, "x", "y", 0.25, 0.5)
-    # An imported column is no error of another.
-    assert quadrants.errors(catalog, "x") is None
-    assert len(quadrants.uncertain(view, "x", 5)[0]) == 0
-
-
 @pytest.mark.parametrize("at", [0, 10, 30, 50, 100])
 @pytest.mark.parametrize("by", ["top", "percentile"])
 def test_a_cut_stated_by_value_is_stated_back(catalog, by, at):
     line = quadrants.line(catalog, "x", Cut(by, at))
     assert quadrants.restate(catalog, "x", line, "value") == line
     assert quadrants.restate(catalog, "x", line, by) == pytest.approx(at)
-
-
-def test_nearest_are_those_next_to_the_line_nearest_first(catalog):
-    everyone = np.ones(10, dtype=bool)
-    inside = quadrants.nearest(catalog, "x", 0.45, everyone, True, 3)
-    outside = quadrants.nearest(catalog, "x", 0.45, everyone, False, 3)
-    assert inside.tolist() == [5, 6, 7]
-    assert outside.tolist() == [4, 3, 2]
-
-
-def test_the_best_are_best_by_both_scores_together(catalog):
-    view = View(catalog, "x", "x", 0, 0)
-    everyone = np.arange(10)
-    assert quadrants.ranked_rows(view, everyone, True, 3).tolist() == [9, 8, 7]
-    assert quadrants.ranked_rows(view, everyone, False, 3).tolist() == [0, 1, 2]
-    assert quadrants.ranked_rows(view, everyone[:0], True, 3).tolist() == []
 
 
 def test_a_box_has_its_edges(catalog):

@@ -1,0 +1,39 @@
+"""What the first visitor will most likely ask for, made ready while the server starts.
+
+A browser takes most of a second to load Streamlit before it asks for a page: time enough to read
+the two scores that the first page shows, and to import what it needs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+import streamlit as st
+
+
+@asynccontextmanager
+async def getting_ready(_: st.App) -> AsyncIterator[None]:
+    """The server's lifespan: it answers at once, and gets ready beside that."""
+    threading.Thread(target=_get_ready, daemon=True).start()
+    yield
+
+
+def _get_ready() -> None:
+    # Not above: the server would wait for them.
+    from pages.widgets import cuts, shell
+
+    catalog = shell.first_catalog()
+    if catalog is None or len(catalog.numbers) < 2:
+        return
+    axes = cuts.starts(catalog)
+    # Read beside the imports, which leave a core to it.
+    catalog.read_ahead(axes, wait=False)
+    cached = import_module("pages.widgets.cached")
+    import_module("pages.widgets.regions")
+    cached.grid(catalog, *axes)
+    # For the chart's axes, which are drawn last.
+    import_module("plotly.graph_objects")
+    import_module("streamlit.elements.plotly_chart")
