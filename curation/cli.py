@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from curation import __version__, progress, wording
+from curation.cli_common import FOLDER
 from curation.cli_marks import marks
 from curation.cli_score import score
 from curation.cli_target import add_target, remove_target
@@ -18,7 +19,6 @@ from curation.exporters import EXPORTERS
 from curation.exporters.base import SHARD_SIZE
 from curation.progress import Progress
 
-_FOLDER = click.Path(path_type=Path)
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -78,7 +78,7 @@ cli.add_command(remove_target)
 
 
 @cli.command()
-@click.argument("workspace", type=_FOLDER)
+@click.argument("workspace", type=FOLDER)
 @click.option(
     "--label",
     help="A true-or-false column of the source that marks bad samples: how "
@@ -113,8 +113,8 @@ def info(workspace: Path, label: str | None, keep: float, skipped: bool) -> None
 
 
 @cli.command("import-scores")
-@click.argument("workspace", type=_FOLDER)
-@click.argument("file", type=_FOLDER)
+@click.argument("workspace", type=FOLDER)
+@click.argument("file", type=FOLDER)
 @click.option(
     "--column",
     "columns",
@@ -143,9 +143,9 @@ def import_scores(workspace: Path, file: Path, columns: tuple[str, ...], uid_col
 
 
 @cli.command("import-uids")
-@click.argument("workspace", type=_FOLDER)
+@click.argument("workspace", type=FOLDER)
 @click.argument("name")
-@click.argument("file", type=_FOLDER)
+@click.argument("file", type=FOLDER)
 @click.option("--uid-column", default="uid", show_default=True, help="Column with the uids.")
 def import_uids(workspace: Path, name: str, file: Path, uid_column: str) -> None:
     """Keep a list of uids under NAME, for `union`, `intersect` and `except` in recipes.
@@ -159,8 +159,8 @@ def import_uids(workspace: Path, name: str, file: Path, uid_column: str) -> None
 
 
 @cli.command()
-@click.argument("workspace", type=_FOLDER)
-@click.argument("recipe", type=_FOLDER)
+@click.argument("workspace", type=FOLDER)
+@click.argument("recipe", type=FOLDER)
 @click.option("--save", metavar="NAME", help="Keep the recipe in the workspace under this name.")
 def select(workspace: Path, recipe: Path, save: str | None) -> None:
     """How many samples RECIPE (a YAML file) keeps, step by step, and the hash of their uids.
@@ -185,8 +185,8 @@ def select(workspace: Path, recipe: Path, save: str | None) -> None:
 
 
 @cli.command()
-@click.argument("workspace", type=_FOLDER)
-@click.argument("recipe", type=_FOLDER, required=False)
+@click.argument("workspace", type=FOLDER)
+@click.argument("recipe", type=FOLDER, required=False)
 @click.option("--selection", "saved", metavar="NAME", help="A saved selection instead of RECIPE.")
 @click.option(
     "--format",
@@ -196,7 +196,7 @@ def select(workspace: Path, recipe: Path, save: str | None) -> None:
     type=click.Choice(list(EXPORTERS)),
     help="What to write.",
 )
-@click.option("--to", "path", type=_FOLDER, required=True, help="The file to write, or the folder.")
+@click.option("--to", "path", type=FOLDER, required=True, help="The file to write, or the folder.")
 @click.option(
     "--column",
     "columns",

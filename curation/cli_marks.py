@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from curation import wording
+from curation.cli_common import FOLDER
 
 
 @click.command()
-@click.argument("workspace", type=click.Path(path_type=Path))
+@click.argument("workspace", type=FOLDER)
 @click.option("--log", is_flag=True, help="Every change instead: time, action, uid, before, after.")
 @click.option("--clear", is_flag=True, help="Take every mark away; --undo brings them back.")
 @click.option("--undo", is_flag=True, help="Take back the last change, here or in the app.")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from curation import places, wording
+from curation.cli_common import FOLDER, device_option, model_spec, quiet_option
 from curation.cli_options import ON_REQUEST, SCORE_NAMES, score_options
-from curation.devices import CHOICES as DEVICES
-from curation.encoder import PRECISIONS
-from curation.errors import CurationError
+from curation.encoder import PRECISIONS, ModelSpec
 from curation.executors import EXECUTORS
 from curation.places import Place
 from curation.progress import Progress
@@ -20,8 +19,6 @@ from curation.readers import READERS
 
 if TYPE_CHECKING:
     from curation.pipeline import Summary
-
-_FOLDER = click.Path(path_type=Path)
 
 
 class _PlaceType(click.ParamType[Place]):
@@ -43,7 +40,7 @@ _PLACE = _PlaceType()
 @click.option(
     "--workspace",
     "-w",
-    type=_FOLDER,
+    type=FOLDER,
     required=True,
     help="Folder to score into; an unfinished run there is taken up where it stopped.",
 )
@@ -104,13 +101,7 @@ _PLACE = _PlaceType()
     f"but not {ON_REQUEST}]",
 )
 @score_options
-@click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    default="auto",
-    show_default=True,
-    help="auto takes CUDA, then MPS, then the CPU.",
-)
+@device_option
 @click.option(
     "--embed-precision",
     type=click.Choice(PRECISIONS),
@@ -126,7 +117,7 @@ _PLACE = _PlaceType()
     show_default=True,
     help="Where shards are worked on.",
 )
-@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors.")
+@quiet_option
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
 def score(
     source: Place, workspace: Path, reader: str, image_column: str | None,
@@ -155,11 +146,9 @@ def score(
       python -m curation score s3://bucket/shards/ -w work/s --model ViT-B-32 --pretrained openai
     """
     from curation import pipeline
-    from curation.encoder import ModelSpec
     from curation.readers import Options
     from curation.targets import TargetSource
 
-    default = ModelSpec()
     job = pipeline.Job(
         source=source,
         workspace=workspace,
@@ -167,7 +156,7 @@ def score(
         options=Options(
             image_column, caption_column, uid_column, image_root, shard_size, features=features
         ),
-        model=ModelSpec(model, pretrained) if model else default,
+        model=model_spec(model, pretrained) or ModelSpec(),
         targets=tuple(TargetSource.parse(text) for text in targets),
         scores=scores,
         parameters=parameters,
@@ -175,8 +164,6 @@ def score(
         executor=executor,
         precision=embed_precision,
     )
-    if pretrained and not model:
-        raise CurationError("--pretrained goes with --model; the shipped model has its weights")
     summary = pipeline.run(job, Progress(quiet))
     click.echo(
         f"{wording.plural(summary.samples, 'sample')} scored, "

@@ -7,16 +7,13 @@ from pathlib import Path
 import click
 
 from curation import wording
-from curation.devices import CHOICES as DEVICES
-from curation.errors import CurationError
+from curation.cli_common import FOLDER, device_option, model_spec, quiet_option
 from curation.progress import Progress
 from curation.scores.target_sides import TARGET_SIDE
 
-_FOLDER = click.Path(path_type=Path)
-
 
 @click.command("add-target")
-@click.argument("workspace", type=_FOLDER)
+@click.argument("workspace", type=FOLDER)
 @click.argument("targets", metavar="NAME=SOURCE...", nargs=-1, required=True)
 @click.option(
     "--p",
@@ -39,14 +36,8 @@ _FOLDER = click.Path(path_type=Path)
     "embeddings: an open_clip architecture, or a folder with open_clip_config.json.",
 )
 @click.option("--pretrained", help="Weights of the architecture: a tag or a checkpoint file.")
-@click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    default="auto",
-    show_default=True,
-    help="auto takes CUDA, then MPS, then the CPU.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors.")
+@device_option
+@quiet_option
 def add_target(
     workspace: Path, targets: tuple[str, ...], norms: tuple[float, ...], sides: tuple[str, ...],
     model: str | None, pretrained: str | None, device: str, quiet: bool,
@@ -64,13 +55,10 @@ def add_target(
       python -m curation add-target work/pairs in1k=class_names.txt
     """
     from curation import retarget
-    from curation.encoder import ModelSpec
     from curation.targets import TargetSource
     from curation.workspace import Workspace
 
-    if pretrained and not model:
-        raise CurationError("--pretrained goes with --model")
-    wish = retarget.Wish(norms, sides, ModelSpec(model, pretrained) if model else None, device)
+    wish = retarget.Wish(norms, sides, model_spec(model, pretrained), device)
     named = [TargetSource.parse(text) for text in targets]
     opened = Workspace.open(workspace)
     for target in named:
@@ -80,9 +68,9 @@ def add_target(
 
 
 @click.command("remove-target")
-@click.argument("workspace", type=_FOLDER)
+@click.argument("workspace", type=FOLDER)
 @click.argument("name")
-@click.option("--quiet", "-q", is_flag=True, help="Only warnings and errors.")
+@quiet_option
 def remove_target(workspace: Path, name: str, quiet: bool) -> None:
     """Take a target out of WORKSPACE: its columns, its embeddings, its part in `all`.
 

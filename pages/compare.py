@@ -1,20 +1,19 @@
 """Compare: two selections, and what only one of them has; two scores, and where they disagree."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from streamlit.delta_generator import DeltaGenerator
 
 from curation import compare, wording
 from curation.catalog import Catalog, Mask
-from curation.compare import Members, Part, Ranks, Sets
+from curation.compare import Members, Part, Sets
 from curation.errors import CurationError
 from curation.selection import select
-from pages.widgets import compare_charts, cuts, gallery, shell, web_images
+from pages.widgets import cached, compare_charts, cuts, gallery, rank_change, shell, web_images
 from pages.widgets.plain import plain, problem
+from pages.widgets.tile import tile
 from pages.widgets.url import choose, current
 
 shell.enter("compare")
@@ -22,7 +21,6 @@ shell.enter("compare")
 KINDS = {"selections": "Selections", "scores": "Scores"}
 PART_NAMES: dict[Part, str] = {"only_a": "Only A", "only_b": "Only B", "both": "Both"}
 SORTS = {"random": "random", "best": "best first", "worst": "worst first"}
-MOVES = {"up": "Most promoted", "down": "Most demoted"}
 EMPTY = {
     "only_a": "No sample is in A only: B has every one of them.",
     "only_b": "No sample is in B only: A has every one of them.",
@@ -147,10 +145,6 @@ def set_cards(sets: Sets) -> None:
     )  # fmt: skip
 
 
-def tile(column: DeltaGenerator, name: str, value: str, told: str, **settings: Any) -> None:
-    column.metric(name, value, told, delta_color="off", delta_arrow="off", border=True, **settings)
-
-
 def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
     """The samples of one part."""
     with st.container(horizontal=True, vertical_alignment="top"):
@@ -199,21 +193,7 @@ def scores(catalog: Catalog) -> None:
     with right:
         b = pick_score(catalog, "score_b", "Score B", ("neg_clip_loss",), besides=a)
     web_images.switch(catalog)
-    compared = _ranks(catalog, a, b)
-    if not compared.count:
-        st.info("No sample has both of these scores: choose another one.")
-        return
-    score_cards(compared)
-    missing = len(catalog) - compared.count
-    if missing:
-        st.caption(f"{wording.plural(missing, 'sample')} without one of these scores: not ranked.")
-    with st.container(key="desk"):
-        left, right = st.columns([11, 9], gap="medium")
-    titles = {key: catalog.column(name).title for key, name in (("a", a), ("b", b))}
-    with right:
-        show_moved(catalog, a, b, compared, titles)
-    with left:
-        show_ranks(compared, titles)
+    rank_change.show(catalog, a, b, MOST)
 
 
 def pick_score(
@@ -229,66 +209,11 @@ def pick_score(
     )  # fmt: skip
 
 
-def score_cards(compared: Ranks) -> None:
-    columns = st.columns(1 + len(compared.shared))
-    tile(
-        columns[0], "Spearman correlation", wording.score(compared.spearman),
-        wording.plural(compared.count, "sample"),
-        help="Of the ranks: 1 where both scores rank alike, 0 where neither tells of the other.",
-    )  # fmt: skip
-    for column, (percent, share) in zip(columns[1:], compared.shared.items(), strict=True):
-        tile(
-            column, f"Shared by the top {percent} %", wording.share(share),
-            f"{percent} % by chance",
-            help=f"Of the best {percent} % by one score: the share also among those by the other.",
-        )  # fmt: skip
-
-
-def show_moved(catalog: Catalog, a: str, b: str, compared: Ranks, titles: dict[str, str]) -> None:
-    """The samples that the two scores disagree on most."""
-    move = choose(
-        st.segmented_control, "Samples", MOVES, "moved", required=True,
-        label_visibility="collapsed",
-    )  # fmt: skip
-    low, high = (titles["a"], titles["b"]) if move == "up" else (titles["b"], titles["a"])
-    st.caption(
-        f"Higher by {plain(high)} than by {plain(low)}, the largest shift of percentile first."
-    )
-    total = compared.moves[0 if move == "up" else 1]
-    gallery.paged(
-        shell.workspace(), catalog, compared.moved(move == "up", MOST), (a, b),
-        f"page_{move}", total, "No sample moves this way: the two scores rank alike.",
-    )  # fmt: skip
-
-
-def show_ranks(compared: Ranks, titles: dict[str, str]) -> None:
-    st.plotly_chart(
-        compare_charts.ranks(compared, titles, shell.is_dark()),
-        key="ranks",
-        config={"displaylogo": False, "displayModeBar": False},
-        alt="Density of all samples over their percentiles by both scores",
-    )
-    st.caption(
-        "A percentile is the share of samples that one is above. On the dotted line both scores "
-        "rank alike; the stronger a cell, the more samples it holds (logarithmic)."
-    )
-
-
-def _same(catalog: Catalog) -> str:
-    # A catalog that replaced another is another object; both have the path.
-    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
-
-
 @st.cache_resource(
-    max_entries=8, show_spinner="Looking up the selection …", hash_funcs={Catalog: _same}
+    max_entries=8, show_spinner="Looking up the selection …", hash_funcs={Catalog: cached.key}
 )
 def _named(catalog: Catalog, name: str, changed: int) -> Members:
     return compare.named(catalog, shell.decisions(), name)
-
-
-@st.cache_resource(max_entries=4, show_spinner="Ranking …", hash_funcs={Catalog: _same})
-def _ranks(catalog: Catalog, a: str, b: str) -> Ranks:
-    return compare.ranks(catalog, a, b)
 
 
 main()

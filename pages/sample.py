@@ -14,7 +14,7 @@ from curation.errors import CurationError
 from curation.explain import LOSS, Loss
 from curation.quadrants import View
 from curation.uids import is_uid
-from pages.widgets import cuts, looked_up, near, shell, waterfall, web_images
+from pages.widgets import cuts, gallery, looked_up, near, shell, waterfall, web_images
 from pages.widgets.plain import plain, problem
 
 shell.enter("sample")
@@ -62,8 +62,8 @@ def main() -> None:
     left, right = st.columns([2, 3], gap="medium")
     with left:
         picture, reason = looked_up.picture(catalog, rowid, web_images.is_on())
-        marks = [label.title for label in catalog.labels if row[label.name]]
-        near.portrait(picture, reason, str(row["caption"]), marks)
+        labels = [label.title for label in catalog.labels if row[label.name]]
+        near.portrait(shell.workspace(), row, picture, reason, labels)
         with st.expander("Everything else known of it", icon=":material/list:"):
             others = [c for c in catalog.columns.values() if c.kind in TOLD]
             near.told({c.title: row[c.name] for c in others})
@@ -193,7 +193,9 @@ def confused(catalog: Catalog, rowid: int) -> None:
             f"{better} {'fit' if found.better > 1 else 'fits'} {its} better than its own, whose "
             f"cosine is {wording.score(found.own)}."
         )
-        near.samples(workspace, catalog, found.rowids, found.cosines)
+        gallery.show(
+            workspace, catalog, found.rowids, (), extra={"Cosine": found.cosines}, is_row=True
+        )
 
 
 def targets(catalog: Catalog, rowid: int) -> None:

@@ -60,7 +60,9 @@ def main() -> None:
         asked = ask(catalog)
         if asked is not None:
             name, query, wanted = asked
-            found = _nearest(shell.workspace(), catalog, _key(catalog), query.tobytes(), wanted)
+            found = _nearest(
+                shell.workspace(), catalog, cached.key(catalog), query.tobytes(), wanted
+            )
             results(view, name, found)
     except CurationError as error:
         st.subheader("Nothing found", anchor=False)
@@ -241,11 +243,6 @@ def _anything(catalog: Catalog) -> None:
     (row,) = catalog.rows([np.random.default_rng().integers(len(catalog))])
     st.session_state["like"] = row["uid"]
     _tell("like")
-
-
-def _key(catalog: Catalog) -> str:
-    # A catalog that replaced another is another object; both have the path.
-    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
 
 
 @st.cache_resource(max_entries=64, show_spinner="Comparing with every image …")

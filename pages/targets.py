@@ -4,9 +4,8 @@ import streamlit as st
 
 from curation import compare, jobs, target_view, wording
 from curation.catalog import Catalog
-from curation.columns import ColumnInfo
+from curation.columns import ALL_TARGETS, ColumnInfo
 from curation.errors import CurationError
-from curation.scores.norm_sim import ALL
 from curation.target_view import About
 from pages.widgets import (
     distributions,
@@ -24,6 +23,8 @@ shell.enter("targets")
 
 VIEWS = {"one": "One target", "two": "Two targets", "add": "Add a target"}
 BEST = 12
+# As many pictures as a person might page through.
+MOST = 20 * gallery.PAGE
 # The view to go on to, where a run comes upon it after the views' control is made.
 NEXT = "targets_next"
 
@@ -34,7 +35,7 @@ Measures = dict[str, dict[str, ColumnInfo]]
 def main() -> None:
     catalog = shell.catalog()
     measured = target_view.measures(catalog)
-    names = [name for name in measured if name != ALL]
+    names = [name for name in measured if name != ALL_TARGETS]
     if not names:
         nothing_yet(catalog)
     else:
@@ -197,7 +198,7 @@ def remove(name: str) -> None:
 
 def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     """How the ranks change from one target to another."""
-    choices = {name: "all targets" if name == ALL else name for name in measured}
+    choices = {name: "all targets" if name == ALL_TARGETS else name for name in measured}
     if len(choices) < 2:
         st.info("There is one target only: add another one to compare the two.",
                 icon=":material/compare_arrows:")  # fmt: skip
@@ -224,8 +225,7 @@ def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     columns = pairs[measure]
     if measure not in measured[b]:
         st.caption(f"{plain(columns[0].title)} and {plain(columns[1].title)}: of different sides.")
-    titles = {"a": columns[0].title, "b": columns[1].title}
-    rank_change.show(catalog, columns[0].name, columns[1].name, titles, "targets")
+    rank_change.show(catalog, columns[0].name, columns[1].name, MOST, "targets_")
 
 
 def _see(name: str) -> None:

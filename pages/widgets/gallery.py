@@ -1,30 +1,20 @@
-"""Thumbnails with caption and scores.
-
-One block of HTML whatever the number of cards: the grid fits any width, and a caption is shown
-as it is: escaped, never read as Markdown, so that it cannot make a browser fetch anything.
-"""
+"""A gallery: samples as cards, each a thumbnail with caption and scores."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from html import escape
-from itertools import count
 from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from streamlit.delta_generator import DeltaGenerator
-from streamlit.errors import StreamlitDuplicateElementKey
 
 from curation import fetching, image_ref, places, thumbnails, wording
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
-from curation.uids import from_key
 from curation.workspace import Workspace
-from pages.widgets import web_images
-from pages.widgets.marking import marking
+from pages.widgets import cards, web_images
 from pages.widgets.url import number
 
 PAGE = 24
@@ -34,36 +24,6 @@ PICTURED = ("uid", "caption", *image_ref.COLUMNS)
 
 Extra = Mapping[str, Sequence[float] | NDArray[np.floating[Any]]]
 
-_CSS = """
-.gallery {display: grid; grid-template-columns: repeat(auto-fill, minmax(152px, 1fr)); gap: 12px}
-.gallery figure {margin: 0; border: 1px solid rgba(128, 138, 152, .28); border-radius: 8px;
-  overflow: hidden; display: flex; flex-direction: column}
-.gallery .frame {background: #fff; height: 152px; display: flex; align-items: center;
-  justify-content: center}
-.gallery img {max-width: 100%; max-height: 152px; object-fit: contain; display: block}
-.gallery .none {background: rgba(128, 138, 152, .12); flex-direction: column; gap: 4px;
-  padding: 0 10px; text-align: center; font-size: 12px; line-height: 1.35}
-.gallery .none span {opacity: .72}
-.gallery .none .host {opacity: 1; display: -webkit-box; -webkit-line-clamp: 2;
-  -webkit-box-orient: vertical; overflow: hidden; overflow-wrap: anywhere}
-/* Where there is no picture at all, captions are what one looks at. */
-.gallery.bare .frame {height: 72px}
-.gallery figcaption {padding: 8px 10px 9px; font-size: 13px; line-height: 1.35; flex: 1;
-  display: flex; flex-direction: column; gap: 6px}
-.gallery .caption {display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical;
-  overflow: hidden; overflow-wrap: anywhere}
-.gallery .scores {margin-top: auto; font-size: 12px; font-variant-numeric: tabular-nums;
-  display: grid; gap: 3px}
-/* All on one line where there is room; else the place among all goes below its score. */
-.gallery .score {display: flex; flex-wrap: wrap; gap: 0 8px; white-space: nowrap;
-  line-height: 1.3}
-.gallery .score .title {flex: 1 1 5.6rem; min-width: 0; overflow: hidden; opacity: .72;
-  text-overflow: ellipsis}
-.gallery .score .top {margin-left: auto; min-width: 4.6em; text-align: right; opacity: .72}
-.gallery .mark {align-self: flex-start; font-size: 11px; font-weight: 600; color: #fff;
-  background: #5B6472; border-radius: 4px; padding: 0 6px}
-"""
-
 
 def show(
     workspace: Workspace,
@@ -72,10 +32,13 @@ def show(
     scores: Sequence[str],
     empty: str = "No samples here.",
     extra: Extra | None = None,
+    is_row: bool = False,
 ) -> None:
     """The samples as cards, in this order, each with these scores.
 
-    ``extra`` has more numbers by their titles, a value a sample: told before the scores.
+    Args:
+        extra: more numbers by their titles, a value a sample: told before the scores.
+        is_row: they are six at the most, beside each other.
     """
     if not len(rowids):
         st.info(empty, icon=":material/image_not_supported:")
@@ -85,18 +48,16 @@ def show(
     # A catalog of an earlier version lacks some of them.
     rows = catalog.rows(rowids, [c for c in dict.fromkeys(asked) if c in catalog.columns])
     pictures = _pictures(workspace, catalog, rows)
-    cards = []
+    shown = []
     for place, (row, picture) in enumerate(zip(rows, pictures, strict=True)):
         more = {title: wording.score(float(of[place])) for title, of in (extra or {}).items()}
-        told = [_score(title, value) for title, value in more.items()]
+        told = [cards.score(title, value) for title, value in more.items()]
         told += [_standing(catalog, column, row[column.name]) for column in columns]
-        cards.append(_card(row, picture, "".join(told), catalog.labels))
-    kind = "gallery" if any(pictures) else "gallery bare"
-    uids = [str(row["uid"]) for row in rows]
-    place, key = _place(workspace, uids)
-    with place:
-        st.html(f"<style>{_CSS}</style><div class='{kind}'>{''.join(cards)}</div>")
-        marking(workspace, uids, key)
+        frame = cards.frame(picture, _nothing(row))
+        labels = [label.title for label in catalog.labels if row[label.name]]
+        shown.append(cards.card(row["caption"], frame, "".join(told), row["uid"], labels))
+    body = cards.grid(shown, "row" if is_row else "", "" if any(pictures) else "bare")
+    cards.markable(workspace, [str(row["uid"]) for row in rows], body)
 
 
 def paged(
@@ -133,17 +94,6 @@ def paged(
     show(workspace, catalog, rowids[part], scores, empty, more)
 
 
-def _place(workspace: Workspace, uids: Sequence[str]) -> tuple[DeltaGenerator, str]:
-    """A container for these samples' cards, and its name; a page may show the same ones twice."""
-    # Two workspaces may have the same samples, but never the same marks.
-    name = f"cards_{from_key(' '.join([str(workspace.path), *uids]))[:12]}"
-    for copy in count():
-        try:
-            return st.container(key=f"{name}_{copy}", gap="small"), f"{name}_{copy}"
-        except StreamlitDuplicateElementKey:
-            continue
-
-
 def _pictures(
     workspace: Workspace, catalog: Catalog, rows: Sequence[dict[str, Any]]
 ) -> list[bytes | None]:
@@ -158,42 +108,13 @@ def _is_on_the_web(row: Mapping[str, Any]) -> bool:
     return row["image_file"] is None and row.get("url") is not None
 
 
-def _card(
-    row: dict[str, Any],
-    picture: bytes | None,
-    scores: str,
-    labels: Sequence[ColumnInfo],
-) -> str:
-    caption = escape(str(row["caption"]))
-    if picture is None:
-        frame = _nothing(row)
-    else:
-        data = base64.b64encode(picture).decode()
-        image = f"<img alt='' loading='lazy' src='data:image/jpeg;base64,{data}'>"
-        frame = f"<div class='frame'>{image}</div>"
-    marks = "".join(f"<span class='mark'>{escape(c.title)}</span>" for c in labels if row[c.name])
-    return (
-        f"<figure data-uid='{row['uid']}'>{frame}<figcaption>"
-        f"{marks}<span class='caption' title='{caption}'>{caption}</span>"
-        f"<div class='scores'>{scores}</div></figcaption></figure>"
-    )
-
-
 def _standing(catalog: Catalog, column: ColumnInfo, value: Any) -> str:
     """A score and its place among all: the top 12 % are the best 12 of every 100."""
     share = ""
     if value is not None and column.is_number:
         ranks = catalog.ranks(column.name)
         share = wording.top(100 * (1 - ranks.near(value) / len(ranks)))
-    return _score(column.title, wording.score(value), share)
-
-
-def _score(title: str, value: str, share: str = "") -> str:
-    told = f"<span class='top'>{share}</span>" if share else ""
-    return (
-        f"<div class='score'><span class='title' title='{escape(title)}'>{escape(title)}</span>"
-        f"<span>{value}</span>{told}</div>"
-    )
+    return cards.score(column.title, wording.score(value), share)
 
 
 def _nothing(row: Mapping[str, Any]) -> str:

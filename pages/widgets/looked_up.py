@@ -10,6 +10,7 @@ from curation.embedded import Side
 from curation.errors import CurationError
 from curation.neighbours import Confused, Nearest
 from curation.workspace import Workspace
+from pages.widgets import cached
 
 # Seconds: an image, or a target, may be another one tomorrow.
 _KEPT = 300
@@ -19,24 +20,19 @@ def confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> 
     """Raises:
     CurationError: as ``neighbours.confused``.
     """
-    return _confused(workspace, catalog, _key(catalog), rowid, side)
+    return _confused(workspace, catalog, cached.key(catalog), rowid, side)
 
 
 def nearest(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> Nearest:
     """Raises:
     CurationError: as ``neighbours.nearest``.
     """
-    return _nearest(workspace, catalog, _key(catalog), rowid, target)
+    return _nearest(workspace, catalog, cached.key(catalog), rowid, target)
 
 
 def picture(catalog: Catalog, rowid: int, from_the_web: bool) -> tuple[bytes | None, str]:
     """A sample's picture, or None and why there is none."""
-    return _picture(catalog, _key(catalog), rowid, from_the_web)
-
-
-def _key(catalog: Catalog) -> str:
-    # A catalog that replaced another is another object; both have the path.
-    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
+    return _picture(catalog, cached.key(catalog), rowid, from_the_web)
 
 
 @st.cache_resource(max_entries=256, ttl=_KEPT, show_spinner="Comparing with every sample …")

@@ -1,4 +1,4 @@
-// Marks on a gallery's cards: shows them, and tells the app what a curator does to them.
+// Marks on cards: shows them, and tells the app what a curator does to them.
 // Everything of a dataset is text here, never HTML.
 
 const ICONS = {
@@ -7,15 +7,30 @@ const ICONS = {
 };
 const NAMES = { keep: "Keep", drop: "Drop" };
 const SAID = { keep: "kept by hand", drop: "dropped by hand" };
-const KEYS = [["K", "keep"], ["D", "drop"], ["U", "undo"], ["← ↑ ↓ →", "move"], ["Enter", "open"]];
+const KEYS = [["K", "keep"], ["D", "drop"], ["U", "undo"]];
+const KEYS_AMONG = [["← ↑ ↓ →", "move"], ["Enter", "open"]];
+// What has a use for letters itself.
+const TYPED_INTO = "input, textarea, select, [contenteditable=true], [role=listbox], [role=menu]";
 // Milliseconds after which the app will not hear any more of what was done.
 const PATIENCE = 10_000;
 
 // One for all galleries of the page, whichever of them brought this script along:
-// what the app said last of each sample, and what it has not heard of yet.
-const page = (window[Symbol.for("curation marks")] ??= {
+// what the app said last of each sample, what it has not heard of yet, and which one is to open.
+const page = (window[Symbol.for("curation marks")] ??= listening({
   galleries: new Map(), marks: new Map(), waiting: [], lines: 0, total: "", of: null, last: 0,
-});
+  opening: null,
+}));
+
+// Of the sample that a page is all about, keys are pressed anywhere.
+function listening(made) {
+  document.addEventListener("keydown", event => {
+    if (event.target.closest(`figure[data-uid], ${TYPED_INTO}`)) return;
+    for (const gallery of made.galleries.values()) {
+      if (gallery.data.isPage && gallery.place.isConnected) gallery.press(event, gallery.cards[0]);
+    }
+  });
+  return made;
+}
 
 export default function ({ data: [data], parentElement, setTriggerValue }) {
   const place = parentElement.closest(`.st-key-${data.key}`);
@@ -30,7 +45,6 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
 class Gallery {
   constructor(place) {
     this.place = place;
-    this.bar = new Bar();
     place.addEventListener("click", event => this.click(event));
     place.addEventListener("keydown", event => this.press(event));
     place.addEventListener("focusin", event => this.stopAt(event.target.closest("figure")));
@@ -41,6 +55,7 @@ class Gallery {
   update(data, foot, tell) {
     this.data = data;
     this.tell = tell;
+    this.bar ??= new Bar(data.isPage ? KEYS : [...KEYS, ...KEYS_AMONG]);
     learn(data);
     // The theme's colours are known below the component only.
     const ring = getComputedStyle(foot).getPropertyValue("--st-primary-color");
@@ -49,6 +64,11 @@ class Gallery {
     const hadFocus = document.activeElement === this.bar.button;
     this.bar.say(data.said, data.next);
     if (hadFocus && !data.next) this.stop?.focus();
+    // Streamlit leaves a page that is only another sample's now where it was scrolled to.
+    if (data.isPage && page.opening in data.marks) {
+      page.opening = null;
+      this.place.closest("[data-testid=stMain]")?.scrollTo(0, 0);
+    }
     for (const gallery of page.galleries.values()) gallery.draw();
     // It was busy when it was told.
     if (this.waiting.length) this.tell("act", this.waiting);
@@ -70,7 +90,8 @@ class Gallery {
     if (!this.data) return;
     const cards = this.cards;
     for (const card of cards) {
-      if (!card.querySelector(".acts")) dress(card, this.data.ws);
+      if (!card.querySelector(".acts")) dress(card, !this.data.isPage);
+      lead(card, this.data.kept);
       show(card, page.marks.get(card.dataset.uid));
     }
     // One stop of the Tab key for them all: arrows go on from there.
@@ -99,6 +120,7 @@ class Gallery {
   }
 
   open(card) {
+    page.opening = card.dataset.uid;
     this.tell("open", card.dataset.uid);
   }
 
@@ -118,8 +140,7 @@ class Gallery {
     card?.focus({ preventScroll: true });
   }
 
-  press(event) {
-    const card = event.target.closest("figure[data-uid]");
+  press(event, card = event.target.closest("figure[data-uid]")) {
     const key = event.key.toLowerCase();
     const isOurs = card || event.target.closest(".marks-bar");
     if (!isOurs || event.altKey) return;
@@ -137,6 +158,9 @@ class Gallery {
       acts("keep");
     } else if (card && key === "d") {
       acts("drop");
+    } else if (this.data.isPage) {
+      // There is no other card to go to.
+      return;
     } else if (card === event.target && key === "enter") {
       event.preventDefault();
       this.open(card);
@@ -157,14 +181,14 @@ class Gallery {
 
 // The line below the cards. It is made once: what reads it aloud tells of changes only.
 class Bar {
-  constructor() {
+  constructor(known) {
     this.element = element("div", { className: "marks-bar" });
     this.status = element("span", { className: "status", role: "status" });
     this.told = element("span", { className: "said" });
     this.all = element("span", { className: "total" });
     this.button = element("button", { type: "button", hidden: true });
     const keys = element("span", { className: "keys" });
-    for (const [key, what] of KEYS) {
+    for (const [key, what] of known) {
       keys.append(element("kbd", { textContent: key }), ` ${what}`);
     }
     this.status.append(this.told, " ", this.all);
@@ -205,11 +229,8 @@ function learn(data) {
   for (const { told: [, action, uid] } of page.waiting) if (uid) page.marks.set(uid, action);
 }
 
-function dress(card, ws) {
-  const address = new URL("sample", location.href);
-  address.searchParams.set("uid", card.dataset.uid);
-  if (ws) address.searchParams.set("ws", ws);
-  const link = element("a", { className: "open", href: address.href, title: "Open this sample" });
+function dress(card, leads) {
+  const link = element("a", { className: "open", title: "Open this sample" });
   link.setAttribute("aria-label", "Open this sample");
   const marked = element("span", { className: "marked" });
   marked.setAttribute("aria-hidden", "true");
@@ -222,11 +243,21 @@ function dress(card, ws) {
     const button = element("button", { type: "button", className: action, title });
     button.dataset.act = action;
     button.setAttribute("aria-label", NAMES[action]);
-    button.append(icon(action));
+    button.append(icon(action), element("span", { textContent: NAMES[action] }));
     acts.append(button);
   }
-  card.setAttribute("aria-keyshortcuts", "K D U Enter");
-  card.append(link, marked, acts);
+  card.setAttribute("aria-keyshortcuts", leads ? "K D U Enter" : "K D U");
+  card.append(...(leads ? [link] : []), marked, acts);
+}
+
+function lead(card, kept) {
+  const link = card.querySelector("a.open");
+  if (!link) return;
+  const address = new URL("sample", location.href);
+  for (const [name, value] of [["uid", card.dataset.uid], ...kept]) {
+    address.searchParams.set(name, value);
+  }
+  link.href = address.href;
 }
 
 function show(card, mark) {

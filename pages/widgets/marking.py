@@ -1,6 +1,6 @@
-"""Marks on the cards of a gallery: shown on them, set by their buttons and by keys.
+"""Marks on cards: shown on them, set by their buttons and by keys.
 
-The cards are the gallery's HTML, which does not change with a mark, so that the browser keeps its
+The cards are HTML, which does not change with a mark, so that the browser keeps its
 place and its focus. What is beside them here, marks, buttons and the bar below, is a component
 without HTML of its own: its script puts them on the cards, and only this fragment runs again.
 """
@@ -29,8 +29,12 @@ _component = st.components.v2.component(
 
 
 @st.fragment
-def marking(workspace: Workspace, uids: Sequence[str], key: str) -> None:
-    """Make the cards beside this, in the container ``key``, take marks."""
+def marking(workspace: Workspace, uids: Sequence[str], key: str, is_page: bool = False) -> None:
+    """Make the cards beside this, in the container ``key``, take marks.
+
+    ``is_page`` where it is one card, of the sample that the page is all about: keys that are
+    pressed anywhere are for it.
+    """
     state = st.session_state.setdefault(f"{key}_state", {})
     if state.pop("elsewhere", False):
         # What was taken back is on other cards of this page, too.
@@ -53,7 +57,8 @@ def marking(workspace: Workspace, uids: Sequence[str], key: str) -> None:
         data=[
             {
                 "key": key,
-                "ws": st.query_params.get("ws"),
+                "isPage": is_page,
+                "kept": list(_kept().items()),
                 "of": str(workspace.path),
                 "marks": {uid: seen.marks.get(uid) for uid in uids},
                 "total": in_words(seen.keep, seen.drop) if seen.keep or seen.drop else "",
@@ -67,8 +72,14 @@ def marking(workspace: Workspace, uids: Sequence[str], key: str) -> None:
         on_open_change=lambda: None,
     )
     if told.open in uids:
-        kept = {name: st.query_params[name] for name in ("ws",) if name in st.query_params}
-        st.switch_page("pages/sample.py", query_params=kept | {"uid": told.open})
+        st.switch_page("pages/sample.py", query_params={"uid": told.open} | _kept())
+
+
+def _kept() -> dict[str, str]:
+    """What of the address holds for another sample too: on the Sample page, the whole view."""
+    here = st.query_params.to_dict()
+    is_there = here.pop("uid", None) is not None
+    return {name: value for name, value in here.items() if is_there or name == "ws"}
 
 
 def _act(marks: Marks, uids: frozenset[str], key: str) -> None:

@@ -9,8 +9,8 @@ from html import escape
 import streamlit as st
 
 from curation import target_view, wording
+from curation.columns import ALL_TARGETS
 from curation.errors import CurationError
-from curation.scores.norm_sim import ALL
 from curation.target_view import About, Item
 from pages.widgets import shell, web_images
 from pages.widgets.plain import problem
@@ -60,7 +60,7 @@ def paged(about: About) -> None:
 
 def strip(name: str) -> None:
     """The first of a target's items, to know it by."""
-    if name == ALL:
+    if name == ALL_TARGETS:
         st.caption("Every target as one set.")
         return
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from curation.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Without these Chromium looks for its maker's servers at every start.
@@ -58,6 +61,14 @@ def serve(workspaces: Path) -> Iterator[str]:
 def address(sample_workspaces: Path) -> Iterator[str]:
     with serve(sample_workspaces) as found:
         yield found
+
+
+@pytest.fixture
+def own(tmp_path: Path, sample_workspace: Workspace) -> Iterator[tuple[str, Workspace]]:
+    """A server of the scored sample, of a test's own."""
+    shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")
+    with serve(tmp_path / "own") as address:
+        yield address, Workspace.open(tmp_path / "own" / "sample")
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +13,8 @@ from curation.catalog import Catalog
 from curation.exporters import datacomp
 from curation.marks import Marks
 from curation.workspace import Workspace
-from tests.browser.conftest import Visit, serve, settled, shown_uids
+from tests.browser.conftest import Visit, settled, shown_uids
 from tests.browser.test_first_visit import set_threshold
-
-
-@pytest.fixture
-def own(tmp_path: Path, sample_workspace: Workspace) -> Iterator[tuple[str, Workspace]]:
-    """A server of the scored sample, of a test's own."""
-    shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")
-    with serve(tmp_path / "own") as address:
-        yield address, Workspace.open(tmp_path / "own" / "sample")
-
 
 # Every page's name is in the navigation.
 WIDE = {"width": 1920, "height": 1080}

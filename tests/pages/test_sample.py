@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from curation.catalog import Catalog
+from curation.marks import Marks
 from curation.workspace import Workspace
 from tests.pages.conftest import APP, Open, html, metrics
 from tests.web import workspace
@@ -34,6 +36,11 @@ def captions(app: AppTest) -> str:
     return "\n".join(element.value for element in app.caption)
 
 
+def marking(app: AppTest) -> list[dict[str, Any]]:
+    """What the page tells the cards that take marks, gallery by gallery."""
+    return [json.loads(element.proto.json)[0] for element in app.get("bidi_component")]
+
+
 def test_it_shows_one_sample_whole(open_page: Open, catalog: Catalog) -> None:
     (row,) = catalog.rows([7])
     app = open_page("sample", uid=row["uid"])
@@ -48,7 +55,7 @@ def test_it_shows_one_sample_whole(open_page: Open, catalog: Catalog) -> None:
         "Nearest of target “animals”", "Nearest of target “food”",
     ]  # fmt: skip
     page = html(app)
-    assert "class='portrait'" in page
+    assert f"class='gallery portrait'><figure data-uid='{row['uid']}'>" in page
     # Its own picture, and four rows of six.
     assert page.count("src='data:image/jpeg;base64,") == 25
     assert row["image_file"] in page
@@ -66,12 +73,31 @@ def test_it_stands_somewhere_in_every_score(open_page: Open, catalog: Catalog) -
 def test_neighbours_lead_to_their_own_page(open_page: Open, catalog: Catalog) -> None:
     uid = uid_of(catalog, 3)
     app = open_page("sample", uid=uid, x_top="12")
-    links = re.findall(r"data-uid='([0-9a-f]{32})'><a href='([^']*)'", html(app))
-    assert len(links) == 12
-    for other, link in links:
-        assert other != uid
-        assert f"uid={other}" in link
-        assert "x_top=12" in link
+    own, *rows = marking(app)
+    assert own["isPage"] and list(own["marks"]) == [uid]
+    assert len(rows) == 2
+    for row in rows:
+        assert len(row["marks"]) == 6 and uid not in row["marks"]
+        kept = dict(row["kept"])
+        assert kept["x_top"].startswith("12")
+        assert "uid" not in kept
+    # A target's images are no samples: they have no mark.
+    assert html(app).count("<figure>") == 12
+
+
+def test_it_and_its_neighbours_have_the_marks_that_were_made_elsewhere(
+    open_page: Open, scored_copy: Workspace
+) -> None:
+    uid, root = uid_of(Catalog.of(scored_copy), 0), scored_copy.path
+    own, row, _ = marking(open_page("sample", root=root, uid=uid))
+    assert set((own["marks"] | row["marks"]).values()) == {None}
+    other = next(iter(row["marks"]))
+    Marks.of(scored_copy).mark([uid], "keep")
+    Marks.of(scored_copy).mark([other], "drop")
+    own, row, _ = marking(open_page("sample", root=root, uid=uid))
+    assert own["marks"] == {uid: "keep"}
+    assert row["marks"][other] == "drop"
+    assert own["total"] == row["total"] == "1 kept and 1 dropped by hand"
 
 
 def test_the_chance_to_flip_is_told_where_the_score_is_an_axis(
