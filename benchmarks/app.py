@@ -40,7 +40,7 @@ MOMENTS = {
     "counts, density and pictures": [
         "[data-testid=stMetricValue]", ".qc-legend i", "figure[data-uid] img",
     ],
-    "the axes too": [".st-key-quadrant_chart .xtick text"],
+    "the axes too": [".st-key-quadrant_chart .qc-tick"],
 }  # fmt: skip
 # Notes when the page says all that a move changes, looking once a frame; the answer's end is when
 # that frame has been painted.
@@ -184,7 +184,7 @@ def desk(browser: Browser, workspaces: Path, moves: int) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1100})
         page.goto(address)
         settled(page)
-        page.locator(".st-key-quadrant_chart .xtick text").first.wait_for()
+        page.locator(".st-key-quadrant_chart .qc-tick").first.wait_for()
         page.evaluate(WATCH)
         spent = [move(page, number, moves) for number in range(moves)]
         ranked = sorted(spent)

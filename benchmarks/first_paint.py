@@ -33,7 +33,7 @@ MOMENTS = {
     "controls": "[data-testid=stSlider]",
     "counts and pictures": "figure[data-uid] img",
     "density": ".qc-legend i",
-    "chart": ".st-key-quadrant_chart .xtick text",
+    "chart": ".st-key-quadrant_chart .qc-tick",
 }
 
 

@@ -35,14 +35,14 @@ def main() -> None:
             view, over, colour(view, over, colour_by), box, _moved, _zoomed
         )
         below(over)
-    # Plotly comes last, and the browser shows the rest while it loads. But what comes from the
-    # web may take seconds.
+    # Plotly comes last, and the browser shows the rest while it loads. But what comes from the web
+    # may take seconds.
     if web_images.is_on():
-        quadrant_chart.axes(place, catalog, over, box, _boxed)
+        quadrant_chart.pointer(place, catalog, over, box, _boxed)
     with right:
         regions.show(view, names, box)
     if not web_images.is_on():
-        quadrant_chart.axes(place, catalog, over, box, _boxed)
+        quadrant_chart.pointer(place, catalog, over, box, _boxed)
 
 
 def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:

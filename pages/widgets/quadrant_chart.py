@@ -1,9 +1,8 @@
 """The quadrant chart: density of all samples, a line across each score, histograms at the margins.
 
-Plotly draws the axes, answers the pointer and lets a box be dragged. The picture and the lines are
-a component's without HTML of its own: its script paints them below and above Plotly's layers, so
-that a line and the counts follow the pointer without asking the server, and nothing of Plotly's is
-drawn anew when one moves.
+Plotly answers the pointer and lets a box be dragged. What is seen is a component's without HTML of
+its own: its script paints picture, axes and lines below and above Plotly's layers, so that it is
+all there before Plotly is, and a line and the counts follow the pointer without the server.
 """
 
 from __future__ import annotations
@@ -44,12 +43,13 @@ _QUIET = "#8A94A3"
 _GREYS = {False: ("#E3E5E8", "#5D636C"), True: ("#2A313B", "#AEB6C2")}
 
 _HERE = Path(__file__)
+# In the order in which they are read: one script.
+_SCRIPTS = ("sums", "frame", "paint", "lines", "chart")
 _component = st.components.v2.component(
     "curation_quadrant_chart",
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
     js="\n".join(
-        (_HERE.parent / name).read_text(encoding="utf-8")
-        for name in ("quadrant_sums.js", "quadrant_chart.js")
+        _HERE.with_name(f"quadrant_{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS
     ),
     isolate_styles=False,
 )
@@ -79,7 +79,7 @@ def picture(
     on_move: Callable[[], None],
     on_zoom: Callable[[], None],
 ) -> DeltaGenerator:
-    """The picture and the lines; returns where ``axes`` draws the rest.
+    """All that is seen of the chart; returns where ``pointer`` goes.
 
     Args:
         box: (x0, x1, y0, y1) in values of the scores.
@@ -87,26 +87,31 @@ def picture(
     """
     place = st.container(key=KEY, gap=None)
     with place:
+        # In two parts: what has not changed is not sent again, and the grid is large.
+        # In a list: in a dict Streamlit looks for tables, and imports pandas for it.
+        _component(key=f"{KEY}_grid", data=[_grid(view.catalog, over, colour)])
         _component(
             key=f"{KEY}_lines",
-            # In a list: in a dict Streamlit looks for tables, and imports pandas for it.
-            data=[_data(view, over, colour, _on_axes(over, view.catalog, box))],
+            data=[_lines(view, over, _on_axes(over, view.catalog, box))],
             on_moved_change=on_move,
             on_zoom_change=on_zoom,
         )
     return place
 
 
-def axes(
+def pointer(
     place: DeltaGenerator, catalog: Catalog, over: Grid, box: Box | None, on_box: Callable[[], None]
 ) -> None:
-    """Plotly's part; ``on_box`` finds what was dragged in the session's state as ``chart``."""
+    """Plotly's part: zoom, boxes, and what a cell holds.
+
+    ``on_box`` finds what was dragged in the session's state as ``chart``.
+    """
     if not st.session_state.get(_LOADED):
         # Loading Plotly's 5 MB keeps a browser busy for a second: all else is painted before.
         time.sleep(_PAINT)
         st.session_state[_LOADED] = True
     place.plotly_chart(
-        _axes(catalog, over, f"{catalog.path} {_name(over)}", str(box), shell.is_dark()),
+        _figure(catalog, over, f"{catalog.path} {_name(over)}", str(box), shell.is_dark()),
         key="chart",
         on_select=on_box,
         selection_mode="box",
@@ -161,25 +166,31 @@ def still(view: View, over: Grid, dark: bool) -> go.Figure:
     return fig
 
 
-def _data(
-    view: View, over: Grid, colour: Colour | None, box: Sequence[float | None] | None
-) -> dict[str, Any]:
+def _grid(catalog: Catalog, over: Grid, colour: Colour | None) -> dict[str, Any]:
+    return {
+        "key": KEY,
+        "name": _full_name(catalog, over),
+        "dark": shell.is_dark(),
+        "axes": {
+            name: {"title": catalog.column(a.score).title, "start": a.start, "step": a.step,
+                   "bins": a.bins, "percentile": a.scale == "percentile"}
+            for name, a in (("x", over.x), ("y", over.y))
+        },
+        "cells": _packed(over.cells),
+        "coarse": over.coarse,
+        "colour": None if colour is None else _levels(colour),
+    }  # fmt: skip
+
+
+def _lines(view: View, over: Grid, box: Sequence[float | None] | None) -> dict[str, Any]:
     counts, names = view.counts(), quadrant_names(view)
     lines = {"x": view.x_line, "y": view.y_line}
     ends: dict[Literal["x", "y"], Axis] = {"x": over.x, "y": over.y}
     on_edge = {n: bool(np.any(a.edges == np.float32(lines[n]))) for n, a in ends.items()}
     return {
         "key": KEY,
+        "grid": _full_name(view.catalog, over),
         "frame": FRAME,
-        "dark": shell.is_dark(),
-        "grid": f"{view.catalog.path} {view.catalog.dataset.published} {_name(over)}",
-        "axes": {
-            name: {"title": view.catalog.column(a.score).title, "start": a.start, "step": a.step,
-                   "bins": a.bins, "percentile": a.scale == "percentile"}
-            for name, a in ends.items()
-        },
-        "cells": _packed(over.cells),
-        "coarse": over.coarse,
         "lines": {n: _on_axis(ends[n], view.catalog, at) for n, at in lines.items()},
         "rows": {n: int(np.searchsorted(ends[n].edges, np.float32(lines[n]))) for n in ends},
         "edge": on_edge,
@@ -191,7 +202,6 @@ def _data(
         "counts": [counts[q] for q in QUADRANTS],
         "heard": st.session_state.get(_HEARD, 0),
         "names": [names[q] for q in QUADRANTS],
-        "colour": None if colour is None else _levels(colour),
         "box": box,
     }  # fmt: skip
 
@@ -212,12 +222,12 @@ def _levels(colour: Colour) -> dict[str, Any]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _axes(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> go.Figure:
-    """What Plotly draws: axes, and cells that are not seen but say what they hold.
+def _figure(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> go.Figure:
+    """What Plotly has: ranges, and cells that are not seen but say what they hold.
 
     Nothing of it moves with a line, so that it is made once a grid.
     """
-    catalog, over = _catalog, _over
+    over = _over
     import plotly.graph_objects as go
 
     fig = go.Figure()
@@ -230,12 +240,11 @@ def _axes(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> go
         hovertemplate="%{x:.3~f}, %{y:.3~f}<br>%{z:,.0f} samples<extra></extra>",
     )  # fmt: skip
     clear = "rgba(0,0,0,0)"
-    line = {"showgrid": False, "zeroline": False, "linecolor": INK[dark], "ticks": "outside"}
     fig.update_layout(
         height=HEIGHT, margin={"l": FRAME["left"], "r": FRAME["right"], "t": FRAME["top"],
                                "b": FRAME["bottom"], "pad": 0, "autoexpand": False},
         paper_bgcolor=clear, plot_bgcolor=clear, dragmode="select", showlegend=False,
-        xaxis=_axis(line, catalog, over.x), yaxis=_axis(line, catalog, over.y),
+        xaxis=_unseen(over.x), yaxis=_unseen(over.y),
         modebar={"uirevision": "one", "bgcolor": clear, "color": _QUIET, "activecolor": INK[dark]},
         # Another grid has other ranges; a box that was cleared is forgotten by Plotly too.
         uirevision=_name(over), selectionrevision=box, selections=[],
@@ -245,11 +254,17 @@ def _axes(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> go
     return fig
 
 
-def _axis(style: dict[str, Any], catalog: Catalog, axis: Axis) -> dict[str, Any]:
-    title = catalog.column(axis.score).title
-    what = f"{title}, percentile" if axis.scale == "percentile" else title
-    own = {"range": [axis.start, axis.end], "domain": [0, FRAME["domain"]], "automargin": False}
-    return {**style, **own, "title": {"text": what, "standoff": 12}}
+def _unseen(axis: Axis) -> dict[str, Any]:
+    """An axis that is there for the pointer; it is drawn by the component."""
+    return {
+        "range": [axis.start, axis.end], "domain": [0, FRAME["domain"]], "automargin": False,
+        "showgrid": False, "zeroline": False, "showline": False, "showticklabels": False,
+        "ticks": "",
+    }  # fmt: skip
+
+
+def _full_name(catalog: Catalog, over: Grid) -> str:
+    return f"{catalog.path} {catalog.dataset.published} {_name(over)}"
 
 
 def _name(over: Grid) -> str:
