@@ -134,6 +134,12 @@ class Catalog(Arrays):
         """Every sample's uid in 128-bit form, shape (N, 2), by rowid."""
         return uids.to_words(self._arrow("SELECT uid FROM samples").column("uid"))
 
+    def words_of(self, rowids: NDArray[np.int64]) -> uids.Words:
+        """Some samples' uids, as ``words``; of a few, without reading those of all."""
+        if "words" in self.__dict__ or len(rowids) > _FEW:
+            return self.words[rowids]
+        return uids.to_words([row["uid"] for row in self.rows(rowids, ["uid"])])
+
     def where(self, condition: str, parameters: Sequence[Any]) -> Mask:
         """Which samples meet a condition made by ``curation.where``: (N,).
 
@@ -260,6 +266,9 @@ class Catalog(Arrays):
     def _one(self, query: str) -> tuple[Any, ...]:
         return self._all(query)[0]
 
+
+# Samples that are looked up one by one.
+_FEW = 10_000
 
 # Where an image's bytes lie is no measure of it.
 _PLACES = ("image_offset", "image_length", "image_row")

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from curation import quadrants, uids
+from curation import uids
 from curation.catalog import Catalog, Mask
 from curation.decisions import Decisions
 from curation.recipe import Recipe, SetStep
@@ -145,7 +145,7 @@ class Spread:
 
 def spread(catalog: Catalog, sets: Sets, score: str, bins: int) -> Spread:
     """The distribution of a score in what both have and what only one has."""
-    bounds = quadrants.edges(catalog, score, bins)
+    bounds = catalog.ranks(score).edges(bins)
     values = catalog.array(score)
     counts: dict[Part, NDArray[np.int64]] = {}
     missing: dict[Part, int] = {}

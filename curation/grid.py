@@ -254,7 +254,7 @@ def _coarse(cells: NDArray[Any], by: int) -> NDArray[np.float64]:
 
 
 def _inner_range(catalog: Catalog, score: str) -> tuple[float, float]:
-    edges = quadrants.edges(catalog, score, 1)
+    edges = catalog.ranks(score).edges(1)
     return float(edges[0]), float(edges[-1])
 
 

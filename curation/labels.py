@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.catalog import Catalog
-from curation.selection import top
+from curation.selection import best
+
+# Values that are compared each with each.
+_EXACT = 1_000_000
+# Sign, exponent, and eleven bits of the fraction.
+_BITS = 20
+_ROWS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -29,20 +35,20 @@ class LabelResult:
 
 def judge(catalog: Catalog, label: str, keep: float = 0.3) -> list[LabelResult]:
     """Every score against one label."""
-    marked = catalog.array(label) == 1
-    known = ~np.isnan(catalog.array(label))
+    told = catalog.once(label)
+    marked, known = told == 1, ~np.isnan(told)
     results = []
     for column in catalog.scores:
-        values = catalog.array(column.name)
+        values = catalog.once(column.name)
         usable = known & ~np.isnan(values)
         if not (marked & usable).any() or not (~marked & usable).any():
             continue
-        best = top(catalog, column.name, usable, round(keep * len(catalog)))
+        kept = best(catalog, values, usable, round(keep * len(catalog)))
         results.append(
             LabelResult(
                 column.name,
                 auc(values[usable & ~marked], values[usable & marked]),
-                float(marked[best].mean()) if best.any() else float("nan"),
+                float(marked[kept].mean()) if kept.any() else float("nan"),
                 float(marked[usable].mean()),
             )
         )
@@ -50,8 +56,28 @@ def judge(catalog: Catalog, label: str, keep: float = 0.3) -> list[LabelResult]:
 
 
 def auc(higher: NDArray[np.float32], lower: NDArray[np.float32]) -> float:
-    """P(h > l) + P(h = l)/2 for random members h and l (Mann and Whitney)."""
-    ranked = np.sort(lower)
-    below = np.searchsorted(ranked, higher, side="left")
-    up_to = np.searchsorted(ranked, higher, side="right")
-    return float((below + up_to).sum(dtype=np.float64) / 2 / len(higher) / len(lower))
+    """P(h > l) + P(h = l)/2 for random members h and l (Mann and Whitney).
+
+    Of more than a million, values that differ by less than one part in 2,000 count as equal: that
+    moves the area by less than 1e-6 where neither has a value that is as frequent.
+    """
+    if len(higher) + len(lower) > _EXACT:
+        own, other = _counts(higher), _counts(lower)
+        twice = (own * (2 * np.cumsum(other) - other)).sum(dtype=np.float64)
+    else:
+        ranked = np.sort(lower)
+        below = np.searchsorted(ranked, higher, side="left")
+        up_to = np.searchsorted(ranked, higher, side="right")
+        twice = (below + up_to).sum(dtype=np.float64)
+    return float(twice / 2 / len(higher) / len(lower))
+
+
+def _counts(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How many values have each of the upper bits that a float32 can begin with, in order."""
+    counts = np.zeros(1 << _BITS)
+    for start in range(0, len(values), _ROWS):
+        # No −0; negative floats come in reverse.
+        bits = (values[start : start + _ROWS] + np.float32(0)).view(np.int32)
+        ordered = np.where(bits < 0, bits ^ np.int32(0x7FFFFFFF), bits) >> (32 - _BITS)
+        counts += np.bincount(ordered + (1 << (_BITS - 1)), minlength=1 << _BITS)
+    return counts

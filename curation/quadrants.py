@@ -191,37 +191,6 @@ def restate(
     return 100 * float(known - kept if by == "percentile" else kept) / known
 
 
-def ends(catalog: Catalog, score: str) -> tuple[float, float] | None:
-    """A score's least and greatest value but infinity; None where there is none."""
-    ranks = catalog.ranks(score)
-    return (ranks.least, ranks.greatest) if ranks.least <= ranks.greatest else None
-
-
-def edges(catalog: Catalog, score: str, bins: int) -> NDArray[np.float64]:
-    """Equal bins over a score's range; far outliers do not stretch it."""
-    whole = ends(catalog, score)
-    if whole is None:
-        return np.linspace(0, 1, bins + 1)
-    low, high = whole
-    ranks = catalog.ranks(score)
-    # A thousandth at either end, but at least one, may be far away.
-    out = max(1, len(ranks) // 1000) if len(ranks) > 20 else 0
-    inner_low, inner_high = ranks.about(out), ranks.about(len(ranks) - 1 - out)
-    spread = inner_high - inner_low
-    if spread > 0:
-        low, high = max(low, inner_low - spread / 2), min(high, inner_high + spread / 2)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, bins + 1)
-
-
-def histogram(catalog: Catalog, score: str, bounds: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Samples a bin; those beyond the bounds are in the outermost bins."""
-    ranked = catalog.ranked(score)
-    below = np.searchsorted(ranked, bounds[1:-1].astype(np.float32), side="left")
-    return np.diff(np.concatenate([[0], below, [len(ranked)]]))
-
-
 def _above(catalog: Catalog, score: str) -> float:
     """Just above every sample."""
     ranks = catalog.ranks(score)

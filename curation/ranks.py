@@ -66,6 +66,26 @@ class Ranks:
             return self.at(position)
         return float(self._low) + (k + 0.5) / float(self._scale)
 
+    def ends(self) -> tuple[float, float] | None:
+        """The least and the greatest value but infinity; None where there is none."""
+        return (self.least, self.greatest) if self.least <= self.greatest else None
+
+    def edges(self, bins: int) -> NDArray[np.float64]:
+        """Equal bins over the values, shape (bins + 1,); far outliers do not stretch them."""
+        whole = self.ends()
+        if whole is None:
+            return np.linspace(0, 1, bins + 1)
+        low, high = whole
+        # A thousandth at either end, but at least one, may be far away.
+        out = max(1, len(self) // 1000) if len(self) > 20 else 0
+        inner_low, inner_high = self.about(out), self.about(len(self) - 1 - out)
+        spread = inner_high - inner_low
+        if spread > 0:
+            low, high = max(low, inner_low - spread / 2), min(high, inner_high + spread / 2)
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        return np.linspace(low, high, bins + 1)
+
     def below(self, value: float) -> int:
         """How many values are less."""
         if np.isnan(value) or not len(self):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from curation import labels as judging
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
+from curation.distribution import distribution
 from curation.recipe import describe
 from curation.selection import Selection
 from curation.wording import count, place, plural, score, settings, share
@@ -91,13 +90,13 @@ def selection(chosen: Selection) -> str:
 
 
 def _spread(catalog: Catalog, column: ColumnInfo) -> str:
-    every = catalog.array(column.name)
-    known = catalog.ranked(column.name)
+    of = distribution(catalog, column.name)
     number = int if column.is_whole else float
     low, middle, high = (
-        score(number(f(known))) if len(known) else score(None) for f in (np.min, np.median, np.max)
+        score(number(value)) if of.known else score(None)
+        for value in (of.least, of.median, of.greatest)
     )
-    missing = count(len(every) - len(known))
+    missing = count(len(catalog) - of.known)
     return _row(column.name, missing, low, middle, high, settings(column.parameters))
 
 

@@ -144,7 +144,11 @@ def walk(recipe: Recipe, catalog: Catalog, decisions: Decisions | None = None) -
 
 def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
     """The ``wanted`` best of ``among`` by a score; ties go to the smaller uid."""
-    values = catalog.array(score)
+    return best(catalog, catalog.array(score), among, wanted)
+
+
+def best(catalog: Catalog, values: NDArray[np.float32], among: Mask, wanted: int) -> Mask:
+    """The ``wanted`` best of ``among`` by their values, (N,); ties go to the smaller uid."""
     candidates = np.flatnonzero(among & ~np.isnan(values))
     mask = np.zeros(len(catalog), dtype=bool)
     if wanted <= 0:
@@ -157,7 +161,9 @@ def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
     mask[candidates[own > cut]] = True
     tied = candidates[own == cut]
     spare = wanted - int((own > cut).sum())
-    mask[tied[uids.order(catalog.words[tied])][:spare]] = True
+    if spare < len(tied):
+        tied = tied[uids.order(catalog.words_of(tied))][:spare]
+    mask[tied] = True
     return mask
 
 

@@ -71,19 +71,19 @@ def tiles(catalog: Catalog, columns: Sequence[ColumnInfo]) -> None:
 
 def number_tile(catalog: Catalog, info: ColumnInfo) -> None:
     """A histogram; the dotted line is the median."""
-    ranked = catalog.ranked(info.name)
-    if not len(ranked):
+    of = cached.distribution(catalog, info.name)
+    if not of.known:
         st.caption("missing for every sample")
         return
     st.plotly_chart(
-        distributions.figure(catalog, info.name, shell.is_dark()),
+        distributions.figure(of, shell.is_dark()),
         key=f"distribution_{info.name}",
         config={"displayModeBar": False},
         alt=f"Histogram of {info.title}",
     )
     number = int if info.is_whole else float
-    low, middle, high = (wording.score(number(ranked[k])) for k in (0, len(ranked) // 2, -1))
-    missing = len(catalog) - len(ranked)
+    low, middle, high = (wording.score(number(v)) for v in (of.least, of.median, of.greatest))
+    missing = len(catalog) - of.known
     lost = f" · {wording.count(missing)} missing" if missing else ""
     st.caption(f"{low} to {high}, median {middle}{lost}")
 

@@ -8,6 +8,7 @@ from curation.columns import ALL_TARGETS, ColumnInfo
 from curation.errors import CurationError
 from curation.target_view import About
 from pages.widgets import (
+    cached,
     distributions,
     gallery,
     rank_change,
@@ -147,7 +148,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     with left:
         st.subheader(plain(column.title), anchor=False)
         st.plotly_chart(
-            distributions.figure(catalog, column.name, shell.is_dark()),
+            distributions.figure(cached.distribution(catalog, column.name), shell.is_dark()),
             key="distribution",
             config={"displayModeBar": False},
             alt=f"Distribution of {column.title} over all samples",

@@ -6,10 +6,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from curation import distribution as distributions
 from curation import grid as grids
 from curation import labels
 from curation.catalog import Catalog
 from curation.decisions import Decisions
+from curation.distribution import Distribution
 from curation.grid import Grid, Scale
 from curation.labels import LabelResult
 from curation.recipe import Recipe
@@ -39,6 +41,11 @@ def share(
         CurationError: as ``selection.select``.
     """
     return _share(catalog, over, recipe, decisions, key(catalog), _axes(over), recipe.to_yaml())
+
+
+def distribution(catalog: Catalog, name: str) -> Distribution:
+    """How a column is spread."""
+    return _distribution(catalog, _key(catalog), name)
 
 
 def judge(catalog: Catalog, label: str, keep: float) -> list[LabelResult]:
@@ -76,6 +83,11 @@ def _share(
 ) -> NDArray[np.float32]:  # fmt: skip
     kept = select(_recipe, _catalog, _decisions).mask
     return grids.mean(_catalog, _over, kept.astype(np.float32))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _distribution(_catalog: Catalog, key: str, name: str) -> Distribution:
+    return distributions.distribution(_catalog, name)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -119,7 +119,7 @@ def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> floa
     """A slider and a number field for the same threshold; either moves the other."""
     digits = 1
     if by == "value":
-        low, high = quadrants.ends(catalog, name) or (0.0, 1.0)
+        low, high = catalog.ranks(name).ends() or (0.0, 1.0)
         step = _step(high - low)
         # A step beyond the best keeps nothing.
         low, high = np.floor(low / step) * step, (np.floor(high / step) + 1) * step

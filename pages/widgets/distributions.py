@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from curation import quadrants
-from curation.catalog import Catalog
+from curation.distribution import Distribution
 
-BINS = 60
 HEIGHT = 170
 
 
-def figure(catalog: Catalog, name: str, dark: bool) -> go.Figure:
+def figure(of: Distribution, dark: bool) -> go.Figure:
     """All known values of a numeric column, with a line at the median."""
-    bounds = quadrants.edges(catalog, name, BINS)
-    heights = quadrants.histogram(catalog, name, bounds)
+    bounds = of.bounds
     middles = (bounds[:-1] + bounds[1:]) / 2
     fig = go.Figure()
     fig.add_bar(
         x=middles.astype("float32"),
-        y=heights.astype("int32"),
+        y=of.heights.astype("int32"),
         width=float(bounds[1] - bounds[0]),
         marker={"color": "#4FA8E0" if dark else "#0072B2", "line": {"width": 0}},
         hovertemplate="%{x:.3f}: %{y:,} samples<extra></extra>",
     )
-    ranked = catalog.ranked(name)
-    if len(ranked):
+    if of.known:
         fig.add_vline(
-            x=float(ranked[len(ranked) // 2]),
+            x=of.median,
             line={"color": "#E6EAF0" if dark else "#1B2330", "width": 1, "dash": "dot"},
         )
     fig.update_layout(

@@ -11,6 +11,7 @@ import streamlit as st
 from curation.catalog import Catalog
 from curation.recipe import SET_OPERATIONS, ScoreStep, SetStep, Step, WhereStep
 from curation.selection import Walk
+from pages.widgets import cached
 from pages.widgets import draft as drafts
 from pages.widgets.draft import Draft
 
@@ -148,8 +149,8 @@ def _started(catalog: Catalog, score: str, rule: str) -> ScoreStep:
         return ScoreStep(score, "count", round(0.3 * len(catalog)))
     if rule in ("at_least", "at_most"):
         known = score in catalog.columns and catalog.columns[score].is_number
-        ranked = catalog.ranked(score) if known else np.zeros(1, dtype=np.float32)
-        return _at(score, rule, ranked[len(ranked) // 2] if len(ranked) else np.float32(0))
+        middle = cached.distribution(catalog, score).median if known else 0.0
+        return _at(score, rule, np.float32(0 if np.isnan(middle) else middle))
     return ScoreStep(score, "top", 0.3, "survivors" if rule == "survivors" else "pool")
 
 

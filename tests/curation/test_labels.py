@@ -16,6 +16,22 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(higher, lower):
     assert found == pytest.approx(sum(pairs) / len(pairs))
 
 
+def test_auc_of_many_is_that_of_their_order(monkeypatch):
+    rng = np.random.default_rng(0)
+    higher, lower = (rng.normal(mean, 0.1, 4000).astype(np.float32) for mean in (0.02, -0.05))
+    exact = labels.auc(higher, lower)
+    monkeypatch.setattr(labels, "_EXACT", 100)
+    assert labels.auc(higher, lower) == pytest.approx(exact, abs=1e-5)
+    assert labels.auc(-lower, -higher) == pytest.approx(exact, abs=1e-5)
+    # Every order of magnitude, both signs, and a zero of each.
+    powers = np.float32(10.0 ** np.arange(-30, 31))
+    signed = np.concatenate([-powers[::-1], np.float32([-0.0]), powers])
+    monkeypatch.setattr(labels, "_EXACT", 1_000_000)
+    exact = labels.auc(signed, signed[::2])
+    monkeypatch.setattr(labels, "_EXACT", 100)
+    assert labels.auc(signed, signed[::2]) == pytest.approx(exact, abs=1e-12)
+
+
 def test_a_score_is_judged_by_what_it_keeps_of_the_marked(tmp_path):
     rows = [{"bad": n < 2} for n in range(6)] + [{"bad": None}]
     scores = {"good": [0, 1, 5, 4, 3, None, 9], "poor": [9, 8, 1, 2, 3, 4, 0]}

@@ -77,8 +77,3 @@ def test_a_cut_stated_by_value_is_stated_back(catalog, by, at):
 def test_a_box_has_its_edges(catalog):
     view = View(catalog, "x", "y", 0, 0)
     assert np.flatnonzero(view.box((0.2, 0.4), (0.6, 0.7))).tolist() == [2, 3]
-
-
-def test_histogram_counts_every_known_value(catalog):
-    bounds = quadrants.edges(catalog, "y", 5)
-    assert quadrants.histogram(catalog, "y", bounds).sum() == 9
