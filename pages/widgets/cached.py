@@ -45,7 +45,7 @@ def share(
 
 def distribution(catalog: Catalog, name: str) -> Distribution:
     """How a column is spread."""
-    return _distribution(catalog, _key(catalog), name)
+    return _distribution(catalog, key(catalog), name)
 
 
 def judge(catalog: Catalog, label: str, keep: float) -> list[LabelResult]:
