@@ -137,7 +137,7 @@ def _members(selection: Selection) -> NDArray[np.int64]:
 def _first(selection: Selection, exporter: Exporter) -> NDArray[np.int64]:
     every = _members(selection)
     if exporter.sorts:
-        every = every[uids.order(selection.words[every])]
+        every = every[uids.order(selection.catalog.words_of(every))]
     return every[:SHOWN]
 
 

@@ -58,7 +58,7 @@ class Selection:
     times: Times
     left: tuple[int, ...]
     unknown: tuple[str, ...]
-    words: uids.Words
+    catalog: Catalog
     sets: tuple[NamedSet, ...] = ()
 
     @cached_property
@@ -78,7 +78,7 @@ class Selection:
     @cached_property
     def ranked(self) -> uids.Words:
         """The sorted uids, shape (M, 2), repeats kept."""
-        words = self.words.take(np.flatnonzero(self.mask), axis=0)
+        words = self.catalog.words.take(np.flatnonzero(self.mask), axis=0)
         if self.count > len(words):
             words = np.repeat(words, self.times[self.mask], axis=0)
         return words.take(uids.order(words), axis=0)
@@ -149,18 +149,16 @@ def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
 
 def best(catalog: Catalog, values: NDArray[np.float32], among: Mask, wanted: int) -> Mask:
     """The ``wanted`` best of ``among`` by their values, (N,); ties go to the smaller uid."""
-    candidates = np.flatnonzero(among & ~np.isnan(values))
-    mask = np.zeros(len(catalog), dtype=bool)
+    usable: Mask = among & ~np.isnan(values)
     if wanted <= 0:
-        return mask
-    if wanted >= len(candidates):
-        mask[candidates] = True
-        return mask
-    own = values[candidates]
+        return np.zeros(len(values), dtype=bool)
+    own = values[usable]
+    if wanted >= len(own):
+        return usable
     cut = np.partition(own, len(own) - wanted)[len(own) - wanted]
-    mask[candidates[own > cut]] = True
-    tied = candidates[own == cut]
-    spare = wanted - int((own > cut).sum())
+    mask = usable & (values > cut)
+    tied = np.flatnonzero(usable & (values == cut))
+    spare = wanted - int(np.count_nonzero(mask))
     if spare < len(tied):
         tied = tied[uids.order(catalog.words_of(tied))][:spare]
     mask[tied] = True
@@ -213,18 +211,14 @@ def _marked(
         found, missing = _rows_of(catalog, marked)
         times[found] = np.maximum(times[found], 1) if value else 0
         unknown += missing
-    words, used = catalog.words, tuple(sets.values())
-    return Selection(recipe, times, left, tuple(unknown), words, used)
+    return Selection(recipe, times, left, tuple(unknown), catalog, tuple(sets.values()))
 
 
 def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:
     """The rowids of some uids, and those the catalog does not have."""
-    words = uids.to_words(marked)
-    first = uids.first_of_each(words)
-    place = uids.find(catalog.words, words[first])
-    rows = np.flatnonzero(place >= 0)
-    known = {int(first[p]) for p in place[rows]}
-    return rows, [marked[int(position)] for position in first if int(position) not in known]
+    distinct = [marked[first] for first in uids.first_of_each(uids.to_words(marked))]
+    rows = catalog.rowids_of(distinct)
+    return rows[rows >= 0], [uid for uid, row in zip(distinct, rows, strict=True) if row < 0]
 
 
 def _kept(step: ScoreStep | WhereStep, mask: Mask, catalog: Catalog) -> Mask:
