@@ -180,22 +180,23 @@ class Catalog(Arrays):
         found = self._records("SELECT rowid AS r FROM samples WHERE uid = ?", [uid.lower()])
         return found[0]["r"] if found else None
 
-    def rowids_of(self, wanted: Sequence[str]) -> NDArray[np.int64]:
-        """The rowids (M,) of distinct, ascending uids, −1 where there is no such uid.
+    def located(self, wanted: Sequence[str]) -> dict[str, int]:
+        """The rowids of those of some uids that are here, in the order of the uids.
 
         Of a few, without reading those of all samples.
         """
-        rows = np.full(len(wanted), -1, dtype=np.int64)
-        if "words" in self.__dict__ or len(wanted) > _FEW:
-            place = uids.find(self.words, uids.to_words(wanted))
-            here = np.flatnonzero(place >= 0)
-            rows[place[here]] = here
-        elif wanted:
-            asked = [uid.lower() for uid in wanted]
-            query = "SELECT uid, rowid AS r FROM samples WHERE uid IN (SELECT unnest(?::VARCHAR[]))"
-            found = {row["uid"]: row["r"] for row in self._records(query, [asked])}
-            rows[:] = [found.get(uid, -1) for uid in asked]
-        return rows
+        if not wanted:
+            return {}
+        asked = uids.to_words(wanted)
+        first = uids.first_of_each(asked)
+        if "words" in self.__dict__ or len(first) > _FEW:
+            place = uids.find(self.words, asked[first])
+            rows = {int(place[row]): int(row) for row in np.flatnonzero(place >= 0)}
+        else:
+            known = [uids.to_hex(asked[first]).to_pylist(), list(range(len(first)))]
+            few = "(SELECT unnest($1) AS uid, unnest($2) AS i)"
+            rows = dict(self._all(f"SELECT i, rowid FROM samples JOIN {few} USING (uid)", known))
+        return {wanted[first[place]]: rows[place] for place in sorted(rows)}
 
     def batches(
         self, columns: Sequence[str], times: Mask | NDArray[np.uint16], size: int = 1 << 17
@@ -276,9 +277,9 @@ class Catalog(Arrays):
     def _records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         return list(self._arrow(query, parameters).to_pylist())
 
-    def _all(self, query: str) -> list[tuple[Any, ...]]:
+    def _all(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:
-            return cursor.execute(query).fetchall()
+            return cursor.execute(query, list(parameters)).fetchall()
 
     def _one(self, query: str) -> tuple[Any, ...]:
         return self._all(query)[0]

@@ -21,7 +21,7 @@ def marks(workspace: Path, log: bool, clear: bool, undo: bool) -> None:
     They are the `keep` and `drop` of the recipes that the app makes of a quadrant.
     """
     from curation.catalog import Catalog
-    from curation.marks import Marks, in_words, located
+    from curation.marks import Marks, in_words
     from curation.workspace import Workspace
 
     opened = Workspace.open(workspace)
@@ -40,6 +40,6 @@ def marks(workspace: Path, log: bool, clear: bool, undo: bool) -> None:
         for mark in listed:
             click.echo(f"{mark.uid}  {mark.mark}  {mark.marked}")
         counts = made.counts()
-        absent = len(listed) - len(located(Catalog.of(opened), [mark.uid for mark in listed]))
+        absent = len(listed) - len(Catalog.of(opened).located([mark.uid for mark in listed]))
         missing = f", {wording.count(absent)} of them not in this dataset" if absent else ""
         click.echo(in_words(counts["keep"], counts["drop"]) + missing)

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from curation import uids as uids_
-from curation.catalog import Catalog
 from curation.decisions import opened
 from curation.errors import CurationError
 from curation.wording import count
@@ -255,15 +253,6 @@ class Marks:
 
     def _open(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return opened(self.path, _TABLES)
-
-
-def located(catalog: Catalog, uids: Sequence[str]) -> dict[str, int]:
-    """The rowids of those of these samples that the catalog has."""
-    words = uids_.to_words(uids)
-    first = uids_.first_of_each(words)
-    place = uids_.find(catalog.words, words[first])
-    rows = np.flatnonzero(place >= 0)
-    return {uids[first[place[row]]]: int(row) for row in rows}
 
 
 def in_words(keep: int, drop: int) -> str:

@@ -149,14 +149,14 @@ def top(catalog: Catalog, score: str, among: Mask, wanted: int) -> Mask:
 
 def best(catalog: Catalog, values: NDArray[np.float32], among: Mask, wanted: int) -> Mask:
     """The ``wanted`` best of ``among`` by their values, (N,); ties go to the smaller uid."""
-    usable: Mask = among & ~np.isnan(values)
+    usable = among & ~np.isnan(values)
     if wanted <= 0:
         return np.zeros(len(values), dtype=bool)
     own = values[usable]
     if wanted >= len(own):
         return usable
     cut = np.partition(own, len(own) - wanted)[len(own) - wanted]
-    mask = usable & (values > cut)
+    mask: Mask = usable & (values > cut)
     tied = np.flatnonzero(usable & (values == cut))
     spare = wanted - int(np.count_nonzero(mask))
     if spare < len(tied):
@@ -216,9 +216,10 @@ def _marked(
 
 def _rows_of(catalog: Catalog, marked: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:
     """The rowids of some uids, and those the catalog does not have."""
+    found = catalog.located(marked)
     distinct = [marked[first] for first in uids.first_of_each(uids.to_words(marked))]
-    rows = catalog.rowids_of(distinct)
-    return rows[rows >= 0], [uid for uid, row in zip(distinct, rows, strict=True) if row < 0]
+    rows = np.array(list(found.values()), dtype=np.int64)
+    return rows, [uid for uid in distinct if uid not in found]
 
 
 def _kept(step: ScoreStep | WhereStep, mask: Mask, catalog: Catalog) -> Mask:

@@ -12,7 +12,7 @@ import streamlit as st
 from curation import places, thumbnails, wording
 from curation.catalog import Catalog
 from curation.errors import CurationError
-from curation.marks import Change, Kind, Logged, Mark, Marks, located
+from curation.marks import Change, Kind, Logged, Mark, Marks
 from pages.widgets import shell, web_images
 from pages.widgets.plain import problem
 from pages.widgets.url import choose, number
@@ -83,7 +83,7 @@ def nothing(told: str) -> None:
 
 def tiles(catalog: Catalog, marks: Marks) -> None:
     keep, drop = marks.all()
-    absent = len(keep) + len(drop) - len(located(catalog, [*keep, *drop]))
+    absent = len(keep) + len(drop) - len(catalog.located([*keep, *drop]))
     shown = {"Kept by hand": len(keep), "Dropped by hand": len(drop)}
     shown |= {"Marked, not in this dataset": absent} if absent else {}
     for column, (name, value) in zip(st.columns(4), shown.items(), strict=False):
@@ -149,7 +149,7 @@ def paged(key: str, total: int, noun: str) -> int:
 
 def of(catalog: Catalog, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The samples of these that the catalog has, by uid."""
-    return {row["uid"]: row for row in catalog.rows(list(located(catalog, uids).values()))}
+    return {row["uid"]: row for row in catalog.rows(list(catalog.located(uids).values()))}
 
 
 def load(catalog: Catalog, rows: Sequence[dict[str, Any]]) -> dict[str, bytes | None]:

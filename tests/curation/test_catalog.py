@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation import publish
+from curation import publish, uids
 from curation.catalog import Catalog
 from curation.errors import CurationError
 from curation.image_ref import ImageRef
@@ -235,3 +235,19 @@ def test_what_is_not_a_catalog_is_refused(tmp_path):
     for name in ("text", "other", "older"):
         with pytest.raises(CurationError, match=f"{name}.duckdb is not a catalog"):
             Catalog(tmp_path / f"{name}.duckdb")
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_samples_are_found_by_uid(tmp_path, monkeypatch, few):
+    # With the uids of all samples in memory, and one by one.
+    monkeypatch.setattr("curation.catalog._FEW", few)
+    catalog = make.catalog(tmp_path, {"x": [1, 2, 3]})[1]
+    a, c = make.uid(0xA), make.uid(2)
+    asked = [make.uid(2).upper(), make.uid(99), make.uid(0), make.uid(2)]
+    found = catalog.located(asked)
+    assert {uid.lower(): row for uid, row in found.items()} == {make.uid(0): 0, c: 2}
+    assert catalog.located([]) == {}
+    assert catalog.located([a]) == {}
+    assert ("words" in vars(catalog)) == (few == 0)
+    rows = np.array([2, 0])
+    assert uids.to_hex(catalog.words_of(rows)).to_pylist() == [c, make.uid(0)]

@@ -230,12 +230,6 @@ def test_marks_hold_wherever_the_lines_are(scored_pairs):
         assert chosen.unknown == (make.uid(99),)
 
 
-def test_samples_are_found_by_uid(scored_pairs):
-    _, catalog = scored_pairs
-    assert marks.located(catalog, [C, make.uid(99), A]) == {C: 2, A: 0}
-    assert marks.located(catalog, []) == {}
-
-
 @pytest.mark.parametrize(
     ("counts", "said"),
     [((3, 5), "3 kept and 5 dropped by hand"), ((0, 1200), "1,200 dropped by hand"),
