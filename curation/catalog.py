@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation import uids
 from curation.arrays import Arrays
 from curation.columns import ColumnInfo
 from curation.dataset import Dataset, Images
 from curation.errors import CurationError
+from curation.identified import Identified
 from curation.workspace import Workspace
 
 Mask = NDArray[np.bool_]
 
 
-class Catalog(Arrays):
+class Catalog(Arrays, Identified):
     """A workspace's scored samples, read-only.
 
     Safe to share between threads: each call takes its own cursor. Columns that are asked for
@@ -113,32 +113,20 @@ class Catalog(Arrays):
         value = f"coalesce(TRY_CAST({_quote(name)} AS FLOAT), 'nan'::FLOAT)"
         array = np.empty(len(self), dtype=np.float32)
         read = 0
-        with self._cursor() as cursor:
-            # A batch at a time, so that there is no second copy of it all.
-            for batch in cursor.sql(f"SELECT {value} AS v FROM samples").to_arrow_reader(1 << 17):
-                chunk = batch.column(0)
-                # By its buffer: Arrow's own way to NumPy imports pandas, which takes longer.
-                array[read : read + len(chunk)] = np.frombuffer(
-                    chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
-                )
-                read += len(chunk)
+        # A batch at a time, so that there is no second copy of it all.
+        for batch in self._stream(f"SELECT {value} AS v FROM samples"):
+            chunk = batch.column(0)
+            # By its buffer: Arrow's own way to NumPy imports pandas, which takes longer.
+            array[read : read + len(chunk)] = np.frombuffer(
+                chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
+            )
+            read += len(chunk)
         return array
 
     def shares(self, name: str) -> list[tuple[Any, ...]]:
         """Each value of a column, "" where missing, and how many have it; most first."""
         value = f"coalesce({_quote(self.column(name).name)}::VARCHAR, '')"
         return self._all(f"SELECT {value}, count(*) FROM samples GROUP BY 1 ORDER BY 2 DESC, 1")
-
-    @cached_property
-    def words(self) -> uids.Words:
-        """Every sample's uid in 128-bit form, shape (N, 2), by rowid."""
-        return uids.to_words(self._arrow("SELECT uid FROM samples").column("uid"))
-
-    def words_of(self, rowids: NDArray[np.int64]) -> uids.Words:
-        """Some samples' uids, as ``words``; of a few, without reading those of all."""
-        if "words" in self.__dict__ or len(rowids) > _FEW:
-            return self.words[rowids]
-        return uids.to_words([row["uid"] for row in self.rows(rowids, ["uid"])])
 
     def where(self, condition: str, parameters: Sequence[Any]) -> Mask:
         """Which samples meet a condition made by ``curation.where``: (N,).
@@ -179,24 +167,6 @@ class Catalog(Arrays):
         """The rowid of a sample, None where there is no such uid."""
         found = self._records("SELECT rowid AS r FROM samples WHERE uid = ?", [uid.lower()])
         return found[0]["r"] if found else None
-
-    def located(self, wanted: Sequence[str]) -> dict[str, int]:
-        """The rowids of those of some uids that are here, in the order of the uids.
-
-        Of a few, without reading those of all samples.
-        """
-        if not wanted:
-            return {}
-        asked = uids.to_words(wanted)
-        first = uids.first_of_each(asked)
-        if "words" in self.__dict__ or len(first) > _FEW:
-            place = uids.find(self.words, asked[first])
-            rows = {int(place[row]): int(row) for row in np.flatnonzero(place >= 0)}
-        else:
-            known = [uids.to_hex(asked[first]).to_pylist(), list(range(len(first)))]
-            few = "(SELECT unnest($1) AS uid, unnest($2) AS i)"
-            rows = dict(self._all(f"SELECT i, rowid FROM samples JOIN {few} USING (uid)", known))
-        return {wanted[first[place]]: rows[place] for place in sorted(rows)}
 
     def batches(
         self, columns: Sequence[str], times: Mask | NDArray[np.uint16], size: int = 1 << 17
@@ -274,6 +244,10 @@ class Catalog(Arrays):
         with self._cursor() as cursor:
             return cursor.sql(query, params=list(parameters)).to_arrow_table()
 
+    def _stream(self, query: str) -> Iterator[pa.RecordBatch]:
+        with self._cursor() as cursor:
+            yield from cursor.sql(query).to_arrow_reader(1 << 17)
+
     def _records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         return list(self._arrow(query, parameters).to_pylist())
 
@@ -284,9 +258,6 @@ class Catalog(Arrays):
     def _one(self, query: str) -> tuple[Any, ...]:
         return self._all(query)[0]
 
-
-# Samples that are looked up one by one.
-_FEW = 10_000
 
 # Where an image's bytes lie is no measure of it.
 _PLACES = ("image_offset", "image_length", "image_row")

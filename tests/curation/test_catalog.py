@@ -240,7 +240,7 @@ def test_what_is_not_a_catalog_is_refused(tmp_path):
 @pytest.mark.parametrize("few", [0, 10_000])
 def test_samples_are_found_by_uid(tmp_path, monkeypatch, few):
     # With the uids of all samples in memory, and one by one.
-    monkeypatch.setattr("curation.catalog._FEW", few)
+    monkeypatch.setattr("curation.identified._FEW", few)
     catalog = make.catalog(tmp_path, {"x": [1, 2, 3]})[1]
     a, c = make.uid(0xA), make.uid(2)
     asked = [make.uid(2).upper(), make.uid(99), make.uid(0), make.uid(2)]
