@@ -23,37 +23,11 @@ ICON = Path(__file__).with_name("icon.png")
 _ENTERED = "entered_by_app"
 _DEEP_LINK = "deep_link"
 
-_CSS = """
-/* Every page in one line at 1280 pixels: a page behind "more" is not found. */
-[data-testid="stTopNavLink"] {padding-left: .45rem; padding-right: .45rem}
-@media (max-width: 1600px) {
-  [data-testid="stTopNavLink"] > span:has([data-testid="stIconMaterial"]) {display: none}
-}
-[data-testid="stMainBlockContainer"] {padding: 4.25rem 2rem 2rem}
-[data-testid="stSidebarHeader"] {height: 3rem; margin-bottom: 0}
-[data-testid="stSidebarUserContent"] {padding: 0 1rem 1rem}
-[data-testid="stSidebar"] [data-testid="stButtonGroup"] button {padding: 0 .4rem; min-width: 0}
-[data-testid="stSidebar"] [data-testid="stButtonGroup"] p {font-size: .84rem}
-[data-testid="stSidebar"] [data-testid="stSliderThumbValue"] {display: none}
-[data-testid="stSidebar"] [data-testid="stSliderTickBar"] {display: none}
-[data-testid="stSidebar"] [data-testid="stSlider"] {margin: -.35rem .3rem 0; width: auto}
-[data-testid="stSidebar"] [data-testid="stCheckbox"] p {text-wrap: balance; line-height: 1.35}
-[data-testid="stMetricValue"] {font-size: 1.7rem; font-variant-numeric: tabular-nums}
-.st-key-quadrant_cards [data-testid="stColumn"]:first-child [data-testid="stMetric"]
-  {border-left: 4px solid #0072B2}
-h3 {font-size: 1.3rem !important; padding: .6rem 0 .5rem !important}
-.st-key-recipe_text textarea {font-family: ui-monospace, monospace; font-size: .86rem}
-/* Chart and pictures: side by side where there is room, one above the other where not. */
-.st-key-desk > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
-  {flex-wrap: wrap}
-.st-key-desk > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
-  > [data-testid="stColumn"] {min-width: min(100%, 620px)}
-@media (min-width: 1650px) {
-  /* The chart stays in view while its pictures scroll. */
-  .st-key-desk [data-testid="stColumn"]:first-child > [data-testid="stVerticalBlock"]
-    {position: sticky; top: 4rem; height: auto; flex: none}
-}
-"""
+# One style for every page: one that came with its part would have all be laid out again.
+_STYLES = "\n".join(
+    Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8")
+    for name in ("shell", "cards")
+)
 
 
 def enter(page: str) -> None:
@@ -76,7 +50,7 @@ def return_to_deep_link(pages: Mapping[str, Any]) -> None:
 
 
 def style() -> None:
-    st.html(f"<style>{_CSS}</style>")
+    st.html(f"<style>{_STYLES}</style>")
 
 
 def pick_workspace() -> None:
