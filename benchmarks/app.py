@@ -6,12 +6,13 @@ For each number of rows a workspace is made of the sample's catalog, its rows re
 uid and with noise on every score; its pictures are the sample's. Printed, each beside what it is to
 be measured by:
 
-- cold start to the first page: counts, density and pictures drawn, then the axes too; beside it a
-  Streamlit script that shows one number;
+- cold start to the first page, whole, then until it answers boxes and zoom; beside it a Streamlit
+  script that shows one number;
 - exact counts of the four quadrants, as the server takes them; beside it one count by DuckDB;
 - a line let go until tiles, chart, gallery and URL say so, for moves to places all over the chart;
 - counts painted a second while a line is dragged;
-- memory of the server after all this.
+- memory of the server after all this;
+- every other page, the first time; memory then.
 """
 
 from __future__ import annotations
@@ -34,14 +35,21 @@ from tests.browser.conftest import QUIET, settled
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "workspaces" / "sample"
+# What of Plotly's a box is dragged on.
+POINTER = ".js-plotly-plot .nsewdrag"
 X, Y = "neg_clip_loss", "norm_sim_inf_animals"
-# The tiles, the density with its legend and the pictures; the axes come with Plotly's script.
+# The tiles, the density with its legend and axes, the pictures: all that is seen. Then Plotly, of
+# which nothing is seen, takes the pointer for boxes and zoom.
 MOMENTS = {
-    "counts, density and pictures": [
-        "[data-testid=stMetricValue]", ".qc-legend i", "figure[data-uid] img",
+    "the whole page": [
+        "[data-testid=stMetricValue]", ".qc-legend i", ".qc-tick", "figure[data-uid] img",
     ],
-    "the axes too": [".st-key-quadrant_chart .qc-tick"],
+    "boxes and zoom answer": [POINTER],
 }  # fmt: skip
+# In an order that a person might take; the first has been seen.
+TOUR = ("Search", "Overview", "Sample", "Select", "Compare", "Marks", "Export", "Quadrants")
+DONE = """() => document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
+    && !document.querySelector("[data-stale=true]")"""
 # Notes when the page says all that a move changes, looking once a frame; the answer's end is when
 # that frame has been painted.
 WATCH = """() => {
@@ -184,7 +192,7 @@ def desk(browser: Browser, workspaces: Path, moves: int) -> None:
         page = browser.new_page(viewport={"width": 1280, "height": 1100})
         page.goto(address)
         settled(page)
-        page.locator(".st-key-quadrant_chart .qc-tick").first.wait_for()
+        page.locator(POINTER).first.wait_for()
         page.evaluate(WATCH)
         spent = [move(page, number, moves) for number in range(moves)]
         ranked = sorted(spent)
@@ -195,11 +203,24 @@ def desk(browser: Browser, workspaces: Path, moves: int) -> None:
             f"{middle:7.0f} ms, 95th percentile {late:.0f}, at most {most:.0f}",
         )
         say("counts while dragging", f"{drag(page):7.0f} a second, a line moved once a frame")
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        memory = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Vm"))
-        now, most = (int(memory[name].split()[0]) / 1e6 for name in ("VmRSS", "VmHWM"))
-        say("memory of the server", f"{now:7.2f} GB, at most {most:.2f}")
+        say("memory of the server", memory(process.pid))
+        for name in TOUR:
+            began = time.perf_counter()
+            page.locator(f"[data-testid=stTopNavLink][href$='/{name.lower()}']").click()
+            page.wait_for_url(f"**/{name.lower()}*")
+            page.wait_for_function(DONE, timeout=60_000)
+            say(f"{name}, the first time" if name != "Quadrants" else "Quadrants again",
+                f"{time.perf_counter() - began:7.2f} s")  # fmt: skip
+            settled(page)
+        say("memory after every page", memory(process.pid))
         page.close()
+
+
+def memory(process: int) -> str:
+    status = Path(f"/proc/{process}/status").read_text()
+    told = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Vm"))
+    now, most = (int(told[name].split()[0]) / 1e6 for name in ("VmRSS", "VmHWM"))
+    return f"{now:7.2f} GB, at most {most:.2f}"
 
 
 def move(page: Page, number: int, moves: int) -> float:
@@ -208,7 +229,7 @@ def move(page: Page, number: int, moves: int) -> float:
     # About golden steps: near and far, all over the chart.
     place = 0.15 + 0.7 * ((number * 0.618) % 1)
     x, y = hold(page, axis)
-    plot = page.locator(".js-plotly-plot .draglayer .xy .nsewdrag").bounding_box()
+    plot = page.locator(POINTER).bounding_box()
     assert plot is not None
     if axis == "Across":
         page.mouse.move(plot["x"] + place * plot["width"], y, steps=4)

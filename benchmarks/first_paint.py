@@ -1,7 +1,7 @@
 """How long from a cold ``streamlit run`` to the first page, drawn in a browser?
 
 From the start of the process: the threshold controls are there; counts and pictures are; the
-density is painted; its axes, which Plotly draws, are there too. And the same for a floor: a
+density is painted, its axes are; Plotly is there for the pointer too. And the same for a floor: a
 Streamlit script that shows one number.
 
     python -m benchmarks.first_paint [WORKSPACES]      (default data/workspaces)
@@ -33,7 +33,8 @@ MOMENTS = {
     "controls": "[data-testid=stSlider]",
     "counts and pictures": "figure[data-uid] img",
     "density": ".qc-legend i",
-    "chart": ".st-key-quadrant_chart .qc-tick",
+    "axes": ".qc-tick",
+    "boxes and zoom": ".js-plotly-plot .nsewdrag",
 }
 
 
