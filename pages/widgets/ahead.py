@@ -23,6 +23,7 @@ async def getting_ready(_: st.App) -> AsyncIterator[None]:
 
 def _get_ready() -> None:
     # Not above: the server would wait for them.
+    from curation import quadrants
     from pages.widgets import cuts, shell
 
     catalog = shell.first_catalog()
@@ -33,7 +34,5 @@ def _get_ready() -> None:
     catalog.read_ahead(axes, wait=False)
     cached = import_module("pages.widgets.cached")
     import_module("pages.widgets.regions")
+    quadrants.lines(catalog, *axes, cuts.START, cuts.START)
     cached.grid(catalog, *axes)
-    # For the chart's axes, which are drawn last.
-    import_module("plotly.graph_objects")
-    import_module("streamlit.elements.plotly_chart")

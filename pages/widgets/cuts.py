@@ -32,7 +32,7 @@ _BY_HELP = (
     "quadrant."
 )
 # The paper's cut by quality, and the same share by relevance to begin with.
-_START = 30.0
+START = Cut("top", 30.0)
 # About as fine as float32 is between 0.1 and 1.
 _VALUE_DIGITS = 7
 
@@ -123,14 +123,14 @@ def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> floa
         step = _step(high - low)
         # A step beyond the best keeps nothing.
         low, high = np.floor(low / step) * step, (np.floor(high / step) + 1) * step
-        start = quadrants.line(catalog, name, Cut("top", _START))
+        start = quadrants.line(catalog, name, START)
         digits = max(0, round(-np.log10(step)))
     elif by == "count":
         low, high, step, digits = 0.0, float(len(catalog)), 1.0, 0
-        start = round(len(catalog) * _START / 100)
+        start = round(len(catalog) * START.at / 100)
     else:
         low, high, step = 0.0, 100.0, 0.1
-        start = 100 - _START if by == "percentile" else _START
+        start = 100 - START.at if by == "percentile" else START.at
     key = f"{axis}_{by}"
     slider = f"{key}_slider"
     now = st.session_state.get(key, start)
