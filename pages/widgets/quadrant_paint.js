@@ -1,12 +1,14 @@
 // The picture of all samples, the histograms at its margins, and the legend.
 
+// Of a score: cividis, lighter where the page is dark.
 const RAMPS = {
-  light: { kept: ["#B9DCF2", "#004C7F"], rest: ["#E3E5E8", "#5D636C"], bar: ["#0072B2", "#C3C8CF"] },
-  dark: { kept: ["#0F3F5F", "#8FD0FF"], rest: ["#2A313B", "#AEB6C2"], bar: ["#4FA8E0", "#4B5563"] },
+  light: { kept: ["#B9DCF2", "#004C7F"], rest: ["#E3E5E8", "#5D636C"], bar: ["#0072B2", "#C3C8CF"],
+           score: ["#00224E", "#35456C", "#666970", "#948E77", "#C8B866", "#FEE838"] },
+  dark: { kept: ["#0F3F5F", "#8FD0FF"], rest: ["#2A313B", "#AEB6C2"], bar: ["#4FA8E0", "#4B5563"],
+          score: ["#3A5A97", "#66749A", "#8B8C96", "#B1A683", "#D8C76C", "#FEE838"] },
 };
-// Orange to blue for shares, and cividis for any other score: both hold for every eye.
+// Orange to blue for shares: it holds for every eye, as cividis does.
 const SHARE = ["#D55E00", "#E8B98F", "#DADDE1", "#86B7D9", "#0072B2"];
-const SCORE = ["#00224E", "#35456C", "#666970", "#948E77", "#C8B866", "#FEE838"];
 
 class Painter {
   constructor() {
@@ -21,7 +23,7 @@ class Painter {
     this.sums = sums;
     this.ramps = RAMPS[dark ? "dark" : "light"];
     const levels = colour && bytes(colour.levels);
-    const scale = colour?.share ? SHARE : SCORE;
+    const scale = colour?.share ? SHARE : this.ramps.score;
     const top = Math.log(Math.max(sums.most, 2));
     // From 0 to 255, or nothing.
     const shade = i => {
