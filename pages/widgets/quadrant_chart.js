@@ -63,6 +63,7 @@ class Chart {
     const { nextGrid, nextSaid } = this;
     if (!nextGrid || nextGrid.name !== nextSaid?.grid) return;
     if (nextGrid !== this.grid) {
+      if (nextGrid.name !== this.grid?.name) this.lines.forget();
       this.grid = nextGrid;
       this.sums = new Sums(nextGrid);
       this.painter.prepare(nextGrid, this.sums);

@@ -29,6 +29,14 @@ class Lines {
     return true;
   }
 
+  // Another grid: the edges that they were moved to are not its.
+  forget() {
+    clearTimeout(this.rests);
+    this.isPressed = false;
+    this.sent = undefined;
+    this.index = { x: null, y: null };
+  }
+
   // The edge that a line lies on, or the next above it.
   row(name) {
     return this.index[name] ?? this.chart.said.rows[name];

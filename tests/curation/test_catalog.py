@@ -251,3 +251,16 @@ def test_samples_are_found_by_uid(tmp_path, monkeypatch, few):
     assert ("words" in vars(catalog)) == (few == 0)
     rows = np.array([2, 0])
     assert uids.to_hex(catalog.words_of(rows)).to_pylist() == [c, make.uid(0)]
+
+
+def test_columns_that_were_not_asked_for_lately_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("curation.arrays._MOST", 2)
+    catalog = make.catalog(tmp_path, {"x": [1, 2], "y": [3, 4], "z": [5, 6]})[1]
+    first = catalog.ranks("x")
+    catalog.array("y")
+    assert catalog.ranks("x") is first
+    catalog.array("z")
+    assert list(catalog._kept) == ["x", "z"]
+    assert catalog.array("y").tolist() == [3, 4]
+    assert list(catalog._kept) == ["z", "y"]
+    assert catalog.ranks("x").at(1) == 2

@@ -37,4 +37,4 @@ def test_of_no_value_there_are_no_ends(tmp_path):
 def test_a_look_keeps_nothing(tmp_path):
     catalog = make.catalog(tmp_path, {"x": [1, 2]})[1]
     distribution(catalog, "x")
-    assert not catalog._arrays
+    assert not catalog._kept
