@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Arrays(ABC):
         self._kept: OrderedDict[str, _Column] = OrderedDict()
         self._lock = threading.Lock()
         # One a column, so that two columns can be read at once and none is read twice.
-        self._turns: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._turns: dict[str, threading.RLock] = {}
 
     @abstractmethod
     def _read(self, name: str) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ class Arrays(ABC):
 
     def ranks(self, name: str) -> Ranks:
         """Where a numeric column's known values stand, without sorting them."""
-        with self._turns[name]:
+        with self._turn(name):
             column = self._column(name)
             if column.ranks is None:
                 column.ranks = Ranks(column.array)
@@ -54,13 +54,13 @@ class Arrays(ABC):
 
     def once(self, name: str) -> NDArray[np.float32]:
         """As ``array``, for a single look: a column that is not in memory is read and not kept."""
-        with self._turns[name]:
+        with self._turn(name):
             column = self._kept.get(name)
             return self._read(name) if column is None else column.array
 
     def read_ahead(self, names: Sequence[str], wait: bool = True) -> None:
         """Read columns side by side, before they are asked for one by one."""
-        known = {name for name, column in list(self._kept.items()) if column.ranks}
+        known = {name for name, column in list(self._kept.items()) if column.ranks is not None}
         asked = [name for name in dict.fromkeys(names) if name not in known]
         threads = [threading.Thread(target=self.ranks, args=(name,)) for name in asked]
         for thread in threads:
@@ -68,8 +68,12 @@ class Arrays(ABC):
         for thread in threads if wait else ():
             thread.join()
 
+    def _turn(self, name: str) -> threading.RLock:
+        with self._lock:
+            return self._turns.setdefault(name, threading.RLock())
+
     def _column(self, name: str) -> _Column:
-        with self._turns[name]:
+        with self._turn(name):
             column = self._kept.get(name)
             if column is None:
                 column = _Column(self._read(name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,20 @@ class Catalog(Arrays, Identified):
         """Each value of a column, "" where missing, and how many have it; most first."""
         value = f"coalesce({_quote(self.column(name).name)}::VARCHAR, '')"
         return self._all(f"SELECT {value}, count(*) FROM samples GROUP BY 1 ORDER BY 2 DESC, 1")
+
+    def below(self, values: Mapping[str, float]) -> dict[str, tuple[int, int]]:
+        """How many samples have less than a value in each of some columns, and how many have any.
+
+        In one pass, of which nothing is kept.
+        """
+        if not values:
+            return {}
+        told = ", ".join(
+            f"count(*) FILTER ({_quote(self.column(name).name)} < ?::FLOAT), count({_quote(name)})"
+            for name in values
+        )
+        found = self._all(f"SELECT {told} FROM samples", list(values.values()))[0]
+        return dict(zip(values, zip(found[::2], found[1::2], strict=True), strict=True))
 
     def where(self, condition: str, parameters: Sequence[Any]) -> Mask:
         """Which samples meet a condition made by ``curation.where``: (N,).

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from curation import quadrants
 from curation.catalog import Catalog
 from curation.columns import ColumnInfo
 from curation.errors import CurationError
@@ -82,11 +81,13 @@ class Standing:
 
 def standings(catalog: Catalog, row: Mapping[str, Any]) -> list[Standing]:
     """Where a sample, a row of ``Catalog.rows``, stands in every score."""
+    values = {column.name: row[column.name] for column in catalog.scores}
+    below = catalog.below({name: value for name, value in values.items() if value is not None})
     return [
         Standing(
             column,
-            value := row[column.name],
-            None if value is None else quadrants.restate(catalog, column.name, value, "percentile"),
+            values[column.name],
+            100 * below[column.name][0] / below[column.name][1] if column.name in below else None,
         )
         for column in catalog.scores
     ]

@@ -7,7 +7,7 @@ exactly: a count taken from the grid at an edge is the count of the samples them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -143,6 +143,9 @@ def axis(
         step = max(step, _FINEST_PERCENT)
     first, last = _whole(low / step, np.floor), _whole(high / step, np.ceil)
     last = first + max(1, -(-(last - first) // multiple)) * multiple
+    if scale == "percentile":
+        beyond = max(0, last - round(100 / step))
+        first, last = first - beyond, last - beyond
     digits = _digits(step)
     ticks = np.round(np.arange(first, last + 1) * step, digits)
     if scale == "percentile":
@@ -164,10 +167,14 @@ def grid(
     scored = min(_between(catalog, score, scale, ends) for score, ends in _ends(x, y, zoom))
     cells = int(np.clip(round(1.5 * np.sqrt(scored)), 20, _FINE))
     coarse = max(1, _FINE // cells)
+    if scale == "percentile":
+        # All hundred are two hundred bins.
+        coarse = next(c for c in range(coarse, 201) if 200 % c == 0)
     x_axis, y_axis = (axis(catalog, s, scale, e, coarse) for s, e in _ends(x, y, zoom))
     across, up = x_axis.bins + 2, y_axis.bins + 2
-    counts = np.zeros(across * up, dtype=np.int64)
-    for part in _each_part(catalog, x_axis, y_axis):
+    size = across * up
+    counts = np.zeros(size, dtype=np.int64)
+    for part in _each(catalog, x_axis, y_axis, lambda _, flat: np.bincount(flat, minlength=size)):
         counts += part
     return Grid(x_axis, y_axis, counts.reshape(up, across), coarse)
 
@@ -176,7 +183,8 @@ def mean(catalog: Catalog, over: Grid, values: NDArray[np.float32]) -> NDArray[n
     """The mean of some values (N,), NaN where missing, in each cell of the grid's picture."""
     across, up = over.x.bins + 2, over.y.bins + 2
     sums, known = np.zeros(across * up), np.zeros(across * up)
-    for rows, flat in _cells(catalog, over.x, over.y, ~np.isnan(values)):
+    there = ~np.isnan(values)
+    for rows, flat in _each(catalog, over.x, over.y, lambda *found: found, there):
         sums += np.bincount(flat, weights=values[rows], minlength=across * up)
         known += np.bincount(flat, minlength=across * up)
     total, many = (_coarse(part.reshape(up, across), over.coarse) for part in (sums, known))
@@ -198,36 +206,29 @@ def cut_row(catalog: Catalog, over: Grid, at: Literal["x", "y"], line: float) ->
     return np.bincount(other.cells(found[~np.isnan(found)]), minlength=other.bins + 2)
 
 
-def _each_part(catalog: Catalog, x: Axis, y: Axis) -> Iterator[NDArray[np.int64]]:
-    size = (x.bins + 2) * (y.bins + 2)
+def _each(
+    catalog: Catalog,
+    x: Axis,
+    y: Axis,
+    work: Callable[[NDArray[np.int64], NDArray[np.int32]], Any],
+    among: NDArray[np.bool_] | None = None,
+) -> Iterator[Any]:
+    """What some work makes of samples' rowids and the flat cell of each, a part at a time."""
+    both = [catalog.array(a.score) for a in (x, y)]
+
+    def part(start: int) -> Any:
+        across, up = (values[start : start + _ROWS] for values in both)
+        known = ~(np.isnan(across) | np.isnan(up))
+        if among is not None:
+            known &= among[start : start + _ROWS]
+        rows = np.flatnonzero(known)
+        if len(rows) < len(across):
+            across, up = across[rows], up[rows]
+        flat = y.cells(up).astype(np.int32) * (x.bins + 2) + x.cells(across)
+        return work(rows + start, flat)
+
     with ThreadPoolExecutor() as pool:
-        yield from pool.map(
-            lambda start: np.bincount(_flat(catalog, x, y, start)[1], minlength=size),
-            range(0, len(catalog), _ROWS),
-        )
-
-
-def _cells(
-    catalog: Catalog, x: Axis, y: Axis, among: NDArray[np.bool_]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
-    """Some samples' rowids, and the flat cell of each, a part at a time."""
-    with ThreadPoolExecutor() as pool:
-        yield from pool.map(
-            lambda start: _flat(catalog, x, y, start, among), range(0, len(catalog), _ROWS)
-        )
-
-
-def _flat(
-    catalog: Catalog, x: Axis, y: Axis, start: int, among: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    across, up = (catalog.array(a.score)[start : start + _ROWS] for a in (x, y))
-    known = ~(np.isnan(across) | np.isnan(up))
-    if among is not None:
-        known &= among[start : start + _ROWS]
-    rows = np.flatnonzero(known)
-    if len(rows) < len(across):
-        across, up = across[rows], up[rows]
-    return rows + start, y.cells(up).astype(np.int32) * (x.bins + 2) + x.cells(across)
+        yield from pool.map(part, range(0, len(catalog), _ROWS))
 
 
 def _ends(x: str, y: str, zoom: tuple[float, float, float, float] | None) -> (

@@ -83,7 +83,8 @@ class Ranks:
         if spread > 0:
             low, high = max(low, inner_low - spread / 2), min(high, inner_high + spread / 2)
         if low == high:
-            low, high = low - 0.5, high + 0.5
+            wide = max(0.5, abs(low) * 1e-5)
+            low, high = low - wide, high + wide
         return np.linspace(low, high, bins + 1)
 
     def below(self, value: float) -> int:

@@ -139,7 +139,8 @@ def below(over: Grid) -> None:
 def _moved() -> None:
     """A line was let go: where the axes are percentiles it is a share, else a value."""
     moved = quadrant_chart.told("moved") or {}
-    is_share = st.session_state.get("scale") == "percentile"
+    # As the chart had it: the scale may be another one by now.
+    is_share = moved.get("percentile", False)
     for axis in ("x", "y"):
         if axis not in moved:
             # Else it would move with the other, and the counts that were seen would not hold.

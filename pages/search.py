@@ -15,7 +15,7 @@ from curation.errors import CurationError
 from curation.quadrants import QUADRANTS, View
 from curation.search import Found, Vector
 from curation.workspace import Workspace
-from pages.widgets import cached, cuts, gallery, quadrant_chart, shell, web_images
+from pages.widgets import cached, cuts, gallery, quadrant_still, shell, web_images
 from pages.widgets.names import quadrant_names
 from pages.widgets.plain import plain, problem
 from pages.widgets.url import choose
@@ -203,7 +203,7 @@ def figure(view: View, found: Found) -> Any:
     """The chart of the Quadrants page, small, with the samples found on top."""
     dark = shell.is_dark()
     grid = cached.grid(view.catalog, view.x, view.y)
-    drawn = quadrant_chart.still(view, grid, dark)
+    drawn = quadrant_still.still(view, grid, dark)
     # Beyond the edge they lie on it.
     x, y = (
         np.clip(view.catalog.array(axis.score)[found.rowids], axis.start, axis.end)

@@ -6,12 +6,15 @@ the two scores that the first page shows, and to import what it needs.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 
 import streamlit as st
+
+_LOG = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -22,6 +25,14 @@ async def getting_ready(_: st.App) -> AsyncIterator[None]:
 
 
 def _get_ready() -> None:
+    try:
+        _read()
+    # Whatever it is, a page says it to whoever asks for what cannot be read.
+    except Exception as error:
+        _LOG.warning("The first page could not be made ready: %s", error)
+
+
+def _read() -> None:
     # Not above: the server would wait for them.
     from curation import quadrants
     from pages.widgets import cuts, shell

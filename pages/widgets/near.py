@@ -13,22 +13,6 @@ from curation.neighbours import Nearest
 from curation.workspace import Workspace
 from pages.widgets import cards, web_images
 
-_CSS = """
-.gallery.portrait {grid-template-columns: minmax(0, 1fr)}
-/* What is done to it is in view below it, on a small screen as well. */
-.gallery.portrait .frame {height: clamp(280px, 50vh, 480px)}
-.gallery.portrait .none {height: 200px; padding: 0 14px; font-size: 14px; overflow-wrap: anywhere}
-.gallery.portrait img {width: 100%; height: 100%; max-height: none}
-.gallery.portrait figcaption {padding: 12px 14px 14px; font-size: 15px; line-height: 1.45}
-.gallery.portrait .caption {display: block; max-height: 13em; overflow-y: auto}
-.gallery.portrait .mark {font-size: 12px}
-/* As much as the line below a row that takes marks. */
-.gallery.items {margin-bottom: 26px}
-.told {display: grid; grid-template-columns: minmax(90px, 34%) 1fr; gap: 4px 14px;
-  font-size: 14px; line-height: 1.4; overflow-wrap: anywhere}
-.told span:nth-child(odd) {opacity: .72}
-"""
-
 
 def portrait(
     workspace: Workspace,
@@ -40,7 +24,7 @@ def portrait(
     """The sample of the page: its picture, or why there is none, its mark, labels and caption."""
     frame = cards.frame(picture, _nothing(reason))
     card = cards.card(row["caption"], frame, uid=row["uid"], labels=labels)
-    body = f"<style>{_CSS}</style>{cards.grid([card], 'portrait')}"
+    body = cards.grid([card], "portrait")
     cards.markable(workspace, [row["uid"]], body, is_page=True)
 
 
@@ -65,7 +49,7 @@ def items(workspace: Workspace, found: Nearest) -> None:
         )
         for name, picture, cosine in zip(names, pictures, found.cosines, strict=True)
     ]
-    st.html(f"<style>{_CSS}</style>{cards.grid(shown, 'row', 'items')}")
+    st.html(f"{cards.grid(shown, 'row', 'items')}")
 
 
 def told(values: Mapping[str, Any]) -> None:
@@ -75,7 +59,7 @@ def told(values: Mapping[str, Any]) -> None:
         for name, value in values.items()
         if value is not None
     )
-    st.html(f"<style>{_CSS}</style><div class='told'>{''.join(lines)}</div>")
+    st.html(f"<div class='told'>{''.join(lines)}</div>")
 
 
 def _nothing(reason: str) -> str:

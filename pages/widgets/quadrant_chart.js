@@ -14,7 +14,9 @@ export default function ({ data: [told], parentElement, setTriggerValue }) {
   const chart = charts.get(place);
   if (told.cells) return chart.hearGrid(told);
   chart.hearLines(told, parentElement, setTriggerValue);
-  return () => chart.stop();
+  // An earlier call may be cleared away after a later one.
+  const turn = (chart.turn = {});
+  return () => chart.turn === turn && chart.stop();
 }
 
 class Chart {
@@ -63,11 +65,14 @@ class Chart {
     const { nextGrid, nextSaid } = this;
     if (!nextGrid || nextGrid.name !== nextSaid?.grid) return;
     if (nextGrid !== this.grid) {
+      // Another grid: the edges that lines were moved to are not its.
       if (nextGrid.name !== this.grid?.name) this.lines.forget();
       this.grid = nextGrid;
       this.sums = new Sums(nextGrid);
       this.painter.prepare(nextGrid, this.sums);
     }
+    // A new session has heard of nothing, and never will.
+    if (nextSaid.session !== this.said?.session) this.lines.forget();
     this.said = nextSaid;
     if (this.lines.hear(nextSaid)) this.tiles.uncover();
     this.soon();
@@ -76,6 +81,8 @@ class Chart {
   stop() {
     this.sizes.disconnect();
     this.comes.disconnect();
+    this.lines.forget();
+    this.tiles.uncover();
     this.under.remove();
     this.over.remove();
   }
@@ -119,7 +126,7 @@ class Chart {
 
   draw() {
     const { grid, lines, said } = this;
-    const f = (this.frame = new Frame(this.place, { frame: said.frame, axes: grid.axes }));
+    const f = (this.frame = new Frame(this.place, { ...grid, frame: said.frame }));
     const foot = this.under.offsetParent?.getBoundingClientRect() ?? f.place;
     for (const layer of [this.under, this.over]) {
       Object.assign(layer.style, {

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 import numpy as np
 import streamlit as st
@@ -36,11 +37,12 @@ KEY = "quadrant_chart"
 FRAME = {"left": 66, "right": 10, "top": 10, "bottom": 92, "domain": 0.87, "height": HEIGHT}
 _HEARD = f"{KEY}_heard"
 _LOADED = f"{KEY}_loaded"
+_SESSION = f"{KEY}_session"
+_FAR = float(np.finfo(np.float32).max)
 # Seconds that a browser takes to paint a page, once.
 _PAINT = 0.4
 INK = {False: "#1B2330", True: "#E6EAF0"}
 _QUIET = "#8A94A3"
-_GREYS = {False: ("#E3E5E8", "#5D636C"), True: ("#2A313B", "#AEB6C2")}
 
 _HERE = Path(__file__)
 # In the order in which they are read: one script.
@@ -111,7 +113,7 @@ def pointer(
         time.sleep(_PAINT)
         st.session_state[_LOADED] = True
     place.plotly_chart(
-        _figure(catalog, over, f"{catalog.path} {_name(over)}", str(box), shell.is_dark()),
+        _figure(over, _full_name(catalog, over), str(box), shell.is_dark()),
         key="chart",
         on_select=on_box,
         selection_mode="box",
@@ -128,8 +130,8 @@ def pointer(
 def told(name: Literal["moved", "zoom"]) -> Any:
     """What the chart says, in a callback, as people read its axes.
 
-    ``moved``: {"x": …, "y": …}, one of them or both, where a line was let go. ``zoom``: what is to
-    be shown, [x from, x to, y from, y to], or "all".
+    ``moved``: {"x": …, "y": …}, one of them or both, where a line was let go, and whether those are
+    "percentile"s. ``zoom``: what is to be shown, [x from, x to, y from, y to], or "all".
     """
     said = st.session_state[f"{KEY}_lines"][name]
     if name == "moved" and said:
@@ -137,33 +139,9 @@ def told(name: Literal["moved", "zoom"]) -> Any:
     return said
 
 
-def still(view: View, over: Grid, dark: bool) -> go.Figure:
-    """A small chart without a script: the density and where the lines are."""
-    import plotly.graph_objects as go
-
-    fig = go.Figure()
-    cells = over.picture
-    (x, x_step), (y, y_step) = (_middles(a, over.coarse) for a in (over.x, over.y))
-    fig.add_heatmap(
-        x0=x, dx=x_step, y0=y, dy=y_step,
-        z=np.log10(np.where(cells > 0, cells, np.nan)).astype(np.float32), zmin=0,
-        colorscale=[[0, _GREYS[dark][0]], [1, _GREYS[dark][1]]], showscale=False,
-        hoverinfo="skip",
-    )  # fmt: skip
-    ink = {"color": INK[dark], "width": 1.5}
-    for add, at in ((fig.add_vline, view.x_line), (fig.add_hline, view.y_line)):
-        if np.isfinite(at):
-            add(at, line=ink)
-    clear = "rgba(0,0,0,0)"
-    style = {"showgrid": False, "zeroline": False, "linecolor": INK[dark], "ticks": "outside"}
-    titles = [view.catalog.column(a.score).title for a in (over.x, over.y)]
-    fig.update_layout(
-        margin={"l": 8, "r": 8, "t": 8, "b": 8}, paper_bgcolor=clear, plot_bgcolor=clear,
-        showlegend=False,
-        xaxis={**style, "title": titles[0], "range": [over.x.start, over.x.end]},
-        yaxis={**style, "title": titles[1], "range": [over.y.start, over.y.end]},
-    )  # fmt: skip
-    return fig
+def middles(axis: Axis, coarse: int) -> tuple[float, float]:
+    """The middle of the picture's first cell along an axis, and how far it is to the next."""
+    return axis.start + axis.step * coarse / 2, axis.step * coarse
 
 
 def _grid(catalog: Catalog, over: Grid, colour: Colour | None) -> dict[str, Any]:
@@ -200,6 +178,7 @@ def _lines(view: View, over: Grid, box: Sequence[float | None] | None) -> dict[s
             for n, at in lines.items()
         },
         "counts": [counts[q] for q in QUADRANTS],
+        "session": st.session_state.setdefault(_SESSION, uuid4().hex),
         "heard": st.session_state.get(_HEARD, 0),
         "names": [names[q] for q in QUADRANTS],
         "box": box,
@@ -208,7 +187,7 @@ def _lines(view: View, over: Grid, box: Sequence[float | None] | None) -> dict[s
 
 def _levels(colour: Colour) -> dict[str, Any]:
     """The means in 255 steps; 0 is none."""
-    known = colour.means[~np.isnan(colour.means)]
+    known = colour.means[np.isfinite(colour.means)]
     low, high = (0.0, 1.0) if colour.share else (0.0, 0.0)
     if not colour.share and len(known):
         # A few odd cells do not take the colours from the rest.
@@ -222,7 +201,7 @@ def _levels(colour: Colour) -> dict[str, Any]:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _figure(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> go.Figure:
+def _figure(_over: Grid, name: str, box: str, dark: bool) -> go.Figure:
     """What Plotly has: ranges, and cells that are not seen but say what they hold.
 
     Nothing of it moves with a line, so that it is made once a grid.
@@ -232,7 +211,7 @@ def _figure(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> 
 
     fig = go.Figure()
     cells = over.picture
-    (x, x_step), (y, y_step) = (_middles(a, over.coarse) for a in (over.x, over.y))
+    (x, x_step), (y, y_step) = (middles(a, over.coarse) for a in (over.x, over.y))
     fig.add_heatmap(
         x0=x, dx=x_step, y0=y, dy=y_step,
         z=np.where(cells > 0, cells, np.nan).astype(np.float32),
@@ -246,8 +225,9 @@ def _figure(_catalog: Catalog, _over: Grid, name: str, box: str, dark: bool) -> 
         paper_bgcolor=clear, plot_bgcolor=clear, dragmode="select", showlegend=False,
         xaxis=_unseen(over.x), yaxis=_unseen(over.y),
         modebar={"uirevision": "one", "bgcolor": clear, "color": _QUIET, "activecolor": INK[dark]},
-        # Another grid has other ranges; a box that was cleared is forgotten by Plotly too.
-        uirevision=_name(over), selectionrevision=box, selections=[],
+        # Another grid has other ranges, as the script sees by its name; a box that was cleared is
+        # forgotten by Plotly too.
+        uirevision=_name(over), meta=name, selectionrevision=box, selections=[],
         newselection={"line": {"color": INK[dark], "width": 1.5, "dash": "dot"}},
         activeselection={"fillcolor": clear, "opacity": 1},
     )  # fmt: skip
@@ -272,16 +252,12 @@ def _name(over: Grid) -> str:
     return " ".join(f"{a.score} {a.scale} {a.start} {a.end} {a.step}" for a in (over.x, over.y))
 
 
-def _middles(axis: Axis, coarse: int) -> tuple[float, float]:
-    return axis.start + axis.step * coarse / 2, axis.step * coarse
-
-
 def _on_axis(axis: Axis, catalog: Catalog, value: float) -> float | None:
-    """Where a value is read on the axis."""
+    """Where a value is read on the axis; JSON has no infinity, so that such lies far beyond."""
     if np.isnan(value):
         return None
     if axis.scale == "value":
-        return value
+        return float(np.clip(value, -_FAR, _FAR))
     return quadrants.restate(catalog, axis.score, value, "percentile")
 
 

@@ -4,7 +4,7 @@
 
 class Frame {
   // As Plotly says, or as it will when it is there.
-  constructor(place, { frame, axes }) {
+  constructor(place, { frame, axes, name }) {
     const plot = place.querySelector(".js-plotly-plot");
     const laid = plot?._fullLayout?.xaxis && plot._fullLayout;
     const area = (plot ?? place).getBoundingClientRect();
@@ -14,16 +14,18 @@ class Frame {
       const { xaxis, yaxis } = laid;
       Object.assign(this, {
         left: left + xaxis._offset, top: top + yaxis._offset,
-        width: xaxis._length, height: yaxis._length, x: xaxis.range, y: yaxis.range,
+        width: xaxis._length, height: yaxis._length,
       });
     } else {
       const inner = [area.width - frame.left - frame.right, frame.height - frame.top - frame.bottom];
       const [width, height] = inner.map(length => length * frame.domain);
       Object.assign(this, {
         left: left + frame.left, top: top + frame.top + inner[1] - height, width, height,
-        x: [axes.x.start, endOf(axes.x)], y: [axes.y.start, endOf(axes.y)],
       });
     }
+    // Plotly may still have the ranges of the grid before.
+    for (const of of ["x", "y"])
+      this[of] = laid?.meta === name ? laid[`${of}axis`].range : [axes[of].start, endOf(axes[of])];
     this.right = this.left + this.width;
     this.bottom = this.top + this.height;
     // With the histograms at the margins, and all that is below the plot.
@@ -59,7 +61,7 @@ class Axes {
 
   draw(frame, axes) {
     const key = JSON.stringify([frame.left, frame.top, frame.width, frame.height, frame.x, frame.y,
-                                axes.x.title, axes.y.title]);
+                                axes.x.title, axes.y.title, axes.x.percentile]);
     if (key === this.drawn) return;
     this.drawn = key;
     const { left, top, width, height } = frame;
@@ -80,12 +82,19 @@ class Axes {
     const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
     return Array.from({ length: Math.max(last - first + 1, 0) }, (_, n) => {
       const value = (first + n) * step;
-      const tick = element("span", `qc-tick ${name}`, format(value, step));
+      const tick = element("span", `qc-tick ${name}`, tickText(value, step, Math.max(-low, high)));
       const at = frame.to(name, value);
       tick.style[name === "x" ? "left" : "top"] = px(at - (name === "x" ? frame.left : frame.top));
       return tick;
     });
   }
+}
+
+// A number at a tick, short where the axis has large ones.
+function tickText(value, step, most) {
+  if (step < 1e-8) return minus(value.toExponential(2));
+  const [unit, name] = [[1e9, "G"], [1e6, "M"]].find(([size]) => most >= size) ?? [1, ""];
+  return format(value / unit, step / unit) + name;
 }
 
 const endOf = axis => axis.start + axis.bins * axis.step;

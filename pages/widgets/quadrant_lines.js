@@ -29,7 +29,7 @@ class Lines {
     return true;
   }
 
-  // Another grid: the edges that they were moved to are not its.
+  // What the server was not told, or not known to have heard, counts no more.
   forget() {
     clearTimeout(this.rests);
     this.isPressed = false;
@@ -89,15 +89,20 @@ class Lines {
   press(event, name) {
     const { bins } = this.chart.grid.axes[name];
     const far = event.shiftKey ? 10 : 1;
-    const up = { ArrowRight: far, ArrowUp: far, PageUp: 10, Home: -bins, End: bins };
+    const up = { ArrowRight: far, ArrowUp: far, PageUp: 10 };
     const down = { ArrowLeft: -far, ArrowDown: -far, PageDown: -10 };
+    const end = { Home: 0, End: bins }[event.key];
     const by = { ...up, ...down }[event.key];
-    if (by === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    if ((end ?? by) === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     // From between two edges the next one is a step.
     const between = by > 0 && !this.chart.said.edge[name] ? 1 : 0;
     const now = this.index[name] ?? this.row(name) - between;
-    this.move(name, Math.min(Math.max(now + by, 0), bins));
+    const index = end ?? Math.min(Math.max(now + by, 0), bins);
+    // Beyond what is shown there is no edge to go on to.
+    const way = this.chart.grid.axes[name].start + index * this.chart.grid.axes[name].step - this.at[name];
+    if (end === undefined && way * by < 0) return;
+    this.move(name, index);
     this.isPressed = true;
     clearTimeout(this.rests);
     this.rests = setTimeout(() => this.settle(), 400);
@@ -125,7 +130,7 @@ class Lines {
   // All that the server has not heard of: one message may overtake another.
   letGo() {
     this.sent = Math.max(Date.now(), (this.sent ?? 0) + 1);
-    const moved = { sent: this.sent };
+    const moved = { sent: this.sent, percentile: this.chart.grid.axes.x.percentile };
     for (const name of ["x", "y"]) {
       const { start, step } = this.chart.grid.axes[name];
       const index = this.index[name];

@@ -26,7 +26,7 @@ _DEEP_LINK = "deep_link"
 # One style for every page: one that came with its part would have all be laid out again.
 _STYLES = "\n".join(
     Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8")
-    for name in ("shell", "cards")
+    for name in ("shell", "cards", "near")
 )
 
 

@@ -114,3 +114,18 @@ def test_odd_scores_have_a_grid_too(tmp_path, values, scale):
     over = grid.grid(catalog, "x", "y", scale)
     assert over.total == sum(v is not None for v in values)
     assert (np.diff(over.x.edges) >= 0).all()
+
+
+@pytest.mark.parametrize("samples", [150, 1000, 3000])
+def test_percentiles_end_at_a_hundred(tmp_path, samples):
+    x = np.random.default_rng(0).random(samples)
+    catalog = make.catalog(tmp_path, {"x": x.tolist(), "y": x.tolist()})[1]
+    for zoom in (None, (90, 100, 40, 50.5)):
+        over = grid.grid(catalog, "x", "y", "percentile", zoom)
+        assert over.x.end == pytest.approx(100)
+        assert over.x.start >= 0
+
+
+def test_a_score_that_is_one_large_number_has_a_grid(tmp_path):
+    catalog = make.catalog(tmp_path, {"x": [1e16] * 3, "y": [1, 2, 3]})[1]
+    assert grid.grid(catalog, "x", "y").picture.sum() == 3

@@ -23,6 +23,11 @@ def test_auc_of_many_is_that_of_their_order(monkeypatch):
     monkeypatch.setattr(labels, "_EXACT", 100)
     assert labels.auc(higher, lower) == pytest.approx(exact, abs=1e-5)
     assert labels.auc(-lower, -higher) == pytest.approx(exact, abs=1e-5)
+    # Far from zero, and close together.
+    far = [np.float32(1000) + values for values in (higher, lower)]
+    close = labels.auc(*far)
+    monkeypatch.setattr(labels, "_EXACT", 1_000_000)
+    assert close == pytest.approx(labels.auc(*far), abs=1e-3)
     # Every order of magnitude, both signs, and a zero of each.
     powers = np.float32(10.0 ** np.arange(-30, 31))
     signed = np.concatenate([-powers[::-1], np.float32([-0.0]), powers])

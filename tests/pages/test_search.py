@@ -26,7 +26,7 @@ def uids(app: AppTest) -> list[str]:
 
 
 def cosines(app: AppTest) -> list[float]:
-    told = re.findall(r">Cosine</span><span>([−\d.]+)</span>", html(app))
+    told = re.findall(r">Cosine</span><span class='value'><span>([−\d.]+)</span>", html(app))
     return [float(text.replace("−", "-")) for text in told]
 
 
