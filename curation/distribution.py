@@ -41,10 +41,12 @@ def distribution(catalog: Catalog, name: str, bins: int = 60) -> Distribution:
     bounds = ranks.edges(bins)
     below = [ranks.near(float(bound)) for bound in bounds[1:-1]]
     least, greatest = ranks.ends() or (float("nan"), float("nan"))
+    # Of two in the middle, what lies between them.
+    middle = [ranks.at(place) for place in ((len(ranks) - 1) // 2, len(ranks) // 2) if len(ranks)]
     return Distribution(
         known=len(ranks),
         least=least,
-        median=ranks.at(len(ranks) // 2) if len(ranks) else float("nan"),
+        median=sum(middle) / 2 if middle else float("nan"),
         greatest=greatest,
         bounds=bounds,
         heights=np.diff([0, *below, len(ranks)]),

@@ -34,6 +34,11 @@ def test_of_no_value_there_are_no_ends(tmp_path):
     assert np.isnan([of.least, of.median, of.greatest]).all()
 
 
+def test_the_median_of_an_even_number_lies_between(tmp_path):
+    of = distribution(make.catalog(tmp_path, {"x": [1, 2, 4, 9]})[1], "x")
+    assert of.median == 3
+
+
 def test_a_look_keeps_nothing(tmp_path):
     catalog = make.catalog(tmp_path, {"x": [1, 2]})[1]
     distribution(catalog, "x")
