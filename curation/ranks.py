@@ -127,15 +127,17 @@ class Ranks:
                 self._members[k] = np.sort(np.concatenate([np.empty(0, np.float32), *found]))
             return self._members[k]
 
-    def _bins(self, values: Floats) -> NDArray[np.int32]:
+    def _bins(self, values: Floats) -> NDArray[np.intp]:
         # Each step keeps the order, and so does their result.
         with np.errstate(invalid="ignore", over="ignore"):
             place = (values - self._low) * self._scale
-        # Infinity times a scale of 0 is no number.
-        place = np.where(np.isnan(place), values, place)
-        return np.asarray(np.clip(place, 0, _BINS - 1), dtype=np.int32)
+        if not self._scale or np.isinf(self._scale):
+            # Infinity times a scale of 0 is no number.
+            place = np.where(np.isnan(place), values, place)
+        np.clip(place, 0, _BINS - 1, out=place)
+        return place.astype(np.intp)
 
-    def _each(self, work: Callable[[NDArray[np.int32], Floats], Any]) -> Iterator[Any]:
+    def _each(self, work: Callable[[NDArray[np.intp], Floats], Any]) -> Iterator[Any]:
         def one(part: Floats) -> Any:
             missing = np.isnan(part)
             known = part[~missing] if missing.any() else part

@@ -39,8 +39,8 @@ _HEARD = f"{KEY}_heard"
 _LOADED = f"{KEY}_loaded"
 _SESSION = f"{KEY}_session"
 _FAR = float(np.finfo(np.float32).max)
-# Seconds that a browser takes to paint a page, once.
-_PAINT = 0.4
+# Seconds that a browser takes to load and paint what was sent before, once a session.
+_PAINT = 0.8
 INK = {False: "#1B2330", True: "#E6EAF0"}
 _QUIET = "#8A94A3"
 
