@@ -87,7 +87,7 @@ class Lines {
   }
 
   press(event, name) {
-    const { bins } = this.chart.grid.axes[name];
+    const { start, step, bins } = this.chart.grid.axes[name];
     const far = event.shiftKey ? 10 : 1;
     const up = { ArrowRight: far, ArrowUp: far, PageUp: 10 };
     const down = { ArrowLeft: -far, ArrowDown: -far, PageDown: -10 };
@@ -100,8 +100,7 @@ class Lines {
     const now = this.index[name] ?? this.row(name) - between;
     const index = end ?? Math.min(Math.max(now + by, 0), bins);
     // Beyond what is shown there is no edge to go on to.
-    const way = this.chart.grid.axes[name].start + index * this.chart.grid.axes[name].step - this.at[name];
-    if (end === undefined && way * by < 0) return;
+    if (end === undefined && (start + index * step - this.at[name]) * by < 0) return;
     this.move(name, index);
     this.isPressed = true;
     clearTimeout(this.rests);
