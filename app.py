@@ -10,7 +10,7 @@ visitor's every step.
 
 import streamlit as st
 
-from pages.widgets.ahead import getting_ready
+from pages.widgets.app.warmup import getting_ready
 
 # The address of each page, its title and its icon, in the order of the navigation.
 PAGES = {
@@ -30,7 +30,7 @@ PAGES = {
 def run() -> None:
     """One run of the page that a visitor is on."""
     # Not above: the server would wait for what it imports.
-    from pages.widgets import shell
+    from pages.widgets.app import shell
 
     st.set_page_config(
         page_title="CLIP Curation",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.pool_or_partition import agreement, embeddings
 from curation.scores import neg_clip_loss
 from curation.scores.base import Rows
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 
 def main() -> None:

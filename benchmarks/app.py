@@ -29,8 +29,8 @@ import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.first_paint import FLOOR, first_paint, started
-from curation.catalog import Catalog
-from curation.quadrants import Cut, View, lines
+from curation.analysis.quadrants import Cut, View, lines
+from curation.catalog.catalog import Catalog
 from tests.browser.conftest import QUIET, settled
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -30,13 +30,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from curation import devices, embedding, encoder, prefetch
-from curation.encoder import Encoder, ModelSpec
-from curation.encoding import BATCH
-from curation.images import ImageRef
+from curation.images.decode import ImageRef
+from curation.models import devices, encoder, image_loader
+from curation.models.batch_encoder import BATCH
+from curation.models.encoder import Encoder, ModelSpec
+from curation.pipeline.embed import embed_shard
+from curation.pipeline.read import read_shard
 from curation.readers import Options, open_source
-from curation.reading import read_shard
-from curation.workspace import Store
+from curation.storage.workspace import Store
 
 
 def main() -> None:
@@ -71,7 +72,7 @@ def compare(folder: Path, model: Encoder, workers: int, count: int, repeat: int)
     refs = [ImageRef(file.name) for file in sorted(root.iterdir())]
     size = BATCH[model.device.type]
     decode = partial(
-        prefetch.batches, refs, partial(prefetch.model_input, root, model), model.input_shape,
+        image_loader.batches, refs, partial(image_loader.model_input, root, model), model.input_shape,
         size=size, workers=workers, pinned=model.device.type == "cuda",
     )  # fmt: skip
     ready = torch.cat([batch.pixels.clone() for batch in decode()])
@@ -88,9 +89,7 @@ def compare(folder: Path, model: Encoder, workers: int, count: int, repeat: int)
 
     def embed() -> None:
         # A mark of its own makes the stage do its work again.
-        embedding.embed_shard(
-            store, 0, root, model, str(time.time_ns()), made=("image",), workers=workers
-        )
+        embed_shard(store, 0, root, model, str(time.time_ns()), made=("image",), workers=workers)
 
     works = {"decode": lambda: [None for _ in decode()], "encoder": encode, "embedding": embed}
     rates = {name: count / spent for name, spent in timed(works, repeat).items()}

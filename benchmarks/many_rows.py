@@ -17,12 +17,12 @@ from typing import TypeVar
 
 import duckdb
 
-from curation import grid, picking, quadrants
-from curation.catalog import Catalog
-from curation.export import export
-from curation.quadrants import Cut, View
-from curation.recipe import Recipe
-from curation.selection import select
+from curation.analysis import grid, quadrants, sampling
+from curation.analysis.quadrants import Cut, View
+from curation.catalog.catalog import Catalog
+from curation.exporters.export import export
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
 
 T = TypeVar("T")
 
@@ -44,8 +44,8 @@ def main() -> None:
         timed("density of all samples", lambda: grid.grid(catalog, X, Y))
         print("each move of a threshold")
         timed("  counts of four quadrants", view.counts)
-        members = timed("  rows of a quadrant", lambda: picking.members(view, "low_low"))
-        timed("  the best of them", lambda: picking.ranked_rows(view, members, True, 2400))
+        members = timed("  rows of a quadrant", lambda: sampling.members(view, "low_low"))
+        timed("  the best of them", lambda: sampling.ranked_rows(view, members, True, 2400))
         timed("  24 samples, whole", lambda: catalog.rows(members[:24]))
         with duckdb.connect(str(path), read_only=True) as database:
             query = f"SELECT count(*) FROM samples WHERE {X} >= {lines[0]} AND {Y} >= {lines[1]}"
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def make(path: Path, rows: int) -> None:
-    """A catalog with random scores, as ``curation.publish`` would lay it out."""
+    """A catalog with random scores, as ``curation.pipeline.publish`` would lay it out."""
     columns = {"uid": "sample", "caption": "sample", "image_file": "sample", "url": "sample"}
     columns |= {X: "score", Y: "score"}
     with duckdb.connect(str(path)) as database:

@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation import pipeline, uids
+from curation import uids
+from curation.pipeline.run import Job, score_dataset
 from curation.progress import Progress
 
 DIM = 768
@@ -33,13 +34,13 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder) / "metadata", given.rows)
-        job = pipeline.Job(
+        job = Job(
             source=Path(folder) / "metadata",
             workspace=Path(folder) / "workspace",
             parameters={"batch_size": given.batch_size, "batches": given.batches},
             device=given.device,
         )
-        seconds = dict(pipeline.run(job, Progress(quiet=True)).seconds)
+        seconds = dict(score_dataset(job, Progress(quiet=True)).seconds)
     whole = seconds.pop("in all")
     seconds["the rest"] = whole - sum(seconds.values())
     for stage, spent in seconds.items():

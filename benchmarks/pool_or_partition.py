@@ -15,7 +15,7 @@ import numpy as np
 
 from curation.scores import neg_clip_loss
 from curation.scores.base import Floats
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 LIMIT = 500
 SEEDS = 20

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from curation.labels import auc
+from curation.analysis.label_auc import auc
 from curation.scores import clip_score, neg_clip_loss
-from curation.workspace import Workspace, read_toml
+from curation.storage.workspace import Workspace, read_toml
 
 ROOT = Path(__file__).resolve().parent.parent
 KEEP = 0.3

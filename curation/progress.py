@@ -17,7 +17,7 @@ from typing import Protocol
 
 from tqdm import tqdm
 
-from curation.files import atomic
+from curation.storage.atomic import atomic
 
 # Names the file that a command tells its progress to.
 VARIABLE = "CURATION_PROGRESS"

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Browser, sync_playwright
 
-from curation.catalog import Catalog
-from curation.decisions import Decisions
-from curation.marks import Marks
-from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.selection.decisions import Decisions
+from curation.selection.marks import Marks
+from curation.selection.recipe import Recipe
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import QUIET, serve, settled
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,15 +6,21 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from curation import compare, wording
-from curation.catalog import Catalog, Mask
-from curation.compare import Members, Part, Sets
+from curation import formatting
+from curation.analysis import compare
+from curation.analysis.compare import Members, Part, Sets
+from curation.catalog.catalog import Catalog, Mask
 from curation.errors import CurationError
-from curation.selection import select
-from pages.widgets import cached, compare_charts, cuts, gallery, rank_change, shell, web_images
-from pages.widgets.plain import plain, problem
-from pages.widgets.tile import tile
-from pages.widgets.url import choose, current
+from curation.selection.select import select
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.metrics import tile
+from pages.widgets.charts import compare_charts
+from pages.widgets.gallery import gallery, web_images
+from pages.widgets.quadrants import thresholds
+from pages.widgets.state import caches
+from pages.widgets.state.url import choose, current
+from pages.widgets.targets import rank_change
 
 shell.enter("compare")
 
@@ -77,7 +83,7 @@ def selections(catalog: Catalog) -> None:
     st.html(compare_charts.bar(sets, origins[a], origins[b], shell.is_dark()))
     for letter, found in (("A", first), ("B", second)):
         if found.absent:
-            lost = wording.plural(found.absent, "uid")
+            lost = formatting.plural(found.absent, "uid")
             st.caption(f"{lost} of {letter} not in this dataset: left out of every count.")
     with st.container(key="desk"):
         left, right = st.columns([9, 11], gap="medium")
@@ -103,7 +109,7 @@ def known_origins() -> dict[str, str]:
 
 def kept_quadrant(catalog: Catalog) -> Members:
     """What is above both lines of the Quadrants page, which are in the sidebar."""
-    recipe = cuts.controls(catalog).recipe("high_high", "kept")
+    recipe = thresholds.controls(catalog).recipe("high_high", "kept")
     return Members(select(recipe, catalog).mask)
 
 
@@ -123,24 +129,24 @@ def set_cards(sets: Sets) -> None:
     cards = {
         "Only A": (
             sets.counts["only_a"],
-            f"{wording.share(sets.counts['only_a'], sets.in_a)} of A",
+            f"{formatting.share(sets.counts['only_a'], sets.in_a)} of A",
         ),
         "Both": (
             both,
-            f"{wording.share(both, sets.in_a)} of A · {wording.share(both, sets.in_b)} of B",
+            f"{formatting.share(both, sets.in_a)} of A · {formatting.share(both, sets.in_b)} of B",
         ),
         "Only B": (
             sets.counts["only_b"],
-            f"{wording.share(sets.counts['only_b'], sets.in_b)} of B",
+            f"{formatting.share(sets.counts['only_b'], sets.in_b)} of B",
         ),
     }
     with st.container(key="part_cards"):
         columns = st.columns(4)
     for column, (name, (count, told)) in zip(columns, cards.items(), strict=False):
-        tile(column, name, wording.count(count), told)
+        tile(column, name, formatting.count(count), told)
     tile(
-        columns[3], "Jaccard", wording.score(sets.jaccard),
-        f"overlap coefficient {wording.score(sets.overlap)}",
+        columns[3], "Jaccard", formatting.score(sets.jaccard),
+        f"overlap coefficient {formatting.score(sets.overlap)}",
         help="What both have, of what either has. The overlap coefficient: of the smaller one.",
     )  # fmt: skip
 
@@ -178,7 +184,9 @@ def show_spread(catalog: Catalog, sets: Sets, score: str) -> None:
         alt="Distribution of a score in the samples of only A, of both and of only B",
     )
     missing = sum(spread.missing.values())
-    lost = f" {wording.plural(missing, 'sample')} without this score left out." if missing else ""
+    lost = (
+        f" {formatting.plural(missing, 'sample')} without this score left out." if missing else ""
+    )
     st.caption(f"Each line is a share of its own part, so that parts of any size compare.{lost}")
 
 
@@ -210,7 +218,7 @@ def pick_score(
 
 
 @st.cache_resource(
-    max_entries=8, show_spinner="Looking up the selection …", hash_funcs={Catalog: cached.key}
+    max_entries=8, show_spinner="Looking up the selection …", hash_funcs={Catalog: caches.key}
 )
 def _named(catalog: Catalog, name: str, changed: int) -> Members:
     return compare.named(catalog, shell.decisions(), name)

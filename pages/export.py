@@ -8,18 +8,21 @@ from pathlib import Path
 import streamlit as st
 import yaml
 
-from curation import export, manifest, wording
-from curation.catalog import Catalog
+from curation import formatting
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.exporters import EXPORTERS
-from curation.marks import Marks, in_words
-from curation.recipe import Recipe, describe
-from curation.selection import Selection, select
-from pages.widgets import cuts, draft, export_look, shell
-from pages.widgets.export_form import Form, pick_form, resharder
-from pages.widgets.names import quadrant_names
-from pages.widgets.plain import code, plain, problem
-from pages.widgets.url import choose
+from curation.exporters import EXPORTERS, export, manifest
+from curation.selection.marks import Marks, in_words
+from curation.selection.recipe import Recipe, describe
+from curation.selection.select import Selection, select
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import code, plain, problem
+from pages.widgets.export import preview
+from pages.widgets.export.export_form import Form, pick_form, resharder
+from pages.widgets.quadrants import thresholds
+from pages.widgets.quadrants.names import quadrant_names
+from pages.widgets.recipe import draft
+from pages.widgets.state.url import choose
 
 shell.enter("export")
 
@@ -47,7 +50,7 @@ def main() -> None:
         else:
             form = write(catalog, selection)
     if selection and selection.count:
-        export_look.preview(catalog, selection, form.format, form.columns, form.shard_size)
+        preview.preview(catalog, selection, form.format, form.columns, form.shard_size)
     shell.facts(catalog)
 
 
@@ -58,7 +61,7 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
     )
     try:
         if origin == "quadrant":
-            view = cuts.controls(catalog)
+            view = thresholds.controls(catalog)
             names = quadrant_names(view)
             quadrant = choose(st.selectbox, "Quadrant", names, "quadrant")
             st.caption("The lines are those of the Quadrants page; move them in the sidebar.")
@@ -143,8 +146,8 @@ def evaluate(recipe: Recipe, catalog: Catalog) -> Selection | None:
 def attrition(selection: Selection) -> None:
     """How many are left after each step, and the recipe itself."""
     total = len(selection.mask)
-    st.metric("Selected", wording.count(selection.count),
-              f"{wording.share(selection.count, total)} of {wording.count(total)}",
+    st.metric("Selected", formatting.count(selection.count),
+              f"{formatting.share(selection.count, total)} of {formatting.count(total)}",
               delta_color="off", delta_arrow="off", border=True)  # fmt: skip
     rows = [("the pool", total), *((describe(s), n) for s, n in
             zip(selection.recipe.steps, selection.left, strict=True))]  # fmt: skip
@@ -160,7 +163,7 @@ def attrition(selection: Selection) -> None:
         },
     )
     if selection.unknown:
-        st.warning(f"{wording.plural(len(selection.unknown), 'uid')} of keep and drop are not in "
+        st.warning(f"{formatting.plural(len(selection.unknown), 'uid')} of keep and drop are not in "
                    f"this dataset, the first `{selection.unknown[0]}`.")  # fmt: skip
     with st.expander("Recipe", icon=":material/description:"):
         st.code(shown(selection.recipe), language="yaml")
@@ -177,7 +180,7 @@ def shown(recipe: Recipe) -> str:
     """The recipe as YAML, without the most of very many uids."""
     few = replace(recipe, keep=recipe.keep[:UIDS], drop=recipe.drop[:UIDS])
     more = len(recipe.keep) + len(recipe.drop) - len(few.keep) - len(few.drop)
-    return few.to_yaml() + (f"# … and {wording.plural(more, 'uid')} more\n" if more else "")
+    return few.to_yaml() + (f"# … and {formatting.plural(more, 'uid')} more\n" if more else "")
 
 
 def save(name: str, recipe: Recipe) -> None:
@@ -201,10 +204,10 @@ def write(catalog: Catalog, selection: Selection) -> Form:
     # A name that is one on every disk: no folder, not hidden, not longer than any allows.
     stem = Path(name.replace("\0", "")).name.lstrip(".")[:80] or "selection"
     path = shell.workspace().exports / f"{stem}{exporter.extension}"
-    size = export_look.size(catalog, selection, format_, form.columns, form.shard_size)
+    size = preview.size(catalog, selection, format_, form.columns, form.shard_size)
     told = str(size) if size and selection.count else "It"
     st.caption(
-        f"{told[0].upper()}{told[1:]} will be written to {code(wording.place(path))}, "
+        f"{told[0].upper()}{told[1:]} will be written to {code(formatting.place(path))}, "
         "with its recipe and a manifest beside it."
     )
     there = export.in_the_way(selection, path)
@@ -237,7 +240,7 @@ def write(catalog: Catalog, selection: Selection) -> Form:
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[int], object]]:
     """A bar, and a function that moves it."""
-    label = f"Writing {wording.plural(total, 'sample')} …"
+    label = f"Writing {formatting.plural(total, 'sample')} …"
     bar, done = st.progress(0.0, label), 0
 
     def advance(samples: int) -> None:
@@ -258,14 +261,14 @@ def files(exported: export.Exported) -> None:
     is_folder = exported.path.is_dir()
     st.success(
         f"Wrote {code(exported.path.name)}, "
-        + (f"{wording.plural(len(written), 'file')}, " if is_folder else "")
-        + f"{wording.file_size(size)}.",
+        + (f"{formatting.plural(len(written), 'file')}, " if is_folder else "")
+        + f"{formatting.file_size(size)}.",
         icon=":material/check:",
     )
     if exported.left_out:
         first = exported.left_out[0]
         st.warning(
-            f"{wording.plural(len(exported.left_out), 'selected sample')} could not be written, "
+            f"{formatting.plural(len(exported.left_out), 'selected sample')} could not be written, "
             f"the first `{first.uid}`: {plain(first.reason)}. The manifest lists them."
         )
     st.caption("SHA-256 of the sorted uids, which replaying the recipe gives again:")

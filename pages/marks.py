@@ -9,13 +9,16 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from curation import places, thumbnails, wording
-from curation.catalog import Catalog
+from curation import formatting
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.marks import Change, Kind, Logged, Mark, Marks
-from pages.widgets import shell, web_images
-from pages.widgets.plain import problem
-from pages.widgets.url import choose, number
+from curation.images import thumbnails
+from curation.selection.marks import Change, Kind, Logged, Mark, Marks
+from curation.storage import locations
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import problem
+from pages.widgets.gallery import web_images
+from pages.widgets.state.url import choose, number
 
 shell.enter("marks")
 
@@ -87,7 +90,7 @@ def tiles(catalog: Catalog, marks: Marks) -> None:
     shown = {"Kept by hand": len(keep), "Dropped by hand": len(drop)}
     shown |= {"Marked, not in this dataset": absent} if absent else {}
     for column, (name, value) in zip(st.columns(4), shown.items(), strict=False):
-        column.metric(name, wording.count(value), border=True)
+        column.metric(name, formatting.count(value), border=True)
 
 
 def changes(marks: Marks) -> None:
@@ -143,7 +146,9 @@ def paged(key: str, total: int, noun: str) -> int:
     with st.container(horizontal=True, vertical_alignment="center"):
         page = number("Page", key, 1.0, 1.0, float(pages), 0, step=1.0, width=150,
                       label_visibility="collapsed")  # fmt: skip
-        st.caption(f"page {page:.0f} of {wording.count(pages)} · {wording.plural(total, noun)}")
+        st.caption(
+            f"page {page:.0f} of {formatting.count(pages)} · {formatting.plural(total, noun)}"
+        )
     return int(page) - 1
 
 
@@ -153,7 +158,7 @@ def of(catalog: Catalog, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def load(catalog: Catalog, rows: Sequence[dict[str, Any]]) -> dict[str, bytes | None]:
-    root = places.of(catalog.dataset.image_root)
+    root = locations.of(catalog.dataset.image_root)
     found = thumbnails.load(shell.workspace(), root, rows, from_the_web=web_images.is_on())
     return {row["uid"]: picture for row, picture in zip(rows, found, strict=True)}
 

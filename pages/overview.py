@@ -5,12 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from curation import report, wording
-from curation.catalog import Catalog
-from curation.columns import ColumnInfo
-from pages.widgets import cached, distributions, gallery, shell, web_images
-from pages.widgets.plain import code, plain
-from pages.widgets.url import choose
+from curation import formatting
+from curation.catalog.catalog import Catalog
+from curation.catalog.columns import ColumnInfo
+from curation.cli import text_report
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import code, plain
+from pages.widgets.charts import distributions
+from pages.widgets.gallery import gallery, web_images
+from pages.widgets.state import caches
+from pages.widgets.state.url import choose
 
 shell.enter("overview")
 
@@ -43,15 +47,15 @@ def facts(catalog: Catalog) -> None:
     about = catalog.dataset
     whole = about.samples + about.skipped
     shown = {
-        "Samples": wording.count(about.samples),
-        "Skipped": f"{wording.count(about.skipped)} ({wording.share(about.skipped, whole)})",
-        "Scores": wording.count(len(catalog.scores)),
+        "Samples": formatting.count(about.samples),
+        "Skipped": f"{formatting.count(about.skipped)} ({formatting.share(about.skipped, whole)})",
+        "Scores": formatting.count(len(catalog.scores)),
         "Targets": about.targets or "none",
     }
     for column, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         column.metric(name, value, border=True)
     st.caption(
-        f"{code(wording.place(about.source))}, read as {about.reader} · "
+        f"{code(formatting.place(about.source))}, read as {about.reader} · "
         f"model {code(about.model)} · scored {about.published.replace('T', ' ')[:16]} UTC"
     )
 
@@ -66,12 +70,12 @@ def tiles(catalog: Catalog, columns: Sequence[ColumnInfo]) -> None:
                 if info.is_number:
                     number_tile(catalog, info)
                 else:
-                    st.caption(plain(report.values(catalog, info.name)))
+                    st.caption(plain(text_report.values(catalog, info.name)))
 
 
 def number_tile(catalog: Catalog, info: ColumnInfo) -> None:
     """A histogram; the dotted line is the median."""
-    of = cached.distribution(catalog, info.name)
+    of = caches.distribution(catalog, info.name)
     if not of.known:
         st.caption("missing for every sample")
         return
@@ -82,20 +86,20 @@ def number_tile(catalog: Catalog, info: ColumnInfo) -> None:
         alt=f"Histogram of {info.title}",
     )
     number = int if info.is_whole else float
-    low, middle, high = (wording.score(number(v)) for v in (of.least, of.median, of.greatest))
+    low, middle, high = (formatting.score(number(v)) for v in (of.least, of.median, of.greatest))
     missing = len(catalog) - of.known
-    lost = f" · {wording.count(missing)} missing" if missing else ""
+    lost = f" · {formatting.count(missing)} missing" if missing else ""
     st.caption(f"{low} to {high}, median {middle}{lost}")
 
 
 def known_bad(catalog: Catalog, label: ColumnInfo) -> None:
     """Where the source marks bad samples: how well does each score find them?"""
-    results = cached.judge(catalog, label.name, KEEP)
+    results = caches.judge(catalog, label.name, KEEP)
     if not results:
         return
     st.subheader(f"How well each score finds “{plain(label.name)}”", anchor=False)
     st.caption(
-        f"{wording.share(results[0].base)} of the pool is marked “{plain(label.name)}” by the "
+        f"{formatting.share(results[0].base)} of the pool is marked “{plain(label.name)}” by the "
         "source. AUC is the chance that an unmarked sample scores above a marked one: "
         "1 is perfect, 0.5 is blind."
     )
@@ -144,8 +148,8 @@ def skipped(catalog: Catalog) -> None:
         [{names[k]: v for k, v in row.items() if k in names} for row in rows], hide_index=True
     )
     if grouped == "each" and catalog.dataset.skipped > len(rows):
-        st.caption(f"the first {wording.count(len(rows))} of "
-                   f"{wording.count(catalog.dataset.skipped)}")  # fmt: skip
+        st.caption(f"the first {formatting.count(len(rows))} of "
+                   f"{formatting.count(catalog.dataset.skipped)}")  # fmt: skip
 
 
 def made(catalog: Catalog) -> None:

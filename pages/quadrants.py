@@ -3,15 +3,19 @@
 import numpy as np
 import streamlit as st
 
-from curation import quadrants, wording
+from curation import formatting
+from curation.analysis import quadrants
+from curation.analysis.grid import Grid, Scale
+from curation.analysis.quadrants import QUADRANTS, Cut, View
 from curation.errors import CurationError
-from curation.grid import Grid, Scale
-from curation.quadrants import QUADRANTS, Cut, View
-from pages.widgets import cached, cuts, quadrant_chart, regions, shell, web_images
-from pages.widgets.names import quadrant_names
-from pages.widgets.plain import plain, problem
-from pages.widgets.quadrant_chart import Colour
-from pages.widgets.url import choose, keep_numbers, numbers
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import plain, problem
+from pages.widgets.gallery import web_images
+from pages.widgets.quadrants import chart, sample_lists, thresholds
+from pages.widgets.quadrants.chart import Colour
+from pages.widgets.quadrants.names import quadrant_names
+from pages.widgets.state import caches
+from pages.widgets.state.url import choose, keep_numbers, numbers
 
 shell.enter("quadrants")
 
@@ -20,29 +24,27 @@ SCALES: dict[Scale, str] = {"value": "Values", "percentile": "Percentiles"}
 
 def main() -> None:
     catalog = shell.catalog()
-    view = cuts.controls(catalog)
+    view = thresholds.controls(catalog)
     web_images.switch(catalog)
     shell.facts(catalog)
     names = quadrant_names(view)
     cards(view, names)
     with st.container(key="desk"):
         left, right = st.columns([11, 9], gap="medium")
-    box = regions.read_box()
+    box = sample_lists.read_box()
     with left:
         scale, colour_by = how(view)
-        over = cached.grid(catalog, view.x, view.y, scale, read_zoom())
-        place = quadrant_chart.picture(
-            view, over, colour(view, over, colour_by), box, _moved, _zoomed
-        )
+        over = caches.grid(catalog, view.x, view.y, scale, read_zoom())
+        place = chart.picture(view, over, colour(view, over, colour_by), box, _moved, _zoomed)
         below(over)
     # Plotly comes last, and the browser shows the rest while it loads. But what comes from the web
     # may take seconds.
     if web_images.is_on():
-        quadrant_chart.pointer(place, catalog, over, box, _boxed)
+        chart.pointer(place, catalog, over, box, _boxed)
     with right:
-        regions.show(view, names, box)
+        sample_lists.show(view, names, box)
     if not web_images.is_on():
-        quadrant_chart.pointer(place, catalog, over, box, _boxed)
+        chart.pointer(place, catalog, over, box, _boxed)
 
 
 def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
@@ -53,8 +55,8 @@ def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
         for column, quadrant in zip(st.columns(4), QUADRANTS, strict=True):
             column.metric(
                 plain(names[quadrant]),
-                wording.count(counts[quadrant]),
-                wording.share(counts[quadrant], total)
+                formatting.count(counts[quadrant]),
+                formatting.share(counts[quadrant], total)
                 + (" kept" if quadrant == "high_high" else ""),
                 delta_color="off",
                 delta_arrow="off",
@@ -63,7 +65,7 @@ def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
     missing = len(view.catalog) - total
     if missing:
         st.caption(
-            f"{wording.plural(missing, 'sample')} without one of these scores: in no quadrant."
+            f"{formatting.plural(missing, 'sample')} without one of these scores: in no quadrant."
         )
 
 
@@ -96,7 +98,7 @@ def saved() -> list[str]:
         return []
 
 
-def read_zoom() -> cached.Zoom | None:
+def read_zoom() -> caches.Zoom | None:
     """What of the axes is shown: x from and to, y from and to; None for all."""
     found = numbers("zoom", 4)
     if found is None or not (found[0] < found[1] and found[2] < found[3]):
@@ -110,13 +112,13 @@ def colour(view: View, over: Grid, by: str) -> Colour | None:
     kind, _, name = by.partition(":")
     if kind == "of":
         title = f"mean {view.catalog.column(name).title}"
-        return Colour(title, cached.mean(view.catalog, over, name))
+        return Colour(title, caches.mean(view.catalog, over, name))
     if kind == "in":
         decisions = shell.decisions()
         recipe = decisions.recipe(name)
         try:
             if recipe is not None:
-                means = cached.share(view.catalog, over, recipe, decisions)
+                means = caches.share(view.catalog, over, recipe, decisions)
                 return Colour(f"share kept by {name}", means, share=True)
         except CurationError as error:
             problem(error)
@@ -125,9 +127,9 @@ def colour(view: View, over: Grid, by: str) -> Colour | None:
 
 def below(over: Grid) -> None:
     if over.x.zoomed:
-        beyond = f"{wording.plural(over.beyond, 'sample')} outside this part still count."
+        beyond = f"{formatting.plural(over.beyond, 'sample')} outside this part still count."
     elif over.beyond:
-        beyond = f"{wording.plural(over.beyond, 'sample')} far outside the picture still count."
+        beyond = f"{formatting.plural(over.beyond, 'sample')} far outside the picture still count."
     else:
         beyond = "Every sample is in this picture."
     st.caption(
@@ -138,22 +140,22 @@ def below(over: Grid) -> None:
 
 def _moved() -> None:
     """A line was let go: where the axes are percentiles it is a share, else a value."""
-    moved = quadrant_chart.told("moved") or {}
+    moved = chart.told("moved") or {}
     # As the chart had it: the scale may be another one by now.
     is_share = moved.get("percentile", False)
     for axis in ("x", "y"):
         if axis not in moved:
             # Else it would move with the other, and the counts that were seen would not hold.
-            cuts.pin(axis)
+            thresholds.pin(axis)
     for axis in ("x", "y"):
         if axis in moved and is_share:
-            cuts.move(axis, round(100 - moved[axis], 6), "top")
+            thresholds.move(axis, round(100 - moved[axis], 6), "top")
         elif axis in moved:
-            cuts.move(axis, moved[axis], "value")
+            thresholds.move(axis, moved[axis], "value")
 
 
 def _zoomed() -> None:
-    shown = quadrant_chart.told("zoom")
+    shown = chart.told("zoom")
     if shown and shown != "all":
         keep_numbers("zoom", shown)
     else:
@@ -178,7 +180,7 @@ def _boxed() -> None:
             quadrants.line(catalog, score, Cut("percentile", float(np.clip(at, 0, 100))))
             for score, at in zip(scores, ends, strict=True)
         ]
-    regions.write_box(ends[0], ends[1], ends[2], ends[3])
+    sample_lists.write_box(ends[0], ends[1], ends[2], ends[3])
 
 
 main()

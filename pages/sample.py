@@ -6,16 +6,21 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from curation import explain, neighbours, wording
-from curation.catalog import Catalog
-from curation.columns import ColumnInfo
-from curation.embedded import Side
+from curation import formatting
+from curation.analysis import explain, neighbours
+from curation.analysis.embedding_store import Side
+from curation.analysis.explain import LOSS, Loss
+from curation.analysis.quadrants import View
+from curation.catalog.catalog import Catalog
+from curation.catalog.columns import ColumnInfo
 from curation.errors import CurationError
-from curation.explain import LOSS, Loss
-from curation.quadrants import View
 from curation.uids import is_uid
-from pages.widgets import cuts, gallery, looked_up, near, shell, waterfall, web_images
-from pages.widgets.plain import plain, problem
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import plain, problem
+from pages.widgets.charts import waterfall
+from pages.widgets.gallery import gallery, sample_cards, web_images
+from pages.widgets.quadrants import thresholds
+from pages.widgets.state import lookups
 
 shell.enter("sample")
 
@@ -40,7 +45,7 @@ TOLD = ("sample", "source", "measure")
 
 def main() -> None:
     catalog = shell.catalog()
-    view = cuts.controls(catalog)
+    view = thresholds.controls(catalog)
     web_images.switch(catalog)
     shell.facts(catalog)
     uid = ask(catalog)
@@ -61,12 +66,12 @@ def main() -> None:
     (row,) = catalog.rows([rowid])
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        picture, reason = looked_up.picture(catalog, rowid, web_images.is_on())
+        picture, reason = lookups.picture(catalog, rowid, web_images.is_on())
         labels = [label.title for label in catalog.labels if row[label.name]]
-        near.portrait(shell.workspace(), row, picture, reason, labels)
+        sample_cards.portrait(shell.workspace(), row, picture, reason, labels)
         with st.expander("Everything else known of it", icon=":material/list:"):
             others = [c for c in catalog.columns.values() if c.kind in TOLD]
-            near.told({c.title: row[c.name] for c in others})
+            sample_cards.told({c.title: row[c.name] for c in others})
     with right:
         parts(catalog, view, row)
         if catalog.scores:
@@ -132,12 +137,12 @@ def parts(catalog: Catalog, view: View, row: dict[str, Any]) -> None:
 def tiles(catalog: Catalog, loss: Loss, line: float | None) -> None:
     known = "—" if math.isnan(loss.error) else f"{loss.error:.4f}"
     told = {
-        "negCLIPLoss": wording.score(loss.score),
+        "negCLIPLoss": formatting.score(loss.score),
         "Standard error": "0, exact" if loss.is_exact else known,
     }
     if line is not None:
         chance = explain.chance_to_flip(loss, line)
-        told["Chance to flip"] = "—" if math.isnan(chance) else wording.share(chance)
+        told["Chance to flip"] = "—" if math.isnan(chance) else formatting.share(chance)
     helps = {
         "negCLIPLoss": plain(catalog.column(LOSS).help),
         "Standard error": plain(catalog.column(f"{LOSS}_se").help),
@@ -156,19 +161,17 @@ def made(loss: Loss) -> str:
         return f"Measured against the whole dataset at once, so no other draw can move it; {tau}"
     if loss.parameters["negatives"] == "partition":
         return (
-            f"Means over {wording.plural(batches, 'random partition')} of the dataset in batches "
-            f"of about {wording.count(size)}; {tau}"
+            f"Means over {formatting.plural(batches, 'random partition')} of the dataset in batches "
+            f"of about {formatting.count(size)}; {tau}"
         )
-    return (
-        f"Means over {wording.plural(batches, 'random pool')} of {wording.count(size)} pairs; {tau}"
-    )
+    return f"Means over {formatting.plural(batches, 'random pool')} of {formatting.count(size)} pairs; {tau}"
 
 
 def standings(catalog: Catalog, row: dict[str, Any]) -> None:
     """Where the sample stands in every score."""
     st.dataframe(
         [
-            {"Score": s.column.title, "Value": wording.score(s.value), "Percentile": s.percentile}
+            {"Score": s.column.title, "Value": formatting.score(s.value), "Percentile": s.percentile}
             for s in explain.standings(catalog, row)
         ],
         hide_index=True,
@@ -186,12 +189,12 @@ def confused(catalog: Catalog, rowid: int) -> None:
     workspace = shell.workspace()
     for side, (title, noun, its) in CONFUSED.items():
         st.subheader(title, anchor=False)
-        found = looked_up.confused(workspace, catalog, rowid, side)
-        better = wording.count(found.better) if found.better else "none"
+        found = lookups.confused(workspace, catalog, rowid, side)
+        better = formatting.count(found.better) if found.better else "none"
         st.caption(
-            f"Of the {wording.plural(found.compared, f'other {noun}')} {AMONG[found.among]}, "
+            f"Of the {formatting.plural(found.compared, f'other {noun}')} {AMONG[found.among]}, "
             f"{better} {'fit' if found.better > 1 else 'fits'} {its} better than its own, whose "
-            f"cosine is {wording.score(found.own)}."
+            f"cosine is {formatting.score(found.own)}."
         )
         gallery.show(
             workspace, catalog, found.rowids, (), extra={"Cosine": found.cosines}, is_row=True
@@ -208,7 +211,7 @@ def targets(catalog: Catalog, rowid: int) -> None:
     for name in names:
         st.subheader(f"Nearest of target “{plain(name)}”", anchor=False)
         try:
-            found = looked_up.nearest(workspace, catalog, rowid, name)
+            found = lookups.nearest(workspace, catalog, rowid, name)
             if found.items:
                 st.caption(f"Of its {SIDES[found.side]}, by |cosine|, as NormSim counts them.")
             else:
@@ -216,7 +219,7 @@ def targets(catalog: Catalog, rowid: int) -> None:
                     "It was given as embeddings, without pictures or captions: these are its rows, "
                     "counted from 0, by |cosine|, as NormSim counts them."
                 )
-            near.items(workspace, found)
+            sample_cards.items(workspace, found)
         except CurationError as error:
             problem(error)
 

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from curation import jobs, wording
+from curation import formatting
 from curation.errors import CurationError
-from curation.jobs import Job, State
-from curation.workspace import Workspace
-from pages.widgets import job_status, score_form, score_pick, score_source, shell
-from pages.widgets.fields import field
-from pages.widgets.plain import code, plain, problem
+from curation.jobs import jobs
+from curation.jobs.jobs import Job, State
+from curation.storage.workspace import Workspace
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import code, plain, problem
+from pages.widgets.scoring import job_status, score_form, score_pick, score_source
+from pages.widgets.state.url_text_field import field
 
 shell.enter("score")
 
@@ -86,7 +88,7 @@ def form() -> None:
         return nothing_yet(missing)
     # A name that begins with a dash is a name still.
     told = f"./{source}" if source.startswith("-") else source
-    where = wording.place(Path(folder[0])) if folder else "…"
+    where = formatting.place(Path(folder[0])) if folder else "…"
     command = ["score", told, "--workspace", where, *arguments]
     st.code(wrapped(command), language="bash", wrap_lines=True)
     ready = found is not None and not found.error and not missing
@@ -123,7 +125,7 @@ def workspace(source: str) -> Path:
     if Path(name).name != name or name.startswith((".", "-")) or len(name) > 80:
         raise CurationError(f"{name!r} cannot name a workspace: it is to be the name of a folder")
     path = shell.roots()[0] / name
-    shown = code(wording.place(path))
+    shown = code(formatting.place(path))
     if not (path / "workspace.toml").is_file():
         if path.exists() and (not path.is_dir() or any(f.name != ".lock" for f in path.iterdir())):
             raise CurationError(f"{path} exists and is not a workspace; give another name")
@@ -198,9 +200,9 @@ def came_of(job: Job, now: State) -> None:
         return problem(error)
     about = catalog.dataset
     with st.container(horizontal=True):
-        st.metric("Samples", wording.count(about.samples), border=True)
-        st.metric("Skipped", wording.count(about.skipped), border=True)
-        st.metric("Scores", wording.count(len(catalog.scores)), border=True)
+        st.metric("Samples", formatting.count(about.samples), border=True)
+        st.metric("Skipped", formatting.count(about.skipped), border=True)
+        st.metric("Scores", formatting.count(len(catalog.scores)), border=True)
     if name is not None and st.button(
         "Open it", type="primary", icon=":material/grid_view:", on_click=_view, args=(name,)
     ):

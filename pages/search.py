@@ -7,18 +7,24 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from curation import encoder, images, search, wording
-from curation.catalog import Catalog
-from curation.embedded import Side
-from curation.encoder import Encoder, ModelSpec
+from curation import formatting
+from curation.analysis import search
+from curation.analysis.embedding_store import Side
+from curation.analysis.quadrants import QUADRANTS, View
+from curation.analysis.search import Found, Vector
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.quadrants import QUADRANTS, View
-from curation.search import Found, Vector
-from curation.workspace import Workspace
-from pages.widgets import cached, cuts, gallery, quadrant_still, shell, web_images
-from pages.widgets.names import quadrant_names
-from pages.widgets.plain import plain, problem
-from pages.widgets.url import choose
+from curation.images import decode
+from curation.models import encoder
+from curation.models.encoder import Encoder, ModelSpec
+from curation.storage.workspace import Workspace
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import plain, problem
+from pages.widgets.gallery import gallery, web_images
+from pages.widgets.quadrants import still, thresholds
+from pages.widgets.quadrants.names import quadrant_names
+from pages.widgets.state import caches
+from pages.widgets.state.url import choose
 
 shell.enter("search")
 
@@ -52,7 +58,7 @@ _CSS = """
 
 def main() -> None:
     catalog = shell.catalog()
-    view = cuts.controls(catalog)
+    view = thresholds.controls(catalog)
     web_images.switch(catalog)
     shell.facts(catalog)
     st.html(f"<style>{_CSS}</style>")
@@ -61,7 +67,7 @@ def main() -> None:
         if asked is not None:
             name, query, wanted = asked
             found = _nearest(
-                shell.workspace(), catalog, cached.key(catalog), query.tobytes(), wanted
+                shell.workspace(), catalog, caches.key(catalog), query.tobytes(), wanted
             )
             results(view, name, found)
     except CurationError as error:
@@ -122,7 +128,7 @@ def like_text(spec: ModelSpec) -> tuple[str, Vector] | None:
 
 def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
     left, right = st.columns([5, 1], vertical_alignment="center")
-    kinds = sorted(extension.removeprefix(".") for extension in images.EXTENSIONS)
+    kinds = sorted(extension.removeprefix(".") for extension in decode.EXTENSIONS)
     with left:
         file = st.file_uploader("Image", kinds, label_visibility="collapsed")
     if file is None:
@@ -130,7 +136,7 @@ def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
         return None
     data = file.getvalue()
     query = search.of_image(_encoder(spec.name, spec.pretrained), data)
-    right.image(images.thumbnail(data, 120))
+    right.image(decode.thumbnail(data, 120))
     return "the image", query
 
 
@@ -159,9 +165,9 @@ def results(view: View, name: str, found: Found) -> None:
     if not len(found):
         st.info("No sample has an embedding of its image.", icon=":material/search_off:")
         return
-    first, last = (wording.score(float(found.cosines[k])) for k in (0, -1))
+    first, last = (formatting.score(float(found.cosines[k])) for k in (0, -1))
     st.caption(
-        f"{wording.count(len(found))} of {wording.plural(len(view.catalog), 'sample')}, each "
+        f"{formatting.count(len(found))} of {formatting.plural(len(view.catalog), 'sample')}, each "
         f"compared, nearest first: cosine {first} to {last}."
     )
     with st.container(key="search_results"):
@@ -187,8 +193,8 @@ def where(view: View, found: Found) -> None:
     inside = {q: int(view.mask(q)[found.rowids].sum()) for q in QUADRANTS}
     both, total = sum(inside.values()), sum(everywhere.values())
     lines = "".join(
-        f"<tr><td>{escape(names[q])}</td><td>{wording.share(inside[q], both)}</td>"
-        f"<td>{wording.share(everywhere[q], total)}</td></tr>"
+        f"<tr><td>{escape(names[q])}</td><td>{formatting.share(inside[q], both)}</td>"
+        f"<td>{formatting.share(everywhere[q], total)}</td></tr>"
         for q in QUADRANTS
     )
     st.html(
@@ -196,14 +202,14 @@ def where(view: View, found: Found) -> None:
         f"{lines}</table>"
     )
     if both < len(found):
-        st.caption(f"{wording.plural(len(found) - both, 'sample')} without one of these scores.")
+        st.caption(f"{formatting.plural(len(found) - both, 'sample')} without one of these scores.")
 
 
 def figure(view: View, found: Found) -> Any:
     """The chart of the Quadrants page, small, with the samples found on top."""
     dark = shell.is_dark()
-    grid = cached.grid(view.catalog, view.x, view.y)
-    drawn = quadrant_still.still(view, grid, dark)
+    grid = caches.grid(view.catalog, view.x, view.y)
+    drawn = still.still(view, grid, dark)
     # Beyond the edge they lie on it.
     x, y = (
         np.clip(view.catalog.array(axis.score)[found.rowids], axis.start, axis.end)

@@ -7,18 +7,22 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from curation import compare, selection, wording
-from curation.catalog import Catalog, Mask
-from curation.decisions import Saved
+from curation import formatting
+from curation.analysis import compare
+from curation.catalog.catalog import Catalog, Mask
 from curation.errors import CurationError
-from curation.marks import Marks
-from curation.recipe import Recipe, ScoreStep, SetStep, describe
-from curation.selection import Walk
-from pages.widgets import draft as drafts
-from pages.widgets import gallery, shell, start_from, step_edits, steps, web_images
-from pages.widgets.draft import Draft, History
-from pages.widgets.plain import problem
-from pages.widgets.url import choose
+from curation.selection import select
+from curation.selection.decisions import Saved
+from curation.selection.marks import Marks
+from curation.selection.recipe import Recipe, ScoreStep, SetStep, describe
+from curation.selection.select import Walk
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import problem
+from pages.widgets.gallery import gallery, web_images
+from pages.widgets.recipe import draft as drafts
+from pages.widgets.recipe import recipe_sources, step_edits, steps
+from pages.widgets.recipe.draft import Draft, History
+from pages.widgets.state.url import choose
 
 shell.enter("select")
 
@@ -47,7 +51,7 @@ def main() -> None:
     with st.container(key="bench"):
         left, right = st.columns(2, gap="medium")
     with left:
-        start_from.panel(catalog, saved, is_open=not draft.lines)
+        recipe_sources.panel(catalog, saved, is_open=not draft.lines)
         toolbar(history, recipe, saved, walk)
         steps.show(catalog, draft, walk, names)
         add(catalog, draft, walk)
@@ -115,7 +119,7 @@ def save(recipe: Recipe, saved: dict[str, Saved], is_whole: bool) -> None:
         st.button("Saved", icon=":material/bookmark_added:", key="save_same", disabled=True)
     else:
         with st.popover("Save", icon=icon, disabled=not is_whole):
-            count = wording.plural(len(there.recipe.steps), "step")
+            count = formatting.plural(len(there.recipe.steps), "step")
             st.write(f"Replace what is saved as `{there.name}`, of {count}?")
             st.button("Replace it", type="primary", key="save_over",
                       on_click=keep_as, args=(recipe, there))  # fmt: skip
@@ -143,11 +147,11 @@ def result(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
     """How many samples are selected, their hash, and pictures."""
     found, pool = walk.selection, len(catalog)
     followed = len(found.recipe.steps)
-    name, note = "Selected", f"{wording.share(found.count, pool)} of {wording.count(pool)}"
+    name, note = "Selected", f"{formatting.share(found.count, pool)} of {formatting.count(pool)}"
     if walk.problem is not None:
         name = f"Left before step {followed + 1}, which is wrong"
     tile, hashed = st.columns([2, 3], vertical_alignment="center")
-    tile.metric(name, wording.count(found.count), note, delta_color="off", delta_arrow="off",
+    tile.metric(name, formatting.count(found.count), note, delta_color="off", delta_arrow="off",
                 border=True)  # fmt: skip
     with hashed:
         digest(catalog, recipe, walk)
@@ -224,7 +228,7 @@ def said(recipe: Recipe) -> str:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _follow(_catalog: Catalog, key: str, said: str, changed: int, _recipe: Recipe) -> Walk:
-    return selection.walk(_recipe, _catalog, shell.decisions())
+    return select.walk(_recipe, _catalog, shell.decisions())
 
 
 main()

@@ -2,23 +2,20 @@
 
 import streamlit as st
 
-from curation import compare, jobs, target_view, wording
-from curation.catalog import Catalog
-from curation.columns import ALL_TARGETS, ColumnInfo
+from curation import formatting
+from curation.analysis import compare, target_summary
+from curation.analysis.target_summary import About
+from curation.catalog.catalog import Catalog
+from curation.catalog.columns import ALL_TARGETS, ColumnInfo
 from curation.errors import CurationError
-from curation.target_view import About
-from pages.widgets import (
-    cached,
-    distributions,
-    gallery,
-    rank_change,
-    shell,
-    target_form,
-    target_items,
-    web_images,
-)
-from pages.widgets.plain import plain, problem
-from pages.widgets.url import choose, current
+from curation.jobs import jobs
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import plain, problem
+from pages.widgets.charts import distributions
+from pages.widgets.gallery import gallery, web_images
+from pages.widgets.state import caches
+from pages.widgets.state.url import choose, current
+from pages.widgets.targets import rank_change, target_form, target_items
 
 shell.enter("targets")
 
@@ -35,7 +32,7 @@ Measures = dict[str, dict[str, ColumnInfo]]
 
 def main() -> None:
     catalog = shell.catalog()
-    measured = target_view.measures(catalog)
+    measured = target_summary.measures(catalog)
     names = [name for name in measured if name != ALL_TARGETS]
     if not names:
         nothing_yet(catalog)
@@ -82,7 +79,7 @@ def add(catalog: Catalog) -> None:
 
 def added(catalog: Catalog, name: str) -> None:
     """What there is now of a target that was added."""
-    found = target_view.measures(catalog).get(name)
+    found = target_summary.measures(catalog).get(name)
     if found is None:
         return
     # A column's name is letters, digits and _; within code an escape would be seen.
@@ -107,7 +104,7 @@ def listed(catalog: Catalog, names: list[str]) -> None:
                 "Images": about.images,
                 "Captions": about.captions,
                 "Not usable": about.skipped,
-                "Source": wording.place(about.source),
+                "Source": formatting.place(about.source),
                 "Added (UTC)": about.created[:16].replace("T", " "),
             }
         )
@@ -140,7 +137,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     with right:
         st.subheader("What is most like it", anchor=False)
         st.caption(
-            f"The best {BEST} of {wording.plural(len(catalog), 'sample')} by {plain(column.title)}."
+            f"The best {BEST} of {formatting.plural(len(catalog), 'sample')} by {plain(column.title)}."
         )
         everyone = compare.everyone(catalog).mask
         best = compare.ordered(catalog, column.name, everyone, True, BEST)
@@ -148,7 +145,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     with left:
         st.subheader(plain(column.title), anchor=False)
         st.plotly_chart(
-            distributions.figure(cached.distribution(catalog, column.name), shell.is_dark()),
+            distributions.figure(caches.distribution(catalog, column.name), shell.is_dark()),
             key="distribution",
             config={"displayModeBar": False},
             alt=f"Distribution of {column.title} over all samples",
@@ -158,7 +155,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
 
 def pick_measure(measures: list[str]) -> str:
     """Which norm and side."""
-    told = {measure: target_view.in_words(measure) for measure in measures}
+    told = {measure: target_summary.in_words(measure) for measure in measures}
     if len(told) == 1:
         return next(iter(told))
     widget = st.segmented_control if len(told) <= 4 else st.selectbox
@@ -170,20 +167,20 @@ def pick_measure(measures: list[str]) -> str:
 
 def facts(about: About) -> None:
     counted = {"image": about.images, "caption": about.captions}
-    told = [wording.plural(count, noun) for noun, count in counted.items() if count]
+    told = [formatting.plural(count, noun) for noun, count in counted.items() if count]
     if about.is_ready_made:
         told = [f"embeddings of {' and '.join(told)}"]
     if about.skipped:
-        told.append(f"{wording.count(about.skipped)} could not be used")
+        told.append(f"{formatting.count(about.skipped)} could not be used")
     day, _, time = about.created.partition("T")
-    told += [f"from {plain(wording.place(about.source))}", f"added {day} {time[:5]} UTC"]
+    told += [f"from {plain(formatting.place(about.source))}", f"added {day} {time[:5]} UTC"]
     st.markdown(" · ".join(told))
 
 
 def remove(name: str) -> None:
     """Taking a target away, once its consequence has been read."""
     workspace = shell.workspace()
-    command = ["remove-target", wording.place(workspace.path), name]
+    command = ["remove-target", formatting.place(workspace.path), name]
     with st.popover("Remove", icon=":material/delete:"):
         st.write(
             f"Its columns and embeddings go, and all targets together are measured anew. The "
@@ -218,7 +215,7 @@ def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     if a == b:
         st.info("A and B are one target: choose another one.", icon=":material/compare_arrows:")
         return
-    pairs = target_view.comparable(measured[a], measured[b])
+    pairs = target_summary.comparable(measured[a], measured[b])
     if not pairs:
         st.info("A and B have no norm in common.", icon=":material/compare_arrows:")
         return

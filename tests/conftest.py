@@ -13,10 +13,11 @@ import pytest
 # No test may reach a model hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from curation import encoder, pipeline
-from curation.encoder import Encoder, ModelSpec
-from curation.targets import TargetSource
-from curation.workspace import Workspace
+from curation.models import encoder
+from curation.models.encoder import Encoder, ModelSpec
+from curation.pipeline.run import Job, score_dataset
+from curation.pipeline.targets import TargetSource
+from curation.storage.workspace import Workspace
 from tests import make
 
 PAIRS = 36
@@ -92,9 +93,9 @@ def target_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def job(source: Path, target_folders: dict[str, Path], model_folder: Path) -> pipeline.Job:
+def job(source: Path, target_folders: dict[str, Path], model_folder: Path) -> Job:
     """What `score` is asked in these tests; its workspace is to be replaced."""
-    return pipeline.Job(
+    return Job(
         source=source,
         workspace=Path("replaced"),
         model=ModelSpec(str(model_folder)),
@@ -105,12 +106,12 @@ def job(source: Path, target_folders: dict[str, Path], model_folder: Path) -> pi
 
 
 @pytest.fixture(scope="session")
-def scored(job: pipeline.Job, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def scored(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A scored workspace that no test changes."""
     from dataclasses import replace
 
     folder = tmp_path_factory.mktemp("scored") / "workspace"
-    pipeline.run(replace(job, workspace=folder), make.QUIET)
+    score_dataset(replace(job, workspace=folder), make.QUIET)
     return Workspace.open(folder)
 
 
@@ -126,8 +127,8 @@ def sample_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of workspaces with one: the sample that ships, scored with the model that ships."""
     root = Path(__file__).resolve().parent.parent / "data"
     folder = tmp_path_factory.mktemp("workspaces")
-    pipeline.run(
-        pipeline.Job(
+    score_dataset(
+        Job(
             source=root / "sample",
             workspace=folder / "sample",
             targets=tuple(TargetSource(n, root / "targets" / n) for n in ("animals", "food")),

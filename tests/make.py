@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from curation import imports, publish
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
+from curation.pipeline import import_scores, publish
+from curation.pipeline.read import read_shard
 from curation.progress import Progress
 from curation.readers import Options, open_source
 from curation.readers.base import ShardSamples
-from curation.reading import read_shard
-from curation.workspace import Workspace, WorkspaceInfo, now
+from curation.storage.workspace import Workspace, WorkspaceInfo, now
 
 QUIET = Progress(quiet=True)
 
@@ -105,7 +105,7 @@ def catalog(
             for n in range(count)
         )
     )
-    imports.import_scores(made, table)
+    import_scores.import_scores(made, table)
     publish.publish(made, QUIET)
     return made, Catalog.of(made)
 

@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
-from curation.catalog import Catalog
-from curation.places import Place
-from curation.selection import Selection
+from curation.catalog.catalog import Catalog
+from curation.selection.select import Selection
+from curation.storage.locations import Place
 
 # Samples a file of a format that is a folder of files, as img2dataset has it.
 SHARD_SIZE = 10_000

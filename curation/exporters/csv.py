@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.exporters import values
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from curation import matrices, uids
-from curation.catalog import Catalog
+from curation import uids
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
+from curation.storage import matrices
 
 DTYPE = np.dtype("u8,u8")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from curation import wording
-from curation.catalog import Catalog
-from curation.columns import ColumnInfo
+from curation import formatting
+from curation.catalog.catalog import Catalog
+from curation.catalog.columns import ColumnInfo
 from curation.exporters.base import LeftOut
-from curation.selection import Selection
+from curation.selection.select import Selection
 
 # The hub's words for how many samples there are, each with the first number that is too many.
 _SIZES = (
@@ -52,11 +52,11 @@ size_categories:
 
 
 def _counts(catalog: Catalog, selection: Selection, lost: int) -> str:
-    pool = f"{wording.count(len(catalog))} in the pool"
+    pool = f"{formatting.count(len(catalog))} in the pool"
     if not lost:
-        return f"{wording.plural(selection.count, 'sample')}, chosen from {pool}."
+        return f"{formatting.plural(selection.count, 'sample')}, chosen from {pool}."
     return (
-        f"{wording.plural(selection.count - lost, 'sample')} of the {selection.count:,} that were "
+        f"{formatting.plural(selection.count - lost, 'sample')} of the {selection.count:,} that were "
         f"chosen from {pool}; the images of the others could not be read."
     )
 
@@ -75,7 +75,7 @@ def _origin(catalog: Catalog) -> str:
 def _table(columns: Sequence[ColumnInfo]) -> str:
     rows = ["| column | what it is | model | parameters |", "|---|---|---|---|"]
     for c in columns:
-        cells = (c.name, c.title, c.model, wording.settings(c.parameters))
+        cells = (c.name, c.title, c.model, formatting.settings(c.parameters))
         rows.append("| " + " | ".join(map(_plain, cells)) + " |")
     return "\n".join(rows)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.exporters import dataset_card, with_images
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 from curation.exporters.with_images import Sample

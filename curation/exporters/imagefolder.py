@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.exporters import with_images
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.exporters import values
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
 
 _DISTINCT = ("uid", "caption", "image_file", "url")

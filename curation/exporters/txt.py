@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from curation import wording
-from curation.catalog import Catalog
+from curation import formatting
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import values
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
@@ -51,7 +51,7 @@ class TxtExporter:
                 order.advance(len(batch))
         if left_out and not path.stat().st_size:
             raise CurationError(
-                f"not one of {wording.plural(len(left_out), 'selected sample')} could be written; "
+                f"not one of {formatting.plural(len(left_out), 'selected sample')} could be written; "
                 f"the first, {left_out[0].uid}: {left_out[0].reason}"
             )
         return left_out

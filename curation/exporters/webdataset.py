@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.exporters import with_images
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 from curation.exporters.with_images import Sample

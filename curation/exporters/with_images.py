@@ -17,14 +17,15 @@ from typing import Any
 import pyarrow as pa
 from PIL import Image
 
-from curation import image_ref, images, wording
-from curation.catalog import Catalog
+from curation import formatting
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import values
 from curation.exporters.base import LeftOut, Order
-from curation.image_ref import ImageRef
-from curation.places import Place
+from curation.images import decode, location
+from curation.images.location import ImageRef
 from curation.readers.base import distinct
+from curation.storage.locations import Place
 
 WORKERS = 16
 # Images in memory: one from the web may have 20 MB.
@@ -69,7 +70,7 @@ class Samples:
 
     def __init__(self, order: Order, names: Sequence[str]) -> None:
         """``names`` are those that the chosen columns are written by."""
-        needed = ["uid", "caption", *image_ref.COLUMNS]
+        needed = ["uid", "caption", *location.COLUMNS]
         columns = list(dict.fromkeys([*order.columns, *needed]))
         self._order = order
         self._names = names
@@ -95,7 +96,7 @@ class Samples:
         if self.left_out and not found:
             first = self.left_out[0]
             raise CurationError(
-                f"of {wording.plural(len(self.left_out), 'selected sample')} not one has an image "
+                f"of {formatting.plural(len(self.left_out), 'selected sample')} not one has an image "
                 f"that can be read; the first, {first.uid}: {first.reason}"
             )
 
@@ -169,7 +170,7 @@ def _read(record: Mapping[str, Any], root: Place) -> tuple[bytes, str]:
     if ref is None:
         raise CurationError("it has no image")
     image = ref.read(root)
-    images.size(image)
+    decode.size(image)
     with Image.open(io.BytesIO(image)) as picture:
         format = picture.format or ""
     return image, _EXTENSIONS.get(format, format.lower())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from curation import places
 from curation.errors import CurationError
-from curation.places import Place
 from curation.readers.base import Options, Reader
 from curation.readers.clip_retrieval import ClipRetrievalReader
 from curation.readers.datacomp import DatacompReader
@@ -12,6 +10,8 @@ from curation.readers.folder import FolderReader
 from curation.readers.huggingface import HuggingfaceReader
 from curation.readers.table import TableReader
 from curation.readers.webdataset import WebdatasetReader
+from curation.storage import locations
+from curation.storage.locations import Place
 
 # In the order in which `auto` asks them: beside tars lie tables, and pictures may; and a dataset
 # of 🤗 datasets is one of Parquet files too.
@@ -35,14 +35,14 @@ def open_source(source: Place, name: str = "auto", options: Options | None = Non
         CurationError: nothing is there, or no reader knows what it is.
     """
     options = options or Options()
-    if not (places.is_file(source) or places.is_dir(source)):
+    if not (locations.is_file(source) or locations.is_dir(source)):
         raise CurationError(f"{source} does not exist")
     if name != "auto":
         return READERS[name](source, options)
     for reader in READERS.values():
         if reader.recognises(source):
             return reader(source, options)
-    if places.is_dir(source) and next(source.iterdir(), None) is None:
+    if locations.is_dir(source) and next(source.iterdir(), None) is None:
         raise CurationError(f"{source} is empty: it should hold images or a table of them, or tars")
     known = "; ".join(f"{reader.name}: {reader.description}" for reader in READERS.values())
     raise CurationError(f"{source} is in no format known here ({known})")

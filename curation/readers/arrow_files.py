@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from curation import cells, places
 from curation.errors import CurationError
-from curation.places import Place
-from curation.readers import rows
+from curation.images import parquet_cells
+from curation.readers.shared import rows
+from curation.storage import locations
+from curation.storage.locations import Place
 
 EXTENSION = ".arrow"
 
@@ -45,7 +46,7 @@ class ArrowFile:
             CurationError: they do not lie in the file.
         """
         for chunk in column.chunks:
-            images = cells.bytes_of(chunk)
+            images = parquet_cells.bytes_of(chunk)
             if not len(images):
                 continue
             _, offsets, data = images.buffers()
@@ -70,12 +71,12 @@ def opened(place: Place) -> ArrowFile:
     Raises:
         CurationError: it cannot be read, ends early, or is compressed.
     """
-    with places.asking(place):
+    with locations.asking(place):
         try:
             if isinstance(place, Path):
                 whole = pa.memory_map(str(place)).read_buffer()
             else:
-                whole = pa.py_buffer(places.read_range(place))
+                whole = pa.py_buffer(locations.read_range(place))
             source = pa.BufferReader(whole)
             batches: Iterator[pa.RecordBatch]
             if whole.slice(0, len(_MAGIC)).to_pybytes() == _MAGIC:

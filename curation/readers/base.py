@@ -14,12 +14,13 @@ from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from curation import places, uids
+from curation import uids
 from curation.errors import CurationError, UnreadableError
-from curation.files import fingerprint
-from curation.image_ref import ImageRef
-from curation.matrices import Matrix
-from curation.places import Place
+from curation.images.location import ImageRef
+from curation.storage import locations
+from curation.storage.atomic import fingerprint
+from curation.storage.locations import Place
+from curation.storage.matrices import Matrix
 
 CAPTION_COLUMNS = ("caption", "text", "title", "alt", "alt_text", "description")
 IMAGE_COLUMNS = (
@@ -240,7 +241,7 @@ def _each(
     rows: Iterable[Row], check: Callable[[Row], _Sample | CurationError], root: Place
 ) -> Iterator[tuple[Row, _Sample | CurationError]]:
     """Each row with what came of it; remote images are asked for many at a time."""
-    if places.is_local(root):
+    if locations.is_local(root):
         yield from ((row, check(row)) for row in rows)
         return
     with ThreadPoolExecutor(_AT_ONCE) as pool:

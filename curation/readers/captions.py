@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from curation import places, uids
+from curation import uids
 from curation.errors import CurationError
-from curation.places import Place
 from curation.readers import base
+from curation.storage import locations
+from curation.storage.locations import Place
 
 EXTENSION = ".txt"
 
@@ -26,15 +27,15 @@ class CaptionsReader:
     def __init__(self, source: Place, options: base.Options) -> None:
         self.source = source
         self.options = options
-        self.image_root = places.resolved(source.parent)
+        self.image_root = locations.resolved(source.parent)
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        return places.is_file(source) and source.suffix.lower() == EXTENSION
+        return locations.is_file(source) and source.suffix.lower() == EXTENSION
 
     def shards(self) -> Sequence[base.SourceShard]:
         total, size = len(self._captions()), self.options.shard_size
-        return base.cut(self.source, total, size, 0, places.stamp(self.source))
+        return base.cut(self.source, total, size, 0, locations.stamp(self.source))
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         numbered = self._captions()[shard.start : shard.stop]
@@ -51,7 +52,7 @@ class CaptionsReader:
 
     def _captions(self) -> list[tuple[int, str]]:
         """Every line that is not blank, with its number in the file."""
-        with places.reading(self.source) as file:
+        with locations.reading(self.source) as file:
             content = file.read()
         try:
             lines = content.decode("utf-8-sig").splitlines()

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation import places, uids
+from curation import uids
 from curation.errors import CurationError
-from curation.files import fingerprint
-from curation.matrices import Matrix
-from curation.places import Place
-from curation.readers import aligned, base, plain, rows
+from curation.readers import base
+from curation.readers.shared import aligned_tables, arrow_text, rows
+from curation.storage import locations
+from curation.storage.atomic import fingerprint
+from curation.storage.locations import Place
+from curation.storage.matrices import Matrix
 
 _FEATURES = "clip"
 _METADATA = "metadata"
@@ -40,15 +42,15 @@ class ClipRetrievalReader:
 
     def __init__(self, source: Place, options: base.Options) -> None:
         self.options = options
-        self.image_root = places.resolved(options.image_root or source)
-        self.features = aligned.features(options.features or "") or _FEATURES
+        self.image_root = locations.resolved(options.image_root or source)
+        self.features = aligned_tables.features(options.features or "") or _FEATURES
         self._parts = {part.metadata: part for part in _parts(source)}
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        if not places.is_dir(source) or not places.is_dir(source / _METADATA):
+        if not locations.is_dir(source) or not locations.is_dir(source / _METADATA):
             return False
-        return any(places.is_dir(source / folder) for folder in _SIDES.values())
+        return any(locations.is_dir(source / folder) for folder in _SIDES.values())
 
     def shards(self) -> Sequence[base.SourceShard]:
         columns = (self.options.caption_column, self.options.uid_column)
@@ -56,36 +58,38 @@ class ClipRetrievalReader:
         for index, part in enumerate(self._parts.values()):
             files = (part.metadata, *part.embeddings.values())
             # The root too: it decides what is an image.
-            mark = fingerprint(*map(places.stamp, files), *columns, str(self.image_root))
+            mark = fingerprint(*map(locations.stamp, files), *columns, str(self.image_root))
             total = rows.group_starts(part.metadata)[-1]
             shards.append(base.SourceShard(index, part.metadata, 0, total, mark))
         return shards
 
     def embeddings(self, shard: base.SourceShard) -> Mapping[str, Matrix]:
         files = self._parts[shard.path].embeddings
-        return {side: Matrix(places.resolved(file)) for side, file in files.items()}
+        return {side: Matrix(locations.resolved(file)) for side, file in files.items()}
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         self._check_lengths(shard)
-        table = aligned.table(shard.path)
-        caption = aligned.pick(table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path)
-        known = {"caption": aligned.text(table.column(caption))}
-        known |= aligned.sides(table, ("", "original_"))
-        if path := aligned.called(table, _PATH):
+        table = aligned_tables.table(shard.path)
+        caption = aligned_tables.pick(
+            table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path
+        )
+        known = {"caption": aligned_tables.text(table.column(caption))}
+        known |= aligned_tables.sides(table, ("", "original_"))
+        if path := aligned_tables.called(table, _PATH):
             known["image_file"] = self._image_files(table.column(path))
         used = [caption]
-        if self.options.uid_column or aligned.called(table, "uid"):
-            name = aligned.pick(table, self.options.uid_column, ("uid",), shard.path)
-            known["uid"] = aligned.uid(table.column(name), name, shard.path)
+        if self.options.uid_column or aligned_tables.called(table, "uid"):
+            name = aligned_tables.pick(table, self.options.uid_column, ("uid",), shard.path)
+            known["uid"] = aligned_tables.uid(table.column(name), name, shard.path)
             used.append(name)
         else:
             known["uid"] = _made_uids(table, known["caption"])
-        return aligned.samples(table, known, used)
+        return aligned_tables.samples(table, known, used)
 
     def _check_lengths(self, shard: base.SourceShard) -> None:
         for place in self.embeddings(shard).values():
             # A remote matrix is fetched once: when it is taken up.
-            if places.is_local(place.file) and (count := len(place.open())) != shard.stop:
+            if locations.is_local(place.file) and (count := len(place.open())) != shard.stop:
                 raise CurationError(
                     f"{place.file} holds {count} embeddings where {shard.path} has {shard.stop} "
                     "rows: they are not of the same run of clip-retrieval"
@@ -94,7 +98,7 @@ class ClipRetrievalReader:
     def _image_files(self, paths: pa.ChunkedArray) -> pa.ChunkedArray:
         """The names below the image root of what lies there; NULL of what does not."""
         root = self.image_root.as_posix().rstrip("/") + "/"
-        paths = plain.text(paths)
+        paths = arrow_text.text(paths)
         names = pc.utf8_slice_codeunits(paths, len(root))
         return pc.if_else(pc.starts_with(paths, root), names, pa.scalar(None, pa.string()))
 
@@ -127,11 +131,11 @@ def _parts(source: Place) -> Iterator[_Part]:
 
 def _numbered(source: Place, folder: str, extension: str) -> dict[int, Place]:
     """The files ``<folder>/<folder>_<number>``, by their number."""
-    if not places.is_dir(source / folder):
+    if not locations.is_dir(source / folder):
         return {}
     name = re.compile(rf"{folder}_(\d+){re.escape(extension)}")
     found: dict[int, Place] = {}
-    for file in places.files_of(source / folder, lambda file: bool(name.fullmatch(file.name))):
+    for file in locations.files_of(source / folder, lambda file: bool(name.fullmatch(file.name))):
         match = name.fullmatch(file.name)
         number = int(match[1]) if match else -1
         if number in found:
@@ -145,8 +149,8 @@ def _numbered(source: Place, folder: str, extension: str) -> dict[int, Place]:
 
 def _made_uids(table: pa.Table, captions: pa.ChunkedArray) -> pa.ChunkedArray:
     """A pair's uid by its address, or its path, and its caption: a pair that is repeated is one."""
-    there = [own for name in (base.URL, _PATH) if (own := aligned.called(table, name))]
-    named = [plain.text(table.column(own)).to_pylist() for own in there]
+    there = [own for name in (base.URL, _PATH) if (own := aligned_tables.called(table, name))]
+    named = [arrow_text.text(table.column(own)).to_pylist() for own in there]
     texts = captions.to_pylist()
     firsts = (next(filter(None, names), "") for names in zip(*named, strict=True))
     found = [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from curation import places
 from curation.errors import CurationError
-from curation.files import fingerprint
-from curation.matrices import Matrix, members
-from curation.places import Place
-from curation.readers import aligned, base, rows
+from curation.readers import base
+from curation.readers.shared import aligned_tables, rows
+from curation.storage import locations
+from curation.storage.atomic import fingerprint
+from curation.storage.locations import Place
+from curation.storage.matrices import Matrix, members
 
 # DataComp's own names (l14_img, l14_txt), and dataset2metadata's (oai-clip-vit-l14-image, …-text).
 _PAIRS = (("_img", "_txt"), ("-image", "-text"))
@@ -29,13 +30,13 @@ class DatacompReader:
         self.files = pairs(source)
         if not self.files:
             raise CurationError(f"{source} holds no .parquet with a .npz of that name beside it")
-        if places.is_dir(source):
+        if locations.is_dir(source):
             _check_whole(source, self.files)
         self.options = options
-        self.image_root = places.resolved(options.image_root or self.files[0].parent)
+        self.image_root = locations.resolved(options.image_root or self.files[0].parent)
         self._columns = _feature_columns(self.files[0].with_suffix(".npz"), options.features)
         stem = self._columns[0].removesuffix("_img").removesuffix("-image")
-        self.features = aligned.features(stem)
+        self.features = aligned_tables.features(stem)
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
@@ -45,7 +46,7 @@ class DatacompReader:
         return [
             base.SourceShard(
                 index, file, 0, rows.group_starts(file)[-1],
-                fingerprint(places.stamp(file), places.stamp(file.with_suffix(".npz")),
+                fingerprint(locations.stamp(file), locations.stamp(file.with_suffix(".npz")),
                             self.options.caption_column, self.options.uid_column),
             )
             for index, file in enumerate(self.files)
@@ -54,29 +55,31 @@ class DatacompReader:
     def embeddings(self, shard: base.SourceShard) -> Mapping[str, Matrix]:
         file = shard.path.with_suffix(".npz")
         return {
-            side: Matrix(places.resolved(file), member)
+            side: Matrix(locations.resolved(file), member)
             for side, member in zip(("image", "text"), self._columns, strict=True)
         }
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
-        table = aligned.table(shard.path)
-        uid = aligned.pick(table, self.options.uid_column, ("uid",), shard.path)
-        caption = aligned.pick(table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path)
+        table = aligned_tables.table(shard.path)
+        uid = aligned_tables.pick(table, self.options.uid_column, ("uid",), shard.path)
+        caption = aligned_tables.pick(
+            table, self.options.caption_column, base.CAPTION_COLUMNS, shard.path
+        )
         known = {
-            "uid": aligned.uid(table.column(uid), uid, shard.path),
-            "caption": aligned.text(table.column(caption)),
+            "uid": aligned_tables.uid(table.column(uid), uid, shard.path),
+            "caption": aligned_tables.text(table.column(caption)),
         }
-        known |= aligned.sides(table, ("original_",))
-        return aligned.samples(table, known, used=(uid, caption))
+        known |= aligned_tables.sides(table, ("original_",))
+        return aligned_tables.samples(table, known, used=(uid, caption))
 
 
 def pairs(source: Place) -> list[Place]:
     """The ``.parquet`` files that have their ``.npz`` beside them."""
-    if places.is_file(source):
+    if locations.is_file(source):
         files = [source] if source.suffix == ".parquet" else []
     else:
-        files = places.files_of(source, rows.is_parquet) if places.is_dir(source) else []
-    return [file for file in files if places.is_file(file.with_suffix(".npz"), guessed=True)]
+        files = locations.files_of(source, rows.is_parquet) if locations.is_dir(source) else []
+    return [file for file in files if locations.is_file(file.with_suffix(".npz"), guessed=True)]
 
 
 def _check_whole(source: Place, paired: Sequence[Place]) -> None:
@@ -84,7 +87,7 @@ def _check_whole(source: Place, paired: Sequence[Place]) -> None:
     CurationError: a file lacks its other half, as a download that broke off leaves it.
     """
     stems = {file.stem for file in paired}
-    for file in places.files_of(source, lambda file: rows.is_parquet(file) or _is_npz(file)):
+    for file in locations.files_of(source, lambda file: rows.is_parquet(file) or _is_npz(file)):
         if file.stem not in stems:
             other = file.with_suffix(".parquet" if _is_npz(file) else ".npz")
             raise CurationError(

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from curation import places
 from curation.errors import CurationError
-from curation.places import Place
-from curation.readers import arrow_files, features, rows
+from curation.readers import arrow_files
+from curation.readers.shared import features, rows
+from curation.storage import locations
+from curation.storage.locations import Place
 
 _SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
 # Results of map and filter, which datasets keeps beside a dataset that it has prepared.
@@ -51,16 +52,16 @@ def parts(source: Place) -> list[Part]:
     Raises:
         CurationError: a folder that was saved is not whole, or there are two datasets in one.
     """
-    if places.is_file(source):
+    if locations.is_file(source):
         return list(_parts(source.parent, [source])) if _is_of_rows(source) else []
-    if places.is_file(source / _SAVED_SPLITS):
+    if locations.is_file(source / _SAVED_SPLITS):
         splits = _names(source / _SAVED_SPLITS, _told(source / _SAVED_SPLITS).get("splits"))
         return [part for split in splits for part in _saved(source, source / split, split)]
-    if places.is_file(source / _SAVED):
+    if locations.is_file(source / _SAVED):
         return list(_saved(source, source, None))
-    if not places.is_dir(source):
+    if not locations.is_dir(source):
         return []
-    arrows = [f for f in places.files_of(source, _is_arrow) if not f.name.startswith(_CACHED)]
+    arrows = [f for f in locations.files_of(source, _is_arrow) if not f.name.startswith(_CACHED)]
     return list(_parts(source, arrows or _parquets(source)))
 
 
@@ -70,7 +71,7 @@ def _parts(source: Place, files: list[Place]) -> Iterator[Part]:
         split = None
         if not _is_arrow(file):
             split = named[1] if named else folder if folder in _SPLITS else None
-        yield Part(file, places.below(file, source) or file.name, split)
+        yield Part(file, locations.below(file, source) or file.name, split)
 
 
 def _parquets(source: Place) -> list[Place]:
@@ -78,8 +79,8 @@ def _parquets(source: Place) -> list[Place]:
     for files in others:
         if _holds_images(files[0]):
             raise CurationError(
-                f"{source} holds {places.below(first[0], source)} as well as "
-                f"{places.below(files[0], source)}: which is the dataset? Name the file or folder "
+                f"{source} holds {locations.below(first[0], source)} as well as "
+                f"{locations.below(files[0], source)}: which is the dataset? Name the file or folder "
                 "that is, or move the other elsewhere"
             )
     return first
@@ -88,13 +89,13 @@ def _parquets(source: Place) -> list[Place]:
 def _layouts(source: Place) -> Iterator[list[Place]]:
     """The Parquet files in each place where a dataset may have them."""
     for folder in (source, source / "data"):
-        if not places.is_dir(folder):
+        if not locations.is_dir(folder):
             continue
-        yield places.files_of(folder, rows.is_parquet)
-        with places.asking(folder):
+        yield locations.files_of(folder, rows.is_parquet)
+        with locations.asking(folder):
             names = sorted(found.name for found in folder.iterdir() if found.name in _SPLITS)
-        splits = [folder / name for name in names if places.is_dir(folder / name)]
-        yield [file for split in splits for file in places.files_of(split, rows.is_parquet)]
+        splits = [folder / name for name in names if locations.is_dir(folder / name)]
+        yield [file for split in splits for file in locations.files_of(split, rows.is_parquet)]
 
 
 def _holds_images(file: Place) -> bool:
@@ -112,11 +113,11 @@ def _saved(source: Place, folder: Place, split: str | None) -> Iterator[Part]:
     names = [one.get("filename") if isinstance(one, dict) else None for one in listed or ()]
     for name in _names(state, names):
         file = folder / name
-        yield Part(file, places.below(file, source) or name, split)
+        yield Part(file, locations.below(file, source) or name, split)
 
 
 def _told(file: Place) -> dict[str, Any]:
-    with places.reading(file) as opened:
+    with locations.reading(file) as opened:
         content = opened.read()
     try:
         told = json.loads(content)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from curation import images, places
 from curation.errors import CurationError
-from curation.files import fingerprint
-from curation.image_ref import ImageRef
-from curation.places import Place
+from curation.images import decode
+from curation.images.location import ImageRef
 from curation.readers import base, img2dataset
 from curation.readers.table import TableReader
+from curation.storage import locations
+from curation.storage.atomic import fingerprint
+from curation.storage.locations import Place
 
 METADATA_FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
@@ -32,11 +33,11 @@ class FolderReader:
     description = "images with metadata.csv or metadata.jsonl, or a .txt or .json beside each"
 
     def __init__(self, source: Place, options: base.Options) -> None:
-        if not places.is_dir(source):
+        if not locations.is_dir(source):
             raise CurationError(f"{source} is not a folder; name its format with --reader")
         self.source = source
         self.options = options
-        self.image_root = places.resolved(options.image_root or source)
+        self.image_root = locations.resolved(options.image_root or source)
         metadata = _metadata_file(source)
         self._table = (
             None if metadata is None
@@ -45,11 +46,11 @@ class FolderReader:
         self._listing: list[Place] | None = None
         self._beside: list[tuple[int, Place]] | None = None
         # Of remote files, which would take a request each to ask for.
-        self._stamps = None if isinstance(source, Path) else places.stamps(source)
+        self._stamps = None if isinstance(source, Path) else locations.stamps(source)
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        if not places.is_dir(source):
+        if not locations.is_dir(source):
             return False
         if _metadata_file(source) is not None:
             return True
@@ -57,7 +58,7 @@ class FolderReader:
         if first is None:
             return False
         # Beside a table of captions, images have theirs there.
-        has_own = any(map(places.is_file, _sidecars(first)))
+        has_own = any(map(locations.is_file, _sidecars(first)))
         return has_own or not TableReader.recognises(source)
 
     def shards(self) -> Sequence[base.SourceShard]:
@@ -70,9 +71,9 @@ class FolderReader:
         return [
             replace(shard, fingerprint=fingerprint(
                 self.options.mark(),
-                [(places.below(file, self.source), self._pair_stamp(file))
+                [(locations.below(file, self.source), self._pair_stamp(file))
                  for file in files[shard.start : shard.stop]]
-                + [places.stamp(table) for table in self._tables(shard)],
+                + [locations.stamp(table) for table in self._tables(shard)],
             ))
             for shard in shards
         ]  # fmt: skip
@@ -95,19 +96,19 @@ class FolderReader:
 
     def _below_root(self, where: str) -> str:
         """The name of an image below the image root, by its name below the source."""
-        full = places.join(places.resolved(self.source), where)
-        return places.below(full, self.image_root) or where
+        full = locations.join(locations.resolved(self.source), where)
+        return locations.below(full, self.image_root) or where
 
     def _is_there(self, file: Place) -> bool:
         if self._stamps is None:
-            return places.is_file(file)
-        return places.below(file, self.source) in self._stamps
+            return locations.is_file(file)
+        return locations.below(file, self.source) in self._stamps
 
     def _pair_stamp(self, file: Place) -> list[tuple[object, ...]]:
         there = (f for f in (file, *_sidecars(file)) if self._is_there(f))
         if self._stamps is None:
-            return [places.stamp(f) for f in there]
-        return [self._stamps[places.below(f, self.source) or ""] for f in there]
+            return [locations.stamp(f) for f in there]
+        return [self._stamps[locations.below(f, self.source) or ""] for f in there]
 
     def _tables(self, shard: base.SourceShard) -> list[Place]:
         """The tables of failed downloads of the folders that begin in a shard."""
@@ -123,7 +124,7 @@ class FolderReader:
 
     def _rows(self, files: Sequence[Place], skipped: list[base.Skipped]) -> Iterator[base.Row]:
         for file in files:
-            where = places.below(file, self.source) or file.name
+            where = locations.below(file, self.source) or file.name
             if not base.is_text(where):
                 shown = where.encode("utf-8", "replace").decode()
                 skipped.append(base.Skipped(shown, "the file's name is not UTF-8"))
@@ -149,11 +150,11 @@ class FolderReader:
 
 def _metadata_file(source: Place) -> Place | None:
     files = (source / name for name in METADATA_FILES)
-    return next((file for file in files if places.is_file(file, guessed=True)), None)
+    return next((file for file in files if locations.is_file(file, guessed=True)), None)
 
 
 def _image_files(source: Place) -> Iterator[Place]:
-    return (file for file in places.walk(source) if file.suffix.lower() in images.EXTENSIONS)
+    return (file for file in locations.walk(source) if file.suffix.lower() in decode.EXTENSIONS)
 
 
 def _sidecars(image: Place) -> tuple[Place, Place]:

@@ -11,13 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation import cells, image_ref, places, uids
+from curation import uids
 from curation.errors import CurationError
-from curation.image_ref import ImageRef
-from curation.places import Place
-from curation.readers import arrow_files, base, dataset_files, features, plain, roles, rows
+from curation.images import location, parquet_cells
+from curation.images.location import ImageRef
+from curation.readers import arrow_files, base, dataset_files
 from curation.readers.dataset_files import Part
+from curation.readers.shared import arrow_text, column_roles, features, rows
 from curation.readers.table import rows_of
+from curation.storage import locations
+from curation.storage.locations import Place
 
 _CAPTIONS = (*base.CAPTION_COLUMNS, "captions", "texts", "sentences")
 
@@ -59,10 +62,10 @@ class HuggingfaceReader:
         self._parts = {part.file: part for part in dataset_files.parts(source)}
         if not self._parts:
             raise CurationError(f"{source} holds no dataset: no state.json, .arrow or .parquet")
-        folder = source.parent if places.is_file(source) else source
+        folder = source.parent if locations.is_file(source) else source
         self.options = options
-        self.image_root = places.resolved(options.image_root or folder)
-        self._folder = places.resolved(folder)
+        self.image_root = locations.resolved(options.image_root or folder)
+        self._folder = locations.resolved(folder)
         # A shard is read right after its neighbour, most often of the same file.
         self._opened = lru_cache(maxsize=1)(arrow_files.opened)
         self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
@@ -86,8 +89,8 @@ class HuggingfaceReader:
                 total = len(self._opened(part.file).table)
             else:
                 total = rows.group_starts(part.file)[-1]
-            name = places.below(self._full(part), self.image_root)
-            mark = (part.name, name, places.stamp(part.file), self.options.mark())
+            name = locations.below(self._full(part), self.image_root)
+            mark = (part.name, name, locations.stamp(part.file), self.options.mark())
             shards += base.cut(part.file, total, self.options.shard_size, len(shards), mark)
         return shards
 
@@ -116,17 +119,19 @@ class HuggingfaceReader:
         if wanted is None and features.images(schema):
             wanted = guesses[0]
         image = rows.pick_column(list(types), wanted, guesses, "--image-column", file)
-        holds_images = roles.holds_images(types[image])
-        if not holds_images and not plain.is_text(types[image]):
+        holds_images = column_roles.holds_images(types[image])
+        if not holds_images and not arrow_text.is_text(types[image]):
             raise CurationError(
                 f"{file}: the column {image!r} holds {types[image]}: neither images nor their "
                 "paths or addresses; name one with --image-column"
             )
-        caption, uid = roles.caption_and_uid(list(types), image, self.options, file, _CAPTIONS)
+        caption, uid = column_roles.caption_and_uid(
+            list(types), image, self.options, file, _CAPTIONS
+        )
         labels = features.labels(schema)
         has_several = caption is not None and features.is_texts(types[caption])
         is_text = has_several or caption is None or caption in labels
-        if not is_text and not plain.is_text(types[caption]):
+        if not is_text and not arrow_text.is_text(types[caption]):
             raise CurationError(f"{file}: the column {caption!r} is not text ({types[caption]})")
         without = tuple(name for name, type_ in types.items() if features.has_bytes(type_))
         return _Columns(image, caption, uid, holds_images, has_several, labels, without)
@@ -136,7 +141,7 @@ class HuggingfaceReader:
         if not part.is_arrow:
             return rows_of(self._load_groups, shard, columns.without, columns.needed)
         names = [n for n in self._opened(part.file).table.column_names if n not in columns.without]
-        table = plain.table(self._arrow_rows(part, shard, names), columns.needed)
+        table = arrow_text.table(self._arrow_rows(part, shard, names), columns.needed)
         # Where there is no other column, this one says how many rows there are.
         numbers = pa.array(range(shard.start, shard.stop))
         return pa.table([numbers, *table.columns], names=[rows.ORIGIN, *table.column_names])
@@ -160,7 +165,7 @@ class HuggingfaceReader:
         table = self._opened(part.file).table.select(names)
         table = table.slice(shard.start, shard.stop - shard.start)
         try:
-            plain.validate(table)
+            arrow_text.validate(table)
         except pa.ArrowException as error:
             raise CurationError(f"{part.file} is damaged: {error}") from None
         return table
@@ -181,15 +186,15 @@ class HuggingfaceReader:
                 for row in range(start, stop):
                     path = paths[row - first]
                     if name is None or (path is not None and not held[row - first]):
-                        yield roles.image_named(path, self.image_root)
+                        yield column_roles.image_named(path, self.image_root)
                     else:
                         yield ImageRef(name, column=column, row=row)
 
     def _named(self, texts: Sequence[str | None]) -> Iterator[ImageRef | None]:
-        return (roles.image_named(text, self.image_root) for text in texts)
+        return (column_roles.image_named(text, self.image_root) for text in texts)
 
     def _full(self, part: Part) -> Place:
-        return places.join(self._folder, part.name)
+        return locations.join(self._folder, part.name)
 
     def _image_file(self, part: Part) -> str:
         """What the images in a file call it.
@@ -197,12 +202,12 @@ class HuggingfaceReader:
         Raises:
             CurationError: it does not lie in the image root, or is a link that leads out.
         """
-        name = places.below(self._full(part), self.image_root)
+        name = locations.below(self._full(part), self.image_root)
         if name is None:
             raise CurationError(
                 f"{part.file} holds images and does not lie in the image root {self.image_root}"
             )
-        image_ref.inside(self.image_root, name)
+        location.inside(self.image_root, name)
         return name
 
 
@@ -213,7 +218,7 @@ def _rows(
     start: int,
     images: Iterator[ImageRef | None],
 ) -> Iterator[base.Row]:
-    told = {rows.ORIGIN, plain.BROKEN, columns.uid, columns.image}
+    told = {rows.ORIGIN, arrow_text.BROKEN, columns.uid, columns.image}
     if not columns.has_several:
         told.add(columns.caption)
     for number, (record, image) in enumerate(zip(table.to_pylist(), images, strict=True), start):
@@ -237,8 +242,8 @@ def _rows(
             caption=caption,
             uid=None if uid is None else str(uid),
             extra=extra,
-            size=roles.told_size(extra),
-            problem=plain.NOT_UTF8 if record.get(plain.BROKEN) else None,
+            size=column_roles.told_size(extra),
+            problem=arrow_text.NOT_UTF8 if record.get(arrow_text.BROKEN) else None,
         )
 
 
@@ -246,7 +251,7 @@ def _paths(images: pa.ChunkedArray) -> Sequence[str | None]:
     """Where images lie that are not embedded, as far as their records tell."""
     if not _has_path(images.type):
         return [None] * len(images)
-    paths: Sequence[str | None] = plain.text(pc.struct_field(images, "path")).to_pylist()
+    paths: Sequence[str | None] = arrow_text.text(pc.struct_field(images, "path")).to_pylist()
     return paths
 
 
@@ -269,9 +274,9 @@ def _held(
     held: list[bool] = []
     paths: list[str | None] = []
     parts = [f"{column}.bytes", f"{column}.path"]
-    for batch in parquet.iter_batches(cells.WINDOW, [group], parts, use_threads=False):
+    for batch in parquet.iter_batches(parquet_cells.WINDOW, [group], parts, use_threads=False):
         images = pa.chunked_array([batch.column(0)])
-        held += cells.bytes_of(images).is_valid().to_pylist()
+        held += parquet_cells.bytes_of(images).is_valid().to_pylist()
         paths += _paths(images)
     return held, paths
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from curation import places
 from curation.errors import CurationError
-from curation.places import Place
-from curation.readers import rows
 from curation.readers.base import Skipped
+from curation.readers.shared import rows
+from curation.storage import locations
+from curation.storage.locations import Place
 
 KEY = "key"
 STATUS, ERROR = "status", "error_message"
@@ -40,7 +40,7 @@ def beside(tar: Place) -> Beside:
         CurationError: the table cannot be joined to the tar.
     """
     path = file_of(tar)
-    if not places.is_file(path, guessed=True):
+    if not locations.is_file(path, guessed=True):
         return Beside()
     try:
         table, _ = rows.load(path)
@@ -56,8 +56,8 @@ def beside(tar: Place) -> Beside:
 
 def beside_folders(source: Place) -> list[Place]:
     """The tables in ``source`` that have a folder of their name beside them."""
-    tables = places.files_of(source, rows.is_parquet)
-    return [table for table in tables if places.is_dir(table.with_suffix(""))]
+    tables = locations.files_of(source, rows.is_parquet)
+    return [table for table in tables if locations.is_dir(table.with_suffix(""))]
 
 
 def facts(row: Mapping[str, object]) -> dict[str, object]:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from curation import places
 from curation.errors import CurationError
-from curation.image_ref import ImageRef
-from curation.places import Place
-from curation.readers import base, img2dataset, plain, roles, rows
+from curation.images.location import ImageRef
+from curation.readers import base, img2dataset
+from curation.readers.shared import arrow_text, column_roles, rows
+from curation.storage import locations
+from curation.storage.locations import Place
 
 
 @dataclass(frozen=True)
@@ -50,21 +51,21 @@ class TableReader:
     )
 
     def __init__(self, source: Place, options: base.Options) -> None:
-        self.files = [source] if places.is_file(source) else parts(source)
+        self.files = [source] if locations.is_file(source) else parts(source)
         if not self.files:
             raise CurationError(f"{source} holds no CSV, TSV, JSONL or Parquet file")
         self.options = options
-        self._folder = source.parent if places.is_file(source) else source
-        self.image_root = places.resolved(options.image_root or self._folder)
+        self._folder = source.parent if locations.is_file(source) else source
+        self.image_root = locations.resolved(options.image_root or self._folder)
         # A shard is read right after its neighbour, most often of the same rows.
         self._load = lru_cache(maxsize=1)(rows.load_part)
         self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        if places.is_file(source):
+        if locations.is_file(source):
             return source.suffix.lower() in rows.EXTENSIONS
-        return places.is_dir(source) and bool(parts(source))
+        return locations.is_dir(source) and bool(parts(source))
 
     def shards(self) -> Sequence[base.SourceShard]:
         shards: list[base.SourceShard] = []
@@ -80,7 +81,7 @@ class TableReader:
                 holds_images = self._columns(file).holds_images
             is_parquet = rows.is_parquet(file)
             total = rows.group_starts(file)[-1] if is_parquet else len(self._load(file)[0])
-            mark: tuple[object, ...] = (places.stamp(file), self.options.mark())
+            mark: tuple[object, ...] = (locations.stamp(file), self.options.mark())
             if holds_images:
                 mark += (self._image_file(file),)
             shards += base.cut(file, total, self.options.shard_size, len(shards), mark)
@@ -130,7 +131,7 @@ class TableReader:
         )
         wanted = self.options.image_column
         image = rows.pick_column(names, wanted, guesses, "--image-column", file)
-        caption, uid = roles.caption_and_uid(names, image, self.options, file)
+        caption, uid = column_roles.caption_and_uid(names, image, self.options, file)
         without = tuple(name for name in of_bytes if name not in (caption, uid))
         return Columns(image, caption, uid, image in of_bytes, without)
 
@@ -143,7 +144,7 @@ class TableReader:
             column = table.column(name)
             if name in called:
                 found[called[name]] = _as_text(column, name, file)
-            elif name in (rows.ORIGIN, plain.BROKEN):
+            elif name in (rows.ORIGIN, arrow_text.BROKEN):
                 found[name] = column
             else:
                 kept.append(name)
@@ -153,15 +154,15 @@ class TableReader:
             new = name if name.lower() == base.URL else new
             # Parquet says itself what is a number.
             column = table.column(name)
-            if _is_address(name) and plain.is_binary(column.type):
-                column = plain.text(column)
+            if _is_address(name) and arrow_text.is_binary(column.type):
+                column = arrow_text.text(column)
             found[new] = column if rows.is_parquet(file) else rows.narrow(column)
         return pa.table(found)
 
     def _rows(
         self, table: pa.Table, columns: Columns, shard: base.SourceShard
     ) -> Iterator[base.Row]:
-        known = {rows.ORIGIN, plain.BROKEN, _IMAGE, _CAPTION, _UID}
+        known = {rows.ORIGIN, arrow_text.BROKEN, _IMAGE, _CAPTION, _UID}
         extras = [name for name in table.column_names if name not in known]
         is_downloaded = img2dataset.is_of(extras)
         file = self._image_file(shard.path)
@@ -170,26 +171,26 @@ class TableReader:
             problem = None
             if is_downloaded:
                 problem, extra = img2dataset.failure(extra), img2dataset.facts(extra)
-            if record.get(plain.BROKEN):
-                problem = problem or plain.NOT_UTF8
+            if record.get(arrow_text.BROKEN):
+                problem = problem or arrow_text.NOT_UTF8
             if columns.holds_images:
                 image: ImageRef | None = ImageRef(file, column=columns.image, row=number)
             else:
-                image = roles.image_named(record[_IMAGE], self.image_root)
+                image = column_roles.image_named(record[_IMAGE], self.image_root)
             yield base.Row(
                 where=record[rows.ORIGIN],
                 image=image,
                 caption=record.get(_CAPTION),
                 uid=record.get(_UID),
                 extra=extra,
-                size=roles.told_size(extra),
+                size=column_roles.told_size(extra),
                 problem=problem,
             )
 
     def _image_file(self, file: Place) -> str:
         """What the images in a table call it: its name below the image root, if it lies there."""
-        full = places.resolved(self._folder) / file.name
-        return places.below(full, self.image_root) or str(full)
+        full = locations.resolved(self._folder) / file.name
+        return locations.below(full, self.image_root) or str(full)
 
 
 _IMAGE, _CAPTION, _UID = "image_file", "caption", "uid"
@@ -197,7 +198,7 @@ _IMAGE, _CAPTION, _UID = "image_file", "caption", "uid"
 
 def parts(folder: Place) -> list[Place]:
     """The table files of a folder, in the order of their names."""
-    return places.files_of(folder, lambda file: file.suffix.lower() in rows.EXTENSIONS)
+    return locations.files_of(folder, lambda file: file.suffix.lower() in rows.EXTENSIONS)
 
 
 def rows_of(
@@ -215,7 +216,9 @@ def rows_of(
 
 
 def _is_of_bytes(name: str, type_: pa.DataType) -> bool:
-    return roles.holds_images(type_) and not (_is_address(name) and plain.is_binary(type_))
+    return column_roles.holds_images(type_) and not (
+        _is_address(name) and arrow_text.is_binary(type_)
+    )
 
 
 def _is_address(name: str) -> bool:

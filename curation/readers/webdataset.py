@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from curation import image_ref, images, places, uids
+from curation import uids
 from curation.errors import CurationError
-from curation.files import fingerprint
-from curation.image_ref import ImageRef
-from curation.places import Place
+from curation.images import decode, location
+from curation.images.location import ImageRef
 from curation.readers import base, img2dataset, tars
+from curation.storage import locations
+from curation.storage.atomic import fingerprint
+from curation.storage.locations import Place
 
 # As the webdataset library: a key ends at the first dot of a file's name; `__meta__` is its own.
 _NAME = re.compile(r"((?:.*/)?[^./]+)\.([^/]*)\Z", re.DOTALL)
@@ -35,31 +37,31 @@ class WebdatasetReader:
     description = ".tar files with <key>.jpg and <key>.txt or .json, one or a folder of them"
 
     def __init__(self, source: Place, options: base.Options) -> None:
-        folder = source.parent if places.is_file(source) else source
-        self.files = [source] if places.is_file(source) else _tars(source)
+        folder = source.parent if locations.is_file(source) else source
+        self.files = [source] if locations.is_file(source) else _tars(source)
         if not self.files:
             raise CurationError(f"{source} holds no .tar file")
         self.options = options
-        self.image_root = places.resolved(options.image_root or folder)
-        self._folder = places.resolved(folder)
+        self.image_root = locations.resolved(options.image_root or folder)
+        self._folder = locations.resolved(folder)
 
     @classmethod
     def recognises(cls, source: Place) -> bool:
-        if places.is_file(source):
+        if locations.is_file(source):
             return tars.is_tar(source)
-        return places.is_dir(source) and bool(_tars(source))
+        return locations.is_dir(source) and bool(_tars(source))
 
     def shards(self) -> Sequence[base.SourceShard]:
         mark = replace(self.options, shard_size=1).mark()
         shards = []
         for index, tar in enumerate(self.files):
             tars.refuse_compressed(tar)
-            image_ref.inside(self.image_root, self._image_file(tar))
-            with places.asking(tar):
-                stamps: list[object] = [self._image_file(tar), places.stamp(tar)]
+            location.inside(self.image_root, self._image_file(tar))
+            with locations.asking(tar):
+                stamps: list[object] = [self._image_file(tar), locations.stamp(tar)]
             beside = img2dataset.file_of(tar)
-            if places.is_file(beside, guessed=True):
-                stamps.append(places.stamp(beside))
+            if locations.is_file(beside, guessed=True):
+                stamps.append(locations.stamp(beside))
             # How many samples there are is known once they are read.
             shards.append(base.SourceShard(index, tar, 0, 0, fingerprint(stamps, mark)))
         return shards
@@ -67,7 +69,7 @@ class WebdatasetReader:
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         beside = img2dataset.beside(shard.path)
         skipped: list[base.Skipped] = []
-        with places.reading(shard.path) as file:
+        with locations.reading(shard.path) as file:
             listing = tars.listing(shard.path, file)
             samples = _samples(listing.members)
             tar = _Tar(shard.path, file, listing.damage, beside)
@@ -107,7 +109,7 @@ class WebdatasetReader:
 
     def _image(self, parts: Parts) -> tars.Member:
         wanted = (self.options.image_column or "").lower().removeprefix(".")
-        names = [n for n in parts if n == wanted or (not wanted and f".{n}" in images.EXTENSIONS)]
+        names = [n for n in parts if n == wanted or (not wanted and f".{n}" in decode.EXTENSIONS)]
         if not names:
             raise CurationError(f"no image: only {', '.join(parts)}")
         if len(names) > 1:
@@ -136,11 +138,13 @@ class WebdatasetReader:
             return str(told)
         # Keys and tars are dealt anew by each download of a list; its links and captions stay.
         url = facts.get("url")
-        return uids.from_key(f"{url}\0{caption}" if url else f"{places.name_of(tar.path)}\0{key}")
+        return uids.from_key(
+            f"{url}\0{caption}" if url else f"{locations.name_of(tar.path)}\0{key}"
+        )
 
     def _image_file(self, tar: Place) -> str:
         path = self._folder / tar.name
-        name = places.below(path, self.image_root)
+        name = locations.below(path, self.image_root)
         if name is None:
             raise CurationError(f"{path} does not lie in the image root {self.image_root}")
         return name
@@ -184,7 +188,7 @@ class _Tar:
 
 def _tars(folder: Place) -> list[Place]:
     """The tars of a folder, in the order of their names."""
-    return places.files_of(folder, tars.is_tar)
+    return locations.files_of(folder, tars.is_tar)
 
 
 def _samples(members: Iterable[tars.Member]) -> dict[str, dict[str, list[tars.Member]]]:

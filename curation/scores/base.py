@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from curation import uids
 from curation.errors import CurationError
-from curation.matrices import Matrix
+from curation.storage.matrices import Matrix
 
 Rows = NDArray[np.floating[Any]]
 Floats = NDArray[np.float32]

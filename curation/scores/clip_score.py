@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from curation.scores import in_memory
-from curation.scores.arrays import chunks, unit
 from curation.scores.base import (
     Column,
     Data,
@@ -20,6 +19,7 @@ from curation.scores.base import (
     Shard,
     Side,
 )
+from curation.scores.normalize import chunks, unit
 
 
 class ClipScore:

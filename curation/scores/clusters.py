@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from curation import uids
-from curation.scores import gather
-from curation.scores.arrays import chunks, unit
+from curation.scores import dataset_rows
 from curation.scores.base import Data
+from curation.scores.normalize import chunks, unit
 
 ITERATIONS = 10
 # Rows a cluster that the centroids are trained on.
@@ -30,7 +30,7 @@ def assign(data: Data, words: uids.Words, clusters: int, seed: int) -> NDArray[n
     """
     device = data.devices[0]
     drawn = np.argsort(uids.draw_keys(words, seed, 0), kind="stable")[: TRAINED_ON * clusters]
-    rows, bad = gather.unit_rows(data.shards, drawn, "image")
+    rows, bad = dataset_rows.unit_rows(data.shards, drawn, "image")
     usable = rows[~bad] if not bad.all() else np.zeros_like(rows, shape=(1, rows.shape[1]))
     centroids = train(torch.from_numpy(usable).to(device), min(clusters, len(usable)))
     cluster = np.empty(len(words), dtype=np.int64)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curation import uids
-from curation.scores import gather, in_memory
+from curation.scores import dataset_rows, in_memory
 from curation.scores.base import (
     Column,
     Data,
@@ -74,9 +74,9 @@ class DuplicateOf:
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
         """Duplicates cross shards, so everything is computed here and looked up by shard."""
-        words = gather.all_uids(data.shards)
+        words = dataset_rows.all_uids(data.shards)
         found = _find(data, words, parameters)
-        first = gather.first_rows(data.shards)
+        first = dataset_rows.first_rows(data.shards)
         place = {shard.index: position for position, shard in enumerate(data.shards)}
 
         def look_up(shard: Shard, device: str) -> dict[str, Any]:
@@ -137,14 +137,14 @@ def duplicate_of(
         "duplicate_cosine": duplicate_cosine, "clusters": clusters, "cluster_seed": cluster_seed,
     })  # fmt: skip
     data = in_memory.data(image, device=device)
-    return _find(data, gather.all_uids(data.shards), values)
+    return _find(data, dataset_rows.all_uids(data.shards), values)
 
 
 def _find(data: Data, words: uids.Words, parameters: Mapping[str, Any]) -> DuplicateResult:
     import torch
 
     from curation.scores import clusters
-    from curation.scores.near import stand_ins
+    from curation.scores.near_duplicates import stand_ins
 
     least = parameters["duplicate_cosine"] - _ROUNDING
     wanted = parameters["clusters"] or max(1, len(words) // PER_CLUSTER)
@@ -157,7 +157,7 @@ def _find(data: Data, words: uids.Words, parameters: Mapping[str, Any]) -> Dupli
     cosine = np.full(len(words), np.nan, dtype=np.float32)
     for together in _groups(cluster[ranked]):
         rows = ranked[together.start : together.stop]
-        image = torch.from_numpy(gather.unit_rows(data.shards, rows, "image")[0])
+        image = torch.from_numpy(dataset_rows.unit_rows(data.shards, rows, "image")[0])
         image = image.to(data.devices[0])
         for part in together.clusters:
             members = rows[part]

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from curation import devices
 from curation.errors import CurationError
-from curation.scores.arrays import check
+from curation.models import devices
 from curation.scores.base import Columns, Data, Rows, Score, Shard, Target
+from curation.scores.normalize import check
 
 
 class EmbeddingWarning(UserWarning):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import torch
 
 from curation.scores import fused, products
-from curation.scores.arrays import chunks
+from curation.scores.normalize import chunks
 
 # A tile of 8 MB of float32 stays in a CPU's last cache between the passes over it.
 ROWS = 256

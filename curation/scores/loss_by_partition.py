@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from curation import uids
 from curation.errors import CurationError
 from curation.executors.local import LocalExecutor
-from curation.scores.arrays import chunks, unit, unusable
 from curation.scores.base import Data, Floats, Scorer, Shard
-from curation.scores.gather import first_rows, repeats, unit_rows
+from curation.scores.dataset_rows import first_rows, repeats, unit_rows
 from curation.scores.loss_sums import Halves, LossSums, own_cosines
+from curation.scores.normalize import chunks, unit, unusable
 
 
 def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:

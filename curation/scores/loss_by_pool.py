@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from curation.scores.arrays import chunks, unit
 from curation.scores.base import Data, Floats, Scorer, Shard
 from curation.scores.loss_sums import LossSums, own_cosines
+from curation.scores.normalize import chunks, unit
 from curation.scores.pools import draw_pools
 
 

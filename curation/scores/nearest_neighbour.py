@@ -9,8 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation.scores import gather, in_memory
-from curation.scores.arrays import chunks
+from curation.scores import dataset_rows, in_memory
 from curation.scores.base import (
     Column,
     Data,
@@ -22,6 +21,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
+from curation.scores.normalize import chunks
 from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, suffix
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ class NearestNeighbour:
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
         """An item's nearest may lie in any shard, so all is computed here and looked up."""
-        from curation.scores import exact
+        from curation.scores import float64
 
         every = all_items(data.targets, parameters["target_side"])
-        ranks = exact.uid_ranks(data.shards)
+        ranks = float64.uid_ranks(data.shards)
         told = _Told(data, sum(len(items.rows) for items in every))
         columns = {}
         for items in every:
@@ -79,7 +79,7 @@ class NearestNeighbour:
             best = _best(data, items, ranks, int(parameters["depth"]), told)
             name = f"{self.name}_{suffix(items.target, items.side)}"
             columns[name] = pa.array(-best, mask=best == 0)
-        return exact.look_up(data.shards, columns)
+        return float64.look_up(data.shards, columns)
 
 
 def nearest_neighbour(
@@ -131,9 +131,9 @@ def _best(
     """The best rank of each sample, (N,); 0 for none. ``ranks`` are those of the uids."""
     import torch
 
-    from curation.scores import exact
+    from curation.scores import float64
 
-    device = exact.device(data.devices[0])
+    device = float64.device(data.devices[0])
     depth = min(depth, len(ranks))
     # By rank of the uid, as the keys know the samples.
     best = torch.full((len(ranks),), depth + 1, dtype=torch.int32, device=device)
@@ -155,13 +155,13 @@ def _top(
     """The keys of each item's nearest samples, (m, depth), nearest first."""
     import torch
 
-    from curation.scores import exact
+    from curation.scores import float64
 
-    again = gather.repeats(data.shards)
+    again = dataset_rows.repeats(data.shards)
     top = torch.full((len(target), depth), _NONE, dtype=torch.int64, device=target.device)
-    for first, shard in zip(gather.first_rows(data.shards), data.shards, strict=False):
+    for first, shard in zip(dataset_rows.first_rows(data.shards), data.shards, strict=False):
         for part in chunks(len(shard), _SAMPLES):
-            image, bad = exact.unit_rows(shard.image[part], str(target.device))
+            image, bad = float64.unit_rows(shard.image[part], str(target.device))
             part_again = again[first + part.start : first + part.stop]
             unseen = bad | torch.from_numpy(part_again).to(bad.device)
             # Of equal cosines the smaller uid has the larger key.

@@ -10,9 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation.columns import ALL_TARGETS
+from curation.catalog.columns import ALL_TARGETS
 from curation.scores import in_memory
-from curation.scores.arrays import chunks, unit
 from curation.scores.base import (
     Column,
     Columns,
@@ -26,6 +25,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
+from curation.scores.normalize import chunks, unit
 from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, suffix
 
 if TYPE_CHECKING:

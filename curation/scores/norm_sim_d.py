@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from curation import uids
 from curation.errors import CurationError
-from curation.scores import gather, in_memory
-from curation.scores.arrays import chunks
+from curation.scores import dataset_rows, in_memory
 from curation.scores.base import (
     Column,
     Data,
@@ -24,6 +23,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
+from curation.scores.normalize import chunks
 
 if TYPE_CHECKING:
     import torch
@@ -57,10 +57,10 @@ class NormSimD:
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
         """Every round looks at every survivor, so all is computed here and looked up by shard."""
-        from curation.scores import exact
+        from curation.scores import float64
 
         rounds = int(parameters["iterations"])
-        pool = _Pool(data, exact.device(data.devices[0]))
+        pool = _Pool(data, float64.device(data.devices[0]))
         usable = int(pool.alive.sum())
         wanted = float(parameters["keep"])
         kept = min(usable, max(1, round(wanted * usable if wanted <= 1 else wanted)))
@@ -78,7 +78,7 @@ class NormSimD:
             result[lowest] = last - (rounds - turn)
             pool.drop(lowest)
         result[pool.alive] = pool.scores()[pool.alive]
-        return exact.look_up(data.shards, {self.name: result})
+        return float64.look_up(data.shards, {self.name: result})
 
 
 def norm_sim_d(
@@ -115,10 +115,10 @@ class _Pool:
     def __init__(self, data: Data, device: str) -> None:
         self.data = data
         self.device = device
-        self.first = gather.first_rows(data.shards)
+        self.first = dataset_rows.first_rows(data.shards)
         self.alive = np.zeros(int(self.first[-1]), dtype=bool)
         # Of a uid that comes again the first row counts.
-        rows = np.flatnonzero(~gather.repeats(data.shards))
+        rows = np.flatnonzero(~dataset_rows.repeats(data.shards))
         self.sum = self._sum_of(rows, self.alive)
         if not self.alive.any():
             raise CurationError("norm_sim_d needs at least one sample with a usable embedding")
@@ -155,7 +155,7 @@ class _Pool:
 
     def _units(self, rows: NDArray[np.int64]) -> Iterator[_Units]:
         """Unit rows at these ascending rows of the whole dataset, some at a time."""
-        from curation.scores import exact
+        from curation.scores import float64
 
         cuts = np.searchsorted(rows, self.first)
         for position, shard in enumerate(self.data.shards):
@@ -163,7 +163,7 @@ class _Pool:
             image = shard.image
             for part in chunks(len(mine)):
                 here = image[mine[part] - self.first[position]]
-                yield mine[part], *exact.unit_rows(here, self.device)
+                yield mine[part], *float64.unit_rows(here, self.device)
 
 
 # Which rows of the dataset, their unit rows, and which of them cannot be.
@@ -184,7 +184,7 @@ def _lowest(values: Floats, count: int, data: Data) -> NDArray[np.int64]:
 
 def _uids_at(shards: Sequence[Shard], rows: NDArray[np.int64]) -> uids.Words:
     """The uids, (n, 2), at these ascending rows; only shards that have some are opened."""
-    first = gather.first_rows(shards)
+    first = dataset_rows.first_rows(shards)
     cuts = np.searchsorted(rows, first)
     return np.concatenate([
         shard.uids()[rows[cuts[k] : cuts[k + 1]] - first[k]]

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from curation import uids
 from curation.errors import CurationError
-from curation.scores.arrays import unit
 from curation.scores.base import Floats, Shard
+from curation.scores.normalize import unit
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.errors import CurationError
-from curation.scores.arrays import unit
 from curation.scores.base import Floats, Parameter, Target
+from curation.scores.normalize import unit
 
 # Shared by every score that looks at a target.
 TARGET_SIDE = Parameter(

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from curation.scores import in_memory
-from curation.scores.arrays import chunks, unit
 from curation.scores.base import (
     Column,
     Data,
@@ -21,6 +20,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
+from curation.scores.normalize import chunks, unit
 from curation.scores.target_sides import TARGET_SIDE, all_items, shown, suffix
 
 

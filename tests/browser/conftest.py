@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Without these Chromium looks for its maker's servers at every start.

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import expect
 
-from curation.catalog import Catalog
-from curation.decisions import Decisions
-from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.selection.decisions import Decisions
+from curation.selection.recipe import Recipe
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, serve, shown_uids, tiles
 
 QUALITY, CUT = "neg_clip_loss", -0.3

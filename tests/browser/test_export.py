@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from curation import uids
 from curation.exporters import datacomp
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, settled, shown_uids, tiles
 from tests.browser.test_first_visit import sql_uids
 

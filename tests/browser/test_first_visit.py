@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from curation import uids
 from curation.exporters import datacomp
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, settled, shown_uids, tiles
 
 KEPT = "High quality · like animals"

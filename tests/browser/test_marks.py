@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from curation import uids
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.exporters import datacomp
-from curation.marks import Marks
-from curation.workspace import Workspace
+from curation.selection.marks import Marks
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, settled, shown_uids
 from tests.browser.test_first_visit import set_threshold
 

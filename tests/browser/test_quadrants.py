@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, settled, shown_uids, tiles
 from tests.browser.test_first_visit import KEPT, in_url, sql_uids
 

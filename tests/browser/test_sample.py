@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from curation.catalog import Catalog
-from curation.marks import Marks
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.selection.marks import Marks
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, serve, settled, shown_uids
 
 

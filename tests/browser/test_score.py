@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from curation import jobs
+from curation.jobs import jobs
 from tests import make
 from tests.browser.conftest import Visit, serve, settled, shown_uids, tiles
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from curation.catalog import Catalog
-from curation.decisions import Decisions
-from curation.recipe import Recipe
-from curation.selection import select
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.selection.decisions import Decisions
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, serve, settled, shown_uids, tiles
 
 PAPER = Recipe.parse(

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import expect
 
-from curation import compare, wording
-from curation.catalog import Catalog
-from curation.workspace import Workspace
+from curation import formatting
+from curation.analysis import compare
+from curation.catalog.catalog import Catalog
+from curation.storage.workspace import Workspace
 from tests.browser.conftest import ROOT, Visit, serve, settled, shown_uids, tiles
 
 FEW = 9
@@ -52,8 +53,8 @@ def test_a_target_is_added_looked_at_and_compared(
         settled(page)
         ranks = compare.ranks(catalog, "norm_sim_inf_fruits", "norm_sim_inf_animals")
         assert tiles(page) == {
-            "Spearman correlation": wording.score(ranks.spearman),
-            **{f"Shared by the top {n} %": wording.share(s) for n, s in ranks.shared.items()},
+            "Spearman correlation": formatting.score(ranks.spearman),
+            **{f"Shared by the top {n} %": formatting.share(s) for n, s in ranks.shared.items()},
         }
         promoted = [row["uid"] for row in catalog.rows(ranks.moved(True, 24))]
         assert shown_uids(page) == promoted

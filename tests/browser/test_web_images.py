@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, expect
 
-from curation import connecting
+from curation.images import connect
 from tests.browser.conftest import serve, settled
 from tests.web import ALL, Page, pictures, serving, workspace
 
@@ -18,7 +18,7 @@ COUNT = 8
 def test_images_on_the_web_are_fetched_by_the_server_and_only_when_switched_on(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(connecting.PRIVATE, "1")
+    monkeypatch.setenv(connect.PRIVATE, "1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     asked: list[str] = []
     with serving(pictures(COUNT) | {"/3.jpg": Page(b"gone", 404)}) as site:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import compare, uids, wording
-from curation.catalog import Catalog
-from curation.decisions import Decisions
-from curation.recipe import Recipe
-from curation.selection import select
-from curation.workspace import Workspace
+from curation import formatting, uids
+from curation.analysis import compare
+from curation.catalog.catalog import Catalog
+from curation.selection.decisions import Decisions
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open, html, metrics
 
@@ -64,10 +65,10 @@ def test_two_saved_selections_are_counted(open_page: Open, decided: Path, catalo
     a, b = (select(recipe(s), catalog).mask for s in ("clip_score", "neg_clip_loss"))
     tiles = metrics(open_page("compare", root=decided))
     assert tiles == {
-        "Only A": wording.count((a & ~b).sum()),
-        "Both": wording.count((a & b).sum()),
-        "Only B": wording.count((b & ~a).sum()),
-        "Jaccard": wording.score(float((a & b).sum() / (a | b).sum())),
+        "Only A": formatting.count((a & ~b).sum()),
+        "Both": formatting.count((a & b).sum()),
+        "Only B": formatting.count((b & ~a).sum()),
+        "Jaccard": formatting.score(float((a & b).sum() / (a | b).sum())),
     }
 
 
@@ -77,7 +78,7 @@ def test_a_list_counts_each_sample_once_and_tells_what_is_absent(
     app = open_page("compare", root=decided, a="pool", b="list:mine")
     tiles = metrics(app)
     assert tiles["Both"] == f"{LISTED}"
-    assert tiles["Only A"] == wording.count(len(catalog) - LISTED)
+    assert tiles["Only A"] == formatting.count(len(catalog) - LISTED)
     assert tiles["Only B"] == "0"
     assert any("1 uid of B not in this dataset" in caption.value for caption in app.caption)
     assert f"{LISTED} samples, 6.7 % of the pool" in html(app)
@@ -145,8 +146,8 @@ def test_scores_open_on_clip_score_against_neg_clip_loss(open_page: Open, catalo
     app = open_page("compare", compare="scores")
     ranked = compare.ranks(catalog, "clip_score", "neg_clip_loss")
     assert metrics(app) == {
-        "Spearman correlation": wording.score(ranked.spearman),
-        **{f"Shared by the top {p} %": wording.share(s) for p, s in ranked.shared.items()},
+        "Spearman correlation": formatting.score(ranked.spearman),
+        **{f"Shared by the top {p} %": formatting.share(s) for p, s in ranked.shared.items()},
     }
     assert rows(catalog, app) == ranked.moved(True, 24).tolist()
 

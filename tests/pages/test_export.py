@@ -14,12 +14,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextInput
 
-from curation import uids, wording
-from curation.catalog import Catalog
-from curation.export_trial import Size
+from curation import formatting, uids
+from curation.catalog.catalog import Catalog
 from curation.exporters import EXPORTERS, datacomp
-from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.exporters.trial import Size
+from curation.selection.recipe import Recipe
+from curation.storage.workspace import Workspace
 from tests.pages.conftest import Open, metrics
 
 PREVIEW = "The first of them, as they will be written"
@@ -209,9 +209,9 @@ def test_a_folder_is_previewed_by_its_files_with_their_pictures(
 def test_the_size_is_told_before_anything_is_written(open_page: Open) -> None:
     app = open_page("export", **{"from": "recipe", "format": "datacomp"})
     selected = int(metrics(app)["Selected"])
-    assert sizes(app) == wording.file_size(128 + 16 * selected)
+    assert sizes(app) == formatting.file_size(128 + 16 * selected)
     app.selectbox(key="format").set_value("txt").run()
-    assert sizes(app) == wording.file_size(33 * selected)
+    assert sizes(app) == formatting.file_size(33 * selected)
     app.selectbox(key="format").set_value("webdataset").run()
     assert sizes(app).startswith("About ")
 
@@ -252,7 +252,9 @@ def test_an_empty_selection_cannot_be_exported(open_page: Open) -> None:
 def test_a_file_name_cannot_leave_the_exports_folder(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe"})
     file_name(app).set_value("../../escaped").run()
-    assert any(wording.place(exports / "escaped.npy") in caption.value for caption in app.caption)
+    assert any(
+        formatting.place(exports / "escaped.npy") in caption.value for caption in app.caption
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,9 @@ def test_a_file_name_is_made_to_fit(open_page: Open, exports: Path, name: str, s
     app = open_page("export", **{"from": "recipe"})
     file_name(app).set_value(name).run()
     assert not app.exception
-    assert any(wording.place(exports / f"{stem}.npy") in caption.value for caption in app.caption)
+    assert any(
+        formatting.place(exports / f"{stem}.npy") in caption.value for caption in app.caption
+    )
 
 
 def test_the_file_is_named_after_the_selection_that_is_shown(open_page: Open) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from curation import decisions, uids
-from curation.catalog import Catalog
+from curation import uids
+from curation.catalog.catalog import Catalog
 from curation.exporters import datacomp
-from curation.marks import Marks
-from curation.workspace import Workspace
+from curation.selection import decisions
+from curation.selection.marks import Marks
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open, html, metrics
 from tests.pages.test_export import file_name

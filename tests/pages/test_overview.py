@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from curation.catalog import Catalog
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.storage.workspace import Workspace
 from tests.pages.conftest import Open, html, metrics
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from curation import grid
-from curation.quadrants import View
-from pages.widgets.quadrant_chart import Colour, _levels, _on_axis
+from curation.analysis import grid
+from curation.analysis.quadrants import View
+from pages.widgets.quadrants.chart import Colour, _levels, _on_axis
 from tests import make
 
 

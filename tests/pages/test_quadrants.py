@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation.catalog import Catalog
-from curation.decisions import Decisions
-from curation.recipe import Recipe
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.selection.decisions import Decisions
+from curation.selection.recipe import Recipe
+from curation.storage.workspace import Workspace
 from tests.pages.conftest import Open, html, metrics
 
 NAMES = (

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation.catalog import Catalog
-from curation.marks import Marks
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.selection.marks import Marks
+from curation.storage.workspace import Workspace
 from tests.pages.conftest import APP, Open, html, metrics
 from tests.web import workspace
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import jobs
-from curation.catalog import Catalog
-from curation.jobs import Job
-from curation.workspace import Workspace
+from curation.catalog.catalog import Catalog
+from curation.jobs import jobs
+from curation.jobs.jobs import Job
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open, metrics
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation.catalog import Catalog
-from curation.workspace import Workspace, read_toml, write_toml
+from curation.catalog.catalog import Catalog
+from curation.storage.workspace import Workspace, read_toml, write_toml
 from tests.pages.conftest import Open, html
 
 

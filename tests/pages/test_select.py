@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from curation import wording
-from curation.catalog import Catalog
-from curation.decisions import Decisions
-from curation.marks import Marks
-from curation.recipe import Recipe, ScoreStep
-from curation.selection import select
-from curation.workspace import Workspace
+from curation import formatting
+from curation.catalog.catalog import Catalog
+from curation.selection.decisions import Decisions
+from curation.selection.marks import Marks
+from curation.selection.recipe import Recipe, ScoreStep
+from curation.selection.select import select
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open, html, metrics
 
@@ -67,16 +67,16 @@ def press(app: AppTest, name: str) -> AppTest:
 
 
 def numbers(*counts: int) -> list[str]:
-    return [wording.count(count) for count in counts]
+    return [formatting.count(count) for count in counts]
 
 
 def test_a_paper_recipe_shows_what_each_step_leaves(open_page: Open, catalog: Catalog) -> None:
     app = open_page("select")
-    assert metrics(app)["Selected"] == wording.count(len(catalog))
+    assert metrics(app)["Selected"] == formatting.count(len(catalog))
     press(app, "negCLIPLoss 30 % ∩ NormSim∞ (animals) 20 %")
     left = select(PAPER, catalog).left
     assert funnel(app) == numbers(len(catalog), *left, left[-1])
-    assert metrics(app)["Selected"] == wording.count(left[-1])
+    assert metrics(app)["Selected"] == formatting.count(left[-1])
 
 
 def test_what_lacks_a_score_is_offered_with_what_it_needs(open_page: Open) -> None:
@@ -264,7 +264,7 @@ def test_export_begins_with_what_is_here(open_page: Open, catalog: Catalog) -> N
     app.button(key="export_this").click().run()
     app.switch_page("pages/export.py").run()
     assert Recipe.parse(app.text_area(key="recipe_text").value).steps[1].value == 0.1
-    assert metrics(app)["Selected"] == wording.count(round(0.1 * len(catalog)))
+    assert metrics(app)["Selected"] == formatting.count(round(0.1 * len(catalog)))
 
 
 def test_a_recipe_is_saved_and_replaced_only_when_asked_again(

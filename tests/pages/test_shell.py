@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from curation import pipeline
-from curation.encoder import ModelSpec
-from curation.workspace import Workspace
+from curation.models.encoder import ModelSpec
+from curation.pipeline.run import Job, score_dataset
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open
 
@@ -77,8 +77,8 @@ def test_columns_named_by_strangers_are_shown_as_text(
     for n in range(6):
         make.jpeg(folder / f"{n}.jpg", n)
     (folder / "metadata.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    job = pipeline.Job(folder, tmp_path / "w" / "evil", model=ModelSpec(str(model_folder)))
-    pipeline.run(job, make.QUIET)
+    job = Job(folder, tmp_path / "w" / "evil", model=ModelSpec(str(model_folder)))
+    score_dataset(job, make.QUIET)
     app = open_page("overview", root=tmp_path / "w")
     texts = [e.value for e in (*app.subheader, *app.caption, *app.markdown)]
     assert any("example" in text for text in texts)
@@ -88,8 +88,8 @@ def test_columns_named_by_strangers_are_shown_as_text(
 def test_without_a_target_it_says_how_to_have_norm_sim(
     open_page: Open, tmp_path: Path, source: Path, model_folder: Path
 ) -> None:
-    job = pipeline.Job(source, tmp_path / "w" / "plain", model=ModelSpec(str(model_folder)))
-    pipeline.run(job, make.QUIET)
+    job = Job(source, tmp_path / "w" / "plain", model=ModelSpec(str(model_folder)))
+    score_dataset(job, make.QUIET)
     app = open_page("quadrants", root=tmp_path / "w")
     assert any("--target" in caption.value for caption in app.caption)
     assert app.metric[0].label == "high negCLIPLoss · high CLIPScore"

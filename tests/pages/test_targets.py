@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation import compare, retarget, wording
-from curation.catalog import Catalog
-from curation.retarget import Wish
-from curation.targets import TargetSource
-from curation.workspace import Workspace
+from curation import formatting
+from curation.analysis import compare
+from curation.catalog.catalog import Catalog
+from curation.pipeline import retarget
+from curation.pipeline.retarget import Wish
+from curation.pipeline.targets import TargetSource
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open, html, metrics
 
@@ -55,8 +57,8 @@ def test_two_targets_tell_how_ranks_change(open_page: Open, sample_workspace: Wo
     ranks = compare.ranks(catalog, "norm_sim_inf_food", "norm_sim_inf_animals")
     link = {"show": "two", "target_a": "food", "target_b": "animals"}
     app = open_page("targets", **link)
-    tops = {f"Shared by the top {n} %": wording.share(s) for n, s in ranks.shared.items()}
-    assert metrics(app) == {"Spearman correlation": wording.score(ranks.spearman)} | tops
+    tops = {f"Shared by the top {n} %": formatting.share(s) for n, s in ranks.shared.items()}
+    assert metrics(app) == {"Spearman correlation": formatting.score(ranks.spearman)} | tops
     assert shown(app) == [r["uid"] for r in catalog.rows(ranks.moved(True, 24))]
     app = open_page("targets", **link, measure="2_image", targets_moved="down")
     ranks = compare.ranks(catalog, "norm_sim_2_food", "norm_sim_2_animals")
@@ -85,7 +87,7 @@ def test_captions_and_ready_made_targets_are_shown_for_what_they_are(
     app = open_page("targets", root=root, show="two", target_a="food", target_b="classes")
     assert "of different sides" in said(app)
     ranks = compare.ranks(Catalog.of(copied), "norm_sim_inf_food", "norm_sim_inf_classes_text")
-    assert metrics(app)["Spearman correlation"] == wording.score(ranks.spearman)
+    assert metrics(app)["Spearman correlation"] == formatting.score(ranks.spearman)
 
 
 def test_the_form_shows_the_command_and_what_is_wrong_with_it(

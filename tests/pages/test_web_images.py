@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from curation import connecting, thumbnails
+from curation.images import connect, thumbnails
 from tests.pages.conftest import Open, html
 from tests.web import ALL, Page, Site, pictures, serving, workspace
 
@@ -23,7 +23,7 @@ SWITCH = "web_images"
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """Pictures of which the fourth is gone."""
-    monkeypatch.setenv(connecting.PRIVATE, "1")
+    monkeypatch.setenv(connect.PRIVATE, "1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     pages = pictures(COUNT)
     pages["/3.jpg"] = Page(b"gone", 404)
@@ -149,7 +149,7 @@ def test_addresses_are_shown_as_text(open_page: Open, tmp_path: Path) -> None:
 def test_of_ones_own_network_nothing_is_shown(
     open_page: Open, web: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv(connecting.PRIVATE)
+    monkeypatch.delenv(connect.PRIVATE)
     app = open_page("quadrants", root=web, **ALL)
     app.toggle(key=SWITCH).set_value(True).run()
     assert set(frames(app)) == {"not reachable 127.0.0.1"}

@@ -4,13 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from curation import adopting, pipeline
-from curation.catalog import Catalog
-from curation.image_ref import ImageRef
-from curation.matrices import Matrix
+from curation.catalog.catalog import Catalog
+from curation.images.location import ImageRef
+from curation.pipeline import ready_made
+from curation.pipeline.run import Job, score_dataset
 from curation.readers import Options, open_source
 from curation.scores import clip_score
-from curation.workspace import Workspace
+from curation.storage.matrices import Matrix
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.curation.scores import reference
 from tests.producers.downloads import SHARD, run
@@ -91,10 +92,8 @@ def test_images_are_found_below_the_image_root(of_files, files, download):
 
 
 def test_scores_take_no_model_and_are_those_of_the_embeddings(made, tmp_path):
-    job = pipeline.Job(
-        source=made.folder, workspace=tmp_path / "w", device="cpu", scores=("clip_score",)
-    )
-    summary = pipeline.run(job, make.QUIET)
+    job = Job(source=made.folder, workspace=tmp_path / "w", device="cpu", scores=("clip_score",))
+    summary = score_dataset(job, make.QUIET)
     catalog = Catalog(tmp_path / "w" / "catalog.duckdb")
     rows = catalog.rows(range(len(catalog)))
     assert len(rows) == summary.samples == 60
@@ -102,5 +101,5 @@ def test_scores_take_no_model_and_are_those_of_the_embeddings(made, tmp_path):
     scores = np.array([row["clip_score"] for row in rows])
     np.testing.assert_allclose(scores, clip_score(image, text), atol=2e-6)
     folder = Workspace.open(tmp_path / "w").embeddings(catalog.dataset.model)
-    assert isinstance(adopting.place(folder, 0, "image"), Matrix)
+    assert isinstance(ready_made.place(folder, 0, "image"), Matrix)
     assert not list(folder.path.glob("*.npy"))

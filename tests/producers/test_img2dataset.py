@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from curation import pipeline
-from curation.catalog import Catalog
-from curation.image_ref import ImageRef
+from curation.catalog.catalog import Catalog
+from curation.images.location import ImageRef
+from curation.pipeline.run import score_dataset
+from curation.pipeline.targets import TargetSource
 from curation.readers import Options, open_source
-from curation.targets import TargetSource
 from tests import make
 from tests.producers.downloads import NO_IMAGE, NOT_FOUND, REFUSED, Download
 
@@ -59,7 +59,7 @@ def in_tars(folder):
 
 def score(job, source, folder, **changes):
     changes = {"targets": (), "scores": ("clip_score",), "parameters": {}} | changes
-    summary = pipeline.run(replace(job, source=source, workspace=folder, **changes), make.QUIET)
+    summary = score_dataset(replace(job, source=source, workspace=folder, **changes), make.QUIET)
     return summary, Catalog(folder / "catalog.duckdb")
 
 

@@ -17,12 +17,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 from curation import uids
-from curation.catalog import Catalog
-from curation.decisions import Decisions
-from curation.export import Exported, export
+from curation.catalog.catalog import Catalog
 from curation.exporters import EXPORTERS
-from curation.recipe import Recipe
-from curation.selection import Selection, select
+from curation.exporters.export import Exported, export
+from curation.selection.decisions import Decisions
+from curation.selection.recipe import Recipe
+from curation.selection.select import Selection, select
 from tests import make
 
 CAPTIONS = [

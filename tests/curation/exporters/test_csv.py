@@ -4,9 +4,9 @@ from pathlib import Path
 import datasets
 import pytest
 
-from curation.export import export
-from curation.recipe import Recipe
-from curation.selection import select
+from curation.exporters.export import export
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
 from tests import make
 from tests.curation.exporters import read_back
 from tests.curation.exporters.conftest import CAPTIONS, SELECTED

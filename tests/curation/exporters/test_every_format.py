@@ -8,11 +8,11 @@ import pytest
 
 from curation import uids
 from curation.errors import CurationError
-from curation.export import export
 from curation.exporters import EXPORTERS
-from curation.files import sha256_of
-from curation.recipe import Recipe
-from curation.selection import select
+from curation.exporters.export import export
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
+from curation.storage.atomic import sha256_of
 from tests import make
 from tests.curation.exporters import read_back
 from tests.curation.exporters.conftest import CAPTIONS, SELECTED, WHEN, WITH_IMAGES

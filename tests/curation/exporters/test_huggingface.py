@@ -9,13 +9,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from curation.catalog import Catalog
-from curation.export import export
+from curation.catalog.catalog import Catalog
 from curation.exporters import dataset_card
-from curation.image_ref import ImageRef
+from curation.exporters.export import export
+from curation.images.location import ImageRef
 from curation.readers import open_source
-from curation.recipe import Recipe, WhereStep
-from curation.selection import select
+from curation.selection.recipe import Recipe, WhereStep
+from curation.selection.select import select
 from tests import make
 from tests.curation.exporters import read_back
 from tests.curation.exporters.conftest import CAPTIONS, RECIPE, WHEN, WITH_IMAGES

@@ -3,10 +3,10 @@ import io
 import datasets
 from PIL import Image
 
-from curation.export import export
-from curation.image_ref import ImageRef
-from curation.recipe import Recipe
-from curation.selection import select
+from curation.exporters.export import export
+from curation.images.location import ImageRef
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
 from tests import make
 from tests.curation.exporters import read_back
 from tests.curation.exporters.conftest import CAPTIONS, WITH_IMAGES

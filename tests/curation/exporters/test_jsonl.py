@@ -4,10 +4,10 @@ import datasets
 import numpy as np
 import pytest
 
-from curation.catalog import Catalog
-from curation.export import export
-from curation.recipe import Recipe
-from curation.selection import select
+from curation.catalog.catalog import Catalog
+from curation.exporters.export import export
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
 from tests import make
 from tests.curation.exporters import read_back
 from tests.curation.exporters.conftest import CAPTIONS, SELECTED

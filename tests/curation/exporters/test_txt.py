@@ -4,10 +4,10 @@ import subprocess
 import pytest
 
 from curation.errors import CurationError
-from curation.export import default_columns
 from curation.exporters.base import LeftOut
-from curation.imports import import_uids
-from curation.workspace import Workspace
+from curation.exporters.export import default_columns
+from curation.pipeline.import_scores import import_uids
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.curation.exporters.conftest import SELECTED
 

@@ -5,11 +5,11 @@ import pyarrow.parquet as pq
 import webdataset
 from PIL import Image
 
-from curation.export import default_columns, export
-from curation.image_ref import ImageRef
+from curation.exporters.export import default_columns, export
+from curation.images.location import ImageRef
 from curation.readers import open_source
-from curation.recipe import Recipe
-from curation.selection import select
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
 from tests import make
 from tests.curation.exporters import read_back
 from tests.curation.exporters.conftest import CAPTIONS, WITH_IMAGES

@@ -5,20 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from curation import publish, uids
-from curation.catalog import Catalog
-from curation.decisions import Decisions
+from curation import uids
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.export import export
 from curation.exporters import with_images
 from curation.exporters.base import LeftOut, Order
-from curation.image_ref import ImageRef
-from curation.places import of
+from curation.exporters.export import export
+from curation.images.location import ImageRef
+from curation.pipeline import publish
+from curation.pipeline.read import read_shard
 from curation.readers import open_source
-from curation.reading import read_shard
-from curation.recipe import Recipe
-from curation.selection import select
-from curation.workspace import Workspace, WorkspaceInfo, now
+from curation.selection.decisions import Decisions
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
+from curation.storage.locations import of
+from curation.storage.workspace import Workspace, WorkspaceInfo, now
 from tests import make
 from tests.curation.exporters import read_back
 

@@ -5,14 +5,16 @@ import pandas as pd
 import pytest
 from upath import UPath
 
-from curation import adopting, cli, images, pipeline, thumbnails
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
+from curation.cli import main
 from curation.errors import CurationError
-from curation.matrices import Matrix
-from curation.pipeline import Job
+from curation.images import decode, thumbnails
+from curation.pipeline import ready_made
+from curation.pipeline.run import Job, score_dataset
 from curation.readers import Options, open_source
 from curation.scores import clip_score
-from curation.workspace import Workspace
+from curation.storage.matrices import Matrix
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.curation.scores import reference
 
@@ -50,7 +52,7 @@ def told(part, rows=ROWS):
 
 def score(source, folder, **changes):
     job = Job(source, folder, device="cpu", scores=("clip_score",), **changes)
-    pipeline.run(job, make.QUIET)
+    score_dataset(job, make.QUIET)
     return Catalog.of(Workspace.open(folder))
 
 
@@ -84,7 +86,7 @@ def test_scores_are_those_of_the_embeddings_where_they_lie(tmp_path, dtype):
     assert not list(folder.path.glob("*.npy"))
     for part in range(2):
         for side, name in (("image", "img_emb"), ("text", "text_emb")):
-            place = adopting.place(folder, part, side)
+            place = ready_made.place(folder, part, side)
             assert place == Matrix(source / name / f"{name}_{part}.npy")
 
 
@@ -232,7 +234,7 @@ def test_pictures_are_shown_where_the_images_lie_here(tmp_path):
     records = [{"image_path": str(path), "caption": path.stem} for path in paths]
     catalog = score(write_part(source, 0, records=records), workspace)
     small = thumbnails.load(Workspace.open(workspace), source, catalog.rows(range(3)))
-    assert small == [images.thumbnail(path.read_bytes(), thumbnails.SIDE) for path in paths]
+    assert small == [decode.thumbnail(path.read_bytes(), thumbnails.SIDE) for path in paths]
 
 
 def test_a_second_run_reads_nothing_again_until_a_part_changes(tmp_path):
@@ -252,7 +254,7 @@ def test_the_command_line_scores_it_without_a_model(tmp_path, monkeypatch, capsy
     write_part(tmp_path / "s", 0)
     command = ["score", tmp_path / "s", "-w", tmp_path / "w", "--device", "cpu"]
     monkeypatch.setattr("sys.argv", ["curation", *map(str, command)])
-    cli.main()
+    main.main()
     told = capsys.readouterr()
     assert "read as clip_retrieval, 1 shard" in told.err
     assert "Embeddings: clip, ready-made, 16 dimensions" in told.err

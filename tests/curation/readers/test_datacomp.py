@@ -5,17 +5,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation import adopting, pipeline
-from curation.catalog import Catalog
-from curation.encoder import ModelSpec
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.matrices import Matrix
-from curation.pipeline import Job
+from curation.models.encoder import ModelSpec
+from curation.pipeline import ready_made
+from curation.pipeline.run import Job, score_dataset
+from curation.pipeline.targets import TargetSource
 from curation.progress import Progress
 from curation.readers import Options, open_source
 from curation.scores import clip_score, neg_clip_loss, norm_sim
-from curation.targets import TargetSource
-from curation.workspace import Workspace
+from curation.storage.matrices import Matrix
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.curation.scores import reference
 
@@ -57,7 +57,7 @@ def embeddings(part):
 
 def score(source, folder, **changes):
     job = Job(source=source, workspace=folder, device="cpu", **changes)
-    pipeline.run(job, Progress(quiet=True))
+    score_dataset(job, Progress(quiet=True))
     return Catalog(folder / "catalog.duckdb")
 
 
@@ -98,12 +98,12 @@ def test_embeddings_are_used_where_they_lie_unless_they_are_compressed(metadata,
     write_pair(metadata / f"{0:032x}", 0, save=save)
     score(metadata, tmp_path / "w", scores=("clip_score",))
     folder = Workspace.open(tmp_path / "w").embeddings("l14")
-    places = [adopting.place(folder, shard, "image") for shard in range(2)]
+    places = [ready_made.place(folder, shard, "image") for shard in range(2)]
     assert isinstance(places[0], Matrix) == (save is np.savez)
     assert isinstance(places[1], Matrix)
     assert len(list(folder.path.glob("*.npy"))) == (0 if save is np.savez else 2)
     for part, place in enumerate(places):
-        np.testing.assert_array_equal(adopting.open_place(place), next(iter(embeddings(part))))
+        np.testing.assert_array_equal(ready_made.open_place(place), next(iter(embeddings(part))))
 
 
 def test_the_features_and_names_of_dataset2metadata_are_known(tmp_path):

@@ -7,13 +7,15 @@ import pyarrow.parquet as pq
 import pytest
 from upath import UPath
 
-from curation import cli, fetching, images, pipeline, thumbnails
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
+from curation.cli import main
 from curation.errors import CurationError
-from curation.image_ref import ImageRef
+from curation.images import decode, fetch, thumbnails
+from curation.images.location import ImageRef
+from curation.pipeline.run import score_dataset
+from curation.pipeline.targets import TargetSource
 from curation.readers import Options, open_source
-from curation.targets import TargetSource
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from tests import make
 
 JPEGS = [make.encoded(make.picture(seed, (40 + seed, 30))) for seed in range(9)]
@@ -118,7 +120,7 @@ def test_a_column_of_records_is_one_of_images_without_being_declared(tmp_path):
 
 
 def test_images_that_are_not_embedded_lie_below_the_image_root(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(fetch, "fetch", lambda *_: pytest.fail("fetched"))
     photos = tmp_path / "photos"
     made = from_files(photos)
     made.to_parquet(tmp_path / "tables" / "a.parquet")
@@ -144,7 +146,7 @@ def test_images_that_are_not_embedded_lie_below_the_image_root(tmp_path, monkeyp
 
 
 def test_a_saved_dataset_of_addresses_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(fetching, "fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(fetch, "fetch", lambda *_: pytest.fail("fetched"))
     columns = {"image_url": ["http://a.example/1.jpg"], "caption": ["a"], "width": [640]}
     datasets.Dataset.from_dict(columns | {"height": [480]}).save_to_disk(tmp_path)
     ((row,), _) = read(tmp_path)
@@ -327,7 +329,7 @@ def test_datasets_are_scored_and_their_pictures_shown(tmp_path, job, kind, capsy
     else:
         image.to_parquet(source / "data" / "train-00000-of-00001.parquet", batch_size=4)
     target = TargetSource("few", source)
-    summary = pipeline.run(
+    summary = score_dataset(
         replace(job, source=source, workspace=workspace, parameters={}, targets=(target,),
                 scores=("clip_score", "norm_sim"), options=Options(shard_size=4)),
         make.QUIET,
@@ -338,7 +340,7 @@ def test_datasets_are_scored_and_their_pictures_shown(tmp_path, job, kind, capsy
     samples = catalog.rows(range(8))
     assert all(row["norm_sim_inf_few"] > 0.999 for row in samples)
     small = thumbnails.load(Workspace.open(workspace), source, samples)
-    assert small == [images.thumbnail(data, thumbnails.SIDE) for data in JPEGS[:8]]
+    assert small == [decode.thumbnail(data, thumbnails.SIDE) for data in JPEGS[:8]]
     monkeypatch.setattr("sys.argv", ["curation", "info", str(workspace)])
-    cli.main()
+    main.main()
     assert "huggingface" in capsys.readouterr().out

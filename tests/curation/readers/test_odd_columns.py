@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation.image_ref import ImageRef
+from curation.images.location import ImageRef
 from tests import make
 from tests.curation.readers.test_huggingface import JPEGS, RECORD, pixels, read, stream
 from tests.curation.readers.test_table import rows, told

@@ -11,12 +11,14 @@ import pytest
 from fsspec.registry import known_implementations
 from upath import UPath
 
-from curation import pipeline, places, thumbnails
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
+from curation.images import thumbnails
+from curation.pipeline.run import score_dataset
+from curation.pipeline.targets import TargetSource
 from curation.readers import open_source
-from curation.targets import TargetSource
-from curation.workspace import Workspace
+from curation.storage import locations
+from curation.storage.workspace import Workspace
 from tests import make
 from tests.curation.readers import test_datacomp, test_webdataset
 
@@ -98,7 +100,7 @@ def read(reader):
     "name", ["table", "table/pairs.jsonl", "folder", "tars", "tars/00001.tar", "datacomp"]
 )
 def test_a_remote_source_is_read_as_a_local_one(local, remote, name):
-    here, there = open_source(local / name), open_source(places.of(remote(name)))
+    here, there = open_source(local / name), open_source(locations.of(remote(name)))
     assert there.name == here.name
     assert read(there) == read(here)
     assert [s.fingerprint for s in there.shards()] == [s.fingerprint for s in there.shards()]
@@ -109,25 +111,25 @@ def test_images_are_scored_and_shown_where_they_lie(
     local, remote, name, model_folder, tmp_path, job
 ):
     catalogs = []
-    for source in (local / name, places.of(remote(name))):
+    for source in (local / name, locations.of(remote(name))):
         folder = tmp_path / f"work {len(catalogs)}"
         changed = replace(
             job, source=source, workspace=folder, targets=(), parameters={},
             scores=("clip_score",),
         )  # fmt: skip
-        pipeline.run(changed, make.QUIET)
+        score_dataset(changed, make.QUIET)
         catalogs.append(Catalog.of(Workspace.open(folder)))
     here, there = catalogs
     np.testing.assert_array_equal(there.array("clip_score"), here.array("clip_score"))
-    workspace, root = Workspace(tmp_path / "work 1"), places.of(there.dataset.image_root)
-    assert not places.is_local(root)
+    workspace, root = Workspace(tmp_path / "work 1"), locations.of(there.dataset.image_root)
+    assert not locations.is_local(root)
     pictures = thumbnails.load(workspace, root, there.rows(range(len(there))))
     assert len(pictures) > 1
     assert all(pictures)
 
 
 def test_ready_made_embeddings_are_fetched_once(local, remote, tmp_path):
-    source = places.of(remote("datacomp"))
+    source = locations.of(remote("datacomp"))
     test_datacomp.score(source, tmp_path / "w", scores=("clip_score",))
     test_datacomp.score(local / "datacomp", tmp_path / "here", scores=("clip_score",))
     found = [Catalog.of(Workspace.open(tmp_path / n)).array("clip_score") for n in ("w", "here")]
@@ -145,7 +147,7 @@ def test_a_target_may_be_remote(remote, tmp_path, job, source):
     )
     parameters = {**job.parameters, "target_side": ("text",)}
     changed = replace(job, workspace=tmp_path / "w", targets=named, parameters=parameters)
-    pipeline.run(changed, make.QUIET)
+    score_dataset(changed, make.QUIET)
     columns = Catalog.of(Workspace.open(tmp_path / "w")).columns
     assert {"norm_sim_inf_dogs_text", "norm_sim_inf_few_text"} <= set(columns)
 
@@ -157,10 +159,10 @@ def test_a_changed_remote_file_is_read_again(local, tmp_path, job):
             make.pairs(local / "table", [{"caption": c} for c in captions])
             fs.put(f"{local}/table/", "/changing/table", recursive=True)
             changed = replace(
-                job, source=places.of("memory://changing/table/pairs.jsonl"), targets=(),
+                job, source=locations.of("memory://changing/table/pairs.jsonl"), targets=(),
                 workspace=tmp_path / "w", scores=("clip_score",), parameters={},
             )  # fmt: skip
-            pipeline.run(changed, make.QUIET)
+            score_dataset(changed, make.QUIET)
         rows = Catalog.of(Workspace.open(tmp_path / "w")).rows(range(2))
         assert [row["caption"] for row in rows] == ["a", "another"]
     finally:
@@ -169,44 +171,44 @@ def test_a_changed_remote_file_is_read_again(local, tmp_path, job):
 
 def test_what_is_not_there_is_named(remote):
     with pytest.raises(CurationError, match=r"nothing\.csv does not exist"):
-        open_source(places.of(remote("nothing.csv")))
+        open_source(locations.of(remote("nothing.csv")))
 
 
 def test_a_server_that_does_not_answer_is_named():
     with pytest.raises(CurationError, match=r"127\.0\.0\.1:9/a\.csv cannot be reached"):
-        open_source(places.of("http://127.0.0.1:9/a.csv"))
+        open_source(locations.of("http://127.0.0.1:9/a.csv"))
 
 
 def test_any_range_of_a_file_can_be_read(local, remote):
-    source = places.of(remote("table/pairs.jsonl"))
+    source = locations.of(remote("table/pairs.jsonl"))
     whole = (local / "table" / "pairs.jsonl").read_bytes()
-    with places.reading(source) as file:
+    with locations.reading(source) as file:
         assert file.read() == whole
-    assert places.read_range(source) == whole
-    assert places.read_range(source, 3, 5) == whole[3:8]
-    assert places.read_range(source, 0, 5) == whole[:5]
+    assert locations.read_range(source) == whole
+    assert locations.read_range(source, 3, 5) == whole[3:8]
+    assert locations.read_range(source, 0, 5) == whole[:5]
 
 
 @pytest.mark.parametrize("file", ["../table/000.jpg", "/etc/passwd", "a/../../x", "http://x/y.jpg"])
 def test_a_name_that_leads_out_of_a_remote_root_is_not_followed(file):
-    from curation.image_ref import inside
+    from curation.images.location import inside
 
     with pytest.raises(CurationError, match="outside the image root"):
-        inside(places.of("memory://remote/folder"), file)
+        inside(locations.of("memory://remote/folder"), file)
 
 
 def test_a_protocol_without_its_package_says_what_to_install(monkeypatch):
     known = {"class": "no_such_package.Filesystem", "err": "Install no_such_package"}
     monkeypatch.setitem(known_implementations, "beyond", known)
     with pytest.raises(CurationError, match="Install no_such_package"):
-        places.of("beyond://bucket/data")
+        locations.of("beyond://bucket/data")
 
 
 def test_an_unknown_protocol_is_named():
     with pytest.raises(CurationError, match="'zzz' is no protocol known"):
-        places.of("zzz://bucket/data")
+        locations.of("zzz://bucket/data")
 
 
 def test_a_file_url_is_a_local_path(tmp_path):
-    assert places.of(f"file://{tmp_path}") == tmp_path
-    assert places.is_local(places.of("data/sample"))
+    assert locations.of(f"file://{tmp_path}") == tmp_path
+    assert locations.is_local(locations.of("data/sample"))

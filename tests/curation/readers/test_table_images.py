@@ -7,11 +7,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation import fetching, images, pipeline, thumbnails
-from curation.catalog import Catalog
-from curation.image_ref import ImageRef
+from curation.catalog.catalog import Catalog
+from curation.images import decode, fetch, thumbnails
+from curation.images.location import ImageRef
+from curation.pipeline.run import score_dataset
 from curation.readers import Options, open_source
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from tests import make
 
 JPEGS = [make.encoded(make.picture(seed, (40 + seed, 30))) for seed in range(10)]
@@ -127,7 +128,7 @@ def test_a_table_outside_the_image_root_gives_no_image(tmp_path):
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_addresses_are_not_fetched_when_they_are_read(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(fetching, "fetch", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(fetch, "fetch", lambda *_: pytest.fail("fetched"))
     frame = pd.DataFrame({
         "URL": ["https://a.example/1.jpg", "HTTP://a.example/2.png", None],
         "TEXT": ["one", "two", "three"],
@@ -198,7 +199,7 @@ def test_images_in_cells_are_scored_and_shown(tmp_path, job):
         job, source=source, workspace=workspace, scores=("clip_score",), parameters={},
         options=Options(shard_size=4),
     )  # fmt: skip
-    summary = pipeline.run(asked, make.QUIET)
+    summary = score_dataset(asked, make.QUIET)
     assert (summary.samples, summary.skipped) == (10, 1)
     catalog = Catalog.of(Workspace.open(workspace))
     (lost,) = catalog.skipped()
@@ -206,4 +207,4 @@ def test_images_in_cells_are_scored_and_shown(tmp_path, job):
     samples = catalog.rows(range(10))
     assert all(row["clip_score"] is not None for row in samples)
     small = thumbnails.load(Workspace.open(workspace), source, samples)
-    assert small == [images.thumbnail(data, thumbnails.SIDE) for data in JPEGS]
+    assert small == [decode.thumbnail(data, thumbnails.SIDE) for data in JPEGS]

@@ -7,12 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 from webdataset import ShardWriter, TarWriter
 
-from curation import cli, images, thumbnails
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
+from curation.cli import main
 from curation.errors import CurationError
-from curation.image_ref import ImageRef
+from curation.images import decode, thumbnails
+from curation.images.location import ImageRef
 from curation.readers import Options, open_source
-from curation.workspace import Workspace
+from curation.storage.workspace import Workspace
 from tests import make
 
 JPEGS = [make.encoded(make.picture(seed)) for seed in range(6)]
@@ -376,7 +377,7 @@ def test_tars_are_scored_and_their_pictures_shown(tmp_path, model_folder, monkey
     workspace = tmp_path / "w"
     command = ["score", source, "-w", workspace, "--model", model_folder, "--device", "cpu"]
     monkeypatch.setattr("sys.argv", ["curation", *map(str, command)])
-    cli.main()
+    main.main()
     told = capsys.readouterr()
     assert "read as webdataset, 3 shards" in told.err
     assert "4 samples scored, 2 skipped" in told.out
@@ -385,4 +386,4 @@ def test_tars_are_scored_and_their_pictures_shown(tmp_path, model_folder, monkey
     assert [ImageRef.of(row).read(source) for row in samples] == JPEGS[:4]
     assert all(row["clip_score"] is not None for row in samples)
     small = thumbnails.load(Workspace.open(workspace), source, samples)
-    assert small == [images.thumbnail(data, thumbnails.SIDE) for data in JPEGS[:4]]
+    assert small == [decode.thumbnail(data, thumbnails.SIDE) for data in JPEGS[:4]]

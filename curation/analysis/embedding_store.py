@@ -1,0 +1,100 @@
+"""The embeddings of a catalog's samples, by rowid: memory-mapped, a shard at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.pipeline.ready_made import open_place, place
+from curation.scores.normalize import unit
+from curation.storage.workspace import Workspace
+
+Side = Literal["image", "text"]
+Rows = NDArray[np.floating[Any]]
+Rowids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A shard's embeddings.
+
+    Attributes:
+        rowids: int64 (N,); −1 of a row that the catalog does not have.
+        rows: (N, d) as stored, of about unit length; NaN where a sample has no embedding.
+    """
+
+    rowids: Rowids
+    rows: Rows
+
+
+def parts(
+    workspace: Workspace, catalog: Catalog, side: Side, model: str | None = None
+) -> Iterator[Part]:
+    """The embeddings of every sample, shard by shard, in the order of the catalog.
+
+    Args:
+        model: by default the one that the catalog's plain columns are of.
+
+    Raises:
+        CurationError: there are none of that side or model, or they are of another state of the
+            dataset than the catalog.
+    """
+    folder = workspace.embeddings(model or catalog.dataset.model)
+    for shard, rowids in enumerate(_rowids(catalog)):
+        try:
+            rows = open_place(place(folder, shard, side))
+        except CurationError as problem:
+            raise CurationError(f"the embeddings of {side}s cannot be read: {problem}") from None
+        if len(rows) != len(rowids):
+            raise CurationError(
+                f"{folder.path} has changed since the catalog was published; score it again"
+            )
+        yield Part(rowids, rows)
+
+
+def of(
+    workspace: Workspace,
+    catalog: Catalog,
+    side: Side,
+    rowids: Sequence[int] | Rowids,
+    model: str | None = None,
+) -> NDArray[np.float32]:
+    """Unit embeddings of some samples, float32 (n, d), in this order; NaN where there is none.
+
+    Raises:
+        CurationError: as ``parts``.
+    """
+    wanted = np.asarray(rowids, dtype=np.int64)
+    found: NDArray[np.float32] | None = None
+    for part in parts(workspace, catalog, side, model):
+        if found is None:
+            found = np.full((len(wanted), part.rows.shape[1]), np.nan, dtype=np.float32)
+        there = np.flatnonzero(part.rowids >= 0)
+        first, last = (part.rowids[there[k]] if len(there) else -1 for k in (0, -1))
+        mine = np.flatnonzero((wanted >= first) & (wanted <= last))
+        if len(mine):
+            at = there[np.searchsorted(part.rowids[there], wanted[mine])]
+            rows, bad = unit(part.rows[at])
+            rows[bad] = np.nan
+            found[mine] = rows
+    if found is None:
+        raise CurationError("the catalog has no samples")
+    return found
+
+
+def _rowids(catalog: Catalog) -> Iterator[Rowids]:
+    """For each shard, the rowid of each of its rows, or −1."""
+    first = 0
+    for samples, dropped in catalog.shards:
+        kept = np.ones(samples, dtype=bool)
+        kept[dropped] = False
+        rowids = np.full(samples, -1, dtype=np.int64)
+        rowids[kept] = np.arange(first, first + samples - len(dropped))
+        first += samples - len(dropped)
+        yield rowids

@@ -1,0 +1,242 @@
+"""Exact search: the samples whose images are nearest to a text, an image or a sample, by cosine."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from threading import Barrier
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.analysis import embedding_store
+from curation.analysis.embedding_store import Part, Rowids, Rows, Side
+from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.images import decode
+from curation.models.encoder import Encoder, ModelSpec
+from curation.scores.normalize import chunks
+from curation.storage.workspace import Workspace, read_toml
+
+if TYPE_CHECKING:
+    import torch
+
+Vector: TypeAlias = NDArray[np.floating[Any]]
+
+# Rows a chunk: its float32 copy is read again where it is quick to read.
+CHUNK = 2048
+# Rows that a thread takes at a time, so that none waits long for the last.
+PIECE = 16 * CHUNK
+
+# What PyTorch takes as it is; anything else is converted first, which takes ten times as long.
+_NATIVE = (np.float16, np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Samples, nearest first; of those equally near, the one that comes first in the catalog.
+
+    Attributes:
+        rowids: int64 (n,).
+        cosines: float32 (n,).
+    """
+
+    rowids: Rowids
+    cosines: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rowids)
+
+
+def nearest(
+    workspace: Workspace, catalog: Catalog, query: Vector, wanted: int, model: str | None = None
+) -> Found:
+    """The ``wanted`` samples whose images are nearest to an embedding of any length, of all.
+
+    A sample without an embedding is never found. The cosines are those of float64.
+
+    Args:
+        wanted: one or more.
+        model: by default the one that the catalog's plain columns are of.
+
+    Raises:
+        CurationError: the query is zero or not finite, or of another model; or as
+            ``embedded.parts`` does.
+    """
+    unit = _unit(query)
+    threads = _threads()
+    best = Found(np.empty(0, np.int64), np.empty(0, np.float32))
+    for part in embedding_store.parts(workspace, catalog, "image", model):
+        if part.rows.shape[1] != len(unit):
+            raise CurationError(
+                f"what is searched for has an embedding of length {len(unit)}, the images "
+                f"of length {part.rows.shape[1]}: they are of different models"
+            )
+        search = partial(_nearest_in, part, unit, wanted, best)
+        for found in threads.map(search, chunks(len(part.rows), PIECE)):
+            best = _best(best, found, wanted)
+    return best
+
+
+def of_text(encoder: Encoder, text: str) -> Vector:
+    """What the model makes of a text."""
+    vector: Vector = encoder.encode_texts([text]).rows()[0]
+    return vector
+
+
+def of_image(encoder: Encoder, data: bytes) -> Vector:
+    """What the model makes of an encoded image, prepared as the dataset's are.
+
+    Raises:
+        CurationError: the image does not decode.
+    """
+    import torch
+
+    picture = decode.rgb(
+        data, at_least=2 * encoder.input_side, longer_side=encoder.fits_longer_side
+    )
+    pixels = torch.tensor(encoder.preprocess(decode.without_far_ends(picture)))
+    vector: Vector = encoder.encode_images(pixels[None]).rows()[0]
+    return vector
+
+
+def of_sample(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Vector:
+    """The embedding of a sample's image or caption.
+
+    Raises:
+        CurationError: it has none, or as ``embedded.parts`` does.
+    """
+    vector: Vector = embedding_store.of(workspace, catalog, side, [rowid])[0]
+    if not np.isfinite(vector).all():
+        what = "image" if side == "image" else "caption"
+        raise CurationError(f"this sample has no embedding of its {what}")
+    return vector
+
+
+def model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
+    """The model that a catalog's plain columns are of, to encode what is searched for.
+
+    Raises:
+        CurationError: the embeddings came ready-made, or it was not recorded where the model lies.
+    """
+    name = catalog.dataset.model
+    told = read_toml(workspace.embeddings(name).path / "model.toml")
+    if told.get("precision") == "ready-made":
+        raise CurationError(
+            f"The embeddings of this dataset ({name}) came ready-made, and with them no model that "
+            "could embed a text or another image. Look for images like one of its samples."
+        )
+    folder = told.get("folder")
+    if folder is not None and not Path(folder).is_dir():
+        raise CurationError(
+            f"The model {name} is not in {folder} any more. Put it back, or name it again with "
+            "`score --model`."
+        )
+    # An architecture needs a tag or a checkpoint, unless it is a hub's: else this is a folder.
+    if folder is None and "pretrained" not in told and ":" not in told["name"]:
+        raise CurationError(
+            f"An earlier version scored this dataset and did not record where the model {name} "
+            "lies. Run its `score` command again: nothing is embedded anew."
+        )
+    return ModelSpec(folder or told["name"], told.get("pretrained"))
+
+
+def _nearest_in(
+    part: Part, unit: NDArray[np.float64], wanted: int, before: Found, piece: slice
+) -> Found:
+    """The nearest in a piece of a shard; without those too far for the best of earlier shards."""
+    import torch
+
+    best = Found(np.empty(0, np.int64), np.empty(0, np.float32))
+    query = torch.from_numpy(unit.astype(np.float32))
+    buffer = torch.empty((CHUNK, len(unit)))
+    # By no more than this is a float32 sum of so many products off, whatever their order.
+    slack = (len(unit) + 8) * float(np.finfo(np.float32).eps)
+    enough = _kth(before.cosines, wanted)
+    for start in range(piece.start, piece.stop, CHUNK):
+        chunk = slice(start, min(start + CHUNK, piece.stop))
+        source = _shared(part.rows[chunk])
+        rows = buffer[: len(source)].copy_(source)
+        roughly = (torch.mv(rows, query) / torch.linalg.vector_norm(rows, dim=1)).numpy()
+        roughly[part.rowids[chunk] < 0] = np.nan
+        bar = max(enough, _kth(roughly, wanted), _kth(best.cosines, wanted)) - slack
+        near = start + np.flatnonzero(roughly >= bar)
+        found = Found(part.rowids[near], _cosines(part.rows[near], unit))
+        best = _best(best, found, wanted)
+    return best
+
+
+def _cosines(rows: Rows, unit: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Exact ones: the same row has the same cosine wherever it stands."""
+    wide = rows.astype(np.float64)
+    lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
+    cosines: NDArray[np.float64] = np.einsum("ij,j->i", wide, unit) / lengths
+    return cosines.astype(np.float32)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """As many threads as PyTorch would use, each with PyTorch to itself.
+
+    Its own threads wait for one another at every step: where other work runs on the same cores,
+    a search took seconds, in which these took half of one.
+    """
+    import torch
+
+    count = torch.get_num_threads()
+    started = Barrier(count + 1)
+
+    def alone() -> None:
+        torch.set_num_threads(1)
+        started.wait()
+
+    threads = ThreadPoolExecutor(count, "search", initializer=alone)
+    for _ in range(count):
+        threads.submit(int)
+    started.wait()
+    # What a thread sets is what threads to come begin with.
+    torch.set_num_threads(count)
+    return threads
+
+
+def _shared(rows: Rows) -> torch.Tensor:
+    """The rows as a tensor that is only read, without a copy."""
+    import torch
+
+    if rows.dtype not in _NATIVE:
+        rows = rows.astype(np.float32)
+    with warnings.catch_warnings():
+        # PyTorch warns that it could write to what is mapped read-only.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(rows)
+
+
+def _unit(query: Vector) -> NDArray[np.float64]:
+    wide = np.asarray(query, dtype=np.float64)
+    length = float(np.sqrt(wide @ wide))
+    if not np.isfinite(length) or length == 0:
+        raise CurationError("what is searched for has an embedding that is zero or not finite")
+    unit: NDArray[np.float64] = wide / length
+    return unit
+
+
+def _kth(cosines: NDArray[np.float32], k: int) -> float:
+    """The k-th highest, −∞ where there are not as many; NaN counts as none."""
+    if len(cosines) < k:
+        return -np.inf
+    ordered = np.partition(-cosines, k - 1)  # NaN comes last
+    return float(-ordered[k - 1]) if not np.isnan(ordered[k - 1]) else -np.inf
+
+
+def _best(before: Found, more: Found, wanted: int) -> Found:
+    """The best of both; ``more`` come later in the catalog."""
+    if not len(more):
+        return before
+    rowids = np.concatenate([before.rowids, more.rowids])
+    cosines = np.concatenate([before.cosines, more.cosines])
+    order = np.argsort(-cosines, kind="stable")[:wanted]
+    return Found(rowids[order], cosines[order])

@@ -1,0 +1,164 @@
+"""What there is to see of a target: where it comes from, its items, and how it is measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation.catalog.catalog import Catalog
+from curation.catalog.columns import ALL_TARGETS, ColumnInfo
+from curation.images import thumbnails
+from curation.images.location import COLUMNS
+from curation.pipeline import targets
+from curation.scores.base import check_parameters
+from curation.scores.norm_sim import SCORE
+from curation.storage import locations, matrices
+from curation.storage.workspace import Store, Workspace
+
+_SIDES = {"image": "", "text": "captions", "both": "images and captions"}
+
+
+@dataclass(frozen=True)
+class About:
+    """A target.
+
+    Attributes:
+        created: when it was added, as ISO 8601 in UTC.
+        images, captions: how many of its items have one.
+        skipped: how many items could not be used.
+        is_ready_made: it was given as embeddings, and nothing else is known of its items.
+    """
+
+    name: str
+    source: str
+    created: str
+    images: int
+    captions: int
+    skipped: int
+    is_ready_made: bool
+
+
+def about(workspace: Workspace, name: str, model: str) -> About:
+    """What is known of a target, as it was embedded by this model.
+
+    Raises:
+        CurationError: the target is not there any more, or its files are damaged.
+    """
+    store = workspace.target(name)
+    info = targets.info(store)
+    folder = store.embeddings(model)
+    count = store.shard_count()
+    if not count:
+        held = {side: folder.file(0, f"{side}.npy") for side in ("image", "text")}
+        rows = {s: len(matrices.open_matrix(f)) if f.is_file() else 0 for s, f in held.items()}
+        return About(name, info.source, info.created, rows["image"], rows["text"], 0, True)
+    images = captions = 0
+    for shard in range(count):
+        table = _read(store, shard, ("image_file", "url", "caption"))
+        refs = [
+            pc.is_valid(table.column(n)) for n in ("image_file", "url") if n in table.schema.names
+        ]
+        images += pc.sum(pc.or_(refs[0], refs[-1])).as_py() or 0
+        captions += pc.sum(pc.greater(pc.utf8_length(table.column("caption")), 0)).as_py() or 0
+    stages = (store.samples, folder)
+    receipts = [stage.receipt(shard) for stage in stages for shard in range(count)]
+    skipped = sum(receipt.skipped for receipt in receipts if receipt)
+    return About(name, info.source, info.created, images, captions, skipped, False)
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of a target; ``picture`` is a JPEG thumbnail, None where it has none."""
+
+    text: str
+    picture: bytes | None
+
+
+def items(
+    workspace: Workspace, name: str, start: int, count: int, from_the_web: bool = False
+) -> list[Item]:
+    """Some of a target's items in their order; nothing of one that was given as embeddings.
+
+    Raises:
+        CurationError: the target is not there any more.
+    """
+    store = workspace.target(name)
+    rows: list[dict[str, Any]] = []
+    before = 0
+    for shard in range(store.shard_count()):
+        held = pq.read_metadata(store.samples.file(shard, "parquet")).num_rows
+        first, last = max(start - before, 0), min(start + count - before, held)
+        if first < last:
+            table = _read(store, shard, ("uid", "caption", *COLUMNS))
+            rows += table.slice(first, last - first).to_pylist()
+        before += held
+    root = locations.of(targets.info(store).image_root)
+    pictures = thumbnails.load(Workspace(store.path), root, rows, from_the_web)
+    return [
+        Item(str(row["caption"] or row.get("image_file") or ""), picture)
+        for row, picture in zip(rows, pictures, strict=True)
+    ]
+
+
+def measures(catalog: Catalog) -> dict[str, dict[str, ColumnInfo]]:
+    """NormSim's columns by target, `all` last, and by what they measure: ``inf_image``.
+
+    What measures alike is called alike, whatever the target.
+    """
+    found: dict[str, dict[str, ColumnInfo]] = {}
+    for column in catalog.scores:
+        if column.score == SCORE.name and column.target:
+            found.setdefault(column.target, {})[_measure(catalog, column)] = column
+    return dict(sorted(found.items(), key=lambda item: (item[0] == ALL_TARGETS, item[0])))
+
+
+def comparable(
+    a: Mapping[str, ColumnInfo], b: Mapping[str, ColumnInfo]
+) -> dict[str, tuple[ColumnInfo, ColumnInfo]]:
+    """The columns of two targets that can be compared, by the measure of a.
+
+    Where b is not measured on that side, as one that has captions only, its other side counts.
+    """
+    found = {}
+    for measure, column in a.items():
+        norm, _, model = _parts(measure)
+        others = [c for m, c in b.items() if (_parts(m)[0], _parts(m)[2]) == (norm, model)]
+        if measure in b or others:
+            found[measure] = column, b[measure] if measure in b else others[0]
+    return found
+
+
+def in_words(measure: str) -> str:
+    """``NormSim∞``, ``NormSim₂, captions``"""
+    p, side, model = _parts(measure)
+    sign = {"inf": "∞", "2": "₂"}.get(p, f" p={p}")
+    told = [f"NormSim{sign}", _SIDES[side], model]
+    return ", ".join(part for part in told if part)
+
+
+def _parts(measure: str) -> tuple[str, str, str]:
+    norm, side, model = [*measure.split("_", 2), ""][:3]
+    return norm, side, model
+
+
+def _measure(catalog: Catalog, column: ColumnInfo) -> str:
+    """The norm, the side, and the model where it is not the first: ``inf_image_vit_b_32``."""
+    model = "" if column.model == catalog.dataset.model else f"_{column.model}"
+    parameters: Mapping[str, Any] = check_parameters(SCORE, column.parameters or {})
+    for p in parameters["p"]:
+        for side in parameters["target_side"]:
+            made = SCORE.columns({"p": (p,), "target_side": (side,)}, [column.target])[0]
+            if column.name in (made.name, f"{made.name}_{column.model}"):
+                return f"{'inf' if math.isinf(p) else format(p, 'g')}_{side}{model}"
+    return f"inf_image{model}"
+
+
+def _read(store: Store, shard: int, names: tuple[str, ...]) -> Any:
+    """Columns of a target's samples, those that an earlier version has not left out."""
+    file = pq.ParquetFile(store.samples.file(shard, "parquet"))
+    return file.read(columns=[name for name in names if name in file.schema_arrow.names])

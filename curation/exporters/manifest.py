@@ -1,0 +1,118 @@
+"""The record beside an export: how it was made, what is in it, and what was left out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from curation import __version__, uids
+from curation.catalog.catalog import Catalog
+from curation.exporters import EXPORTERS
+from curation.exporters.base import LeftOut
+from curation.selection.recipe import describe
+from curation.selection.select import Selection
+from curation.storage.atomic import atomic, sha256_of
+from curation.storage.workspace import now
+
+Record = Mapping[str, Any]
+
+
+def beside(path: Path) -> Path:
+    """Where the manifest of an export goes: formats of one selection share it."""
+    # What follows the dot of a folder such as dfn-0.2 is no extension.
+    is_file = path.suffix in {e.extension for e in EXPORTERS.values() if e.extension}
+    return path.with_name(f"{path.stem if is_file else path.name}.manifest.json")
+
+
+def load(file: Path) -> dict[str, Any]:
+    """A manifest that an earlier export wrote; empty where there is none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write(file: Path, record: Record) -> None:
+    with atomic(file) as partial:
+        text = json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+        partial.write_text(text, encoding="utf-8")
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files of an export: itself, or what the folder holds."""
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def record(
+    catalog: Catalog,
+    selection: Selection,
+    format: str,
+    path: Path,
+    left_out: Sequence[LeftOut],
+) -> dict[str, Any]:
+    """The manifest of what lies at ``path``."""
+    dataset = catalog.dataset
+    return {
+        "name": selection.recipe.name,
+        "format": format,
+        "exported": now(),
+        "version": __version__,
+        "source": dataset.source,
+        "catalog_published": dataset.published,
+        "pool": len(catalog),
+        "selected": selection.count,
+        "fraction": selection.fraction,
+        "steps": [
+            {"step": describe(step), "left": left}
+            for step, left in zip(selection.recipe.steps, selection.left, strict=True)
+        ],
+        "uids_not_found": list(selection.unknown),
+        # What the recipe refers to may be another tomorrow.
+        "sets": {
+            used.name: {
+                "recipe": None if used.recipe is None else used.recipe.to_yaml(),
+                "uids": len(used.ranked),
+                "sha256_of_sorted_uids": uids.digest(used.ranked),
+            }
+            for used in selection.sets
+        },
+        "left_out": [
+            {"of": path.name, "uid": left.uid, "reason": left.reason} for left in left_out
+        ],
+        "scores": {
+            c.name: {"model": c.model, "parameters": c.parameters, "version": c.version}
+            for c in [*catalog.scores, *catalog.measures]
+        },
+        "files": {f.relative_to(path.parent).as_posix(): sha256_of(f) for f in files_of(path)},
+        "sha256_of_sorted_uids": selection.digest,
+    }
+
+
+def joined(before: Record, record: Record, path: Path) -> Record:
+    """A manifest with what an earlier one tells of the same selection's other exports."""
+    files = {
+        name: digest
+        for name, digest in before.get("files", {}).items()
+        if name.partition("/")[0] != path.name
+    }
+    left_out = [left for left in before.get("left_out", []) if left.get("of") != path.name]
+    return {
+        **record,
+        "files": files | record["files"],
+        "left_out": left_out + record["left_out"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The value with infinities as text: JSON has none, and NormSim's p may be one."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

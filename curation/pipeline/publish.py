@@ -1,0 +1,278 @@
+"""The publish stage: a workspace's shards into one ``catalog.duckdb``, replaced whole.
+
+Tables of the catalog:
+
+- ``samples``: one row a sample, in the order of the source; ``rowid`` counts from 0. What every
+  sample has, what the source told, and the scores (NULL where a score is missing).
+- ``skipped``: what was left out, at which stage, and why.
+- ``shards``: how many samples each shard was read with, and which rows of them ``samples`` lacks:
+  by this the embeddings, which have a row for each, are found.
+- ``columns``: what each column of ``samples`` is, and how a score was made.
+- ``dataset``: one row: where it all comes from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from curation import __version__, uids
+from curation.errors import CurationError
+from curation.pipeline import schema as schemas
+from curation.pipeline import score
+from curation.pipeline.read import SKIPPED_SCHEMA
+from curation.progress import Progress
+from curation.readers.base import SAMPLE_COLUMNS
+from curation.storage.atomic import atomic
+from curation.storage.workspace import Workspace, now, read_toml
+
+# As DataComp's metadata calls them: clip_b32_similarity_score, clip_l14_similarity_score.
+_STORED_CLIP = re.compile(r"clip_(\w+)_similarity_score")
+_SKIPPED = pa.schema(
+    [("stage", pa.string()), *(field for field in SKIPPED_SCHEMA if field.name != "row")]
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a catalog holds."""
+
+    samples: int
+    skipped: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _ScoreFolder:
+    path: Path
+    record: Mapping[str, Any]
+
+    @property
+    def columns(self) -> list[dict[str, str]]:
+        return list(self.record["columns"])
+
+
+def publish(workspace: Workspace, progress: Progress) -> Published:
+    """Make the catalog anew from what is finished; readers of the old one keep it."""
+    folders = _whole_scores(workspace, progress)
+    shards = range(workspace.shard_count())
+    scores = {c["name"]: c.get("type", "float") for folder in folders for c in folder.columns}
+    names = schemas.names(workspace, scores)
+    schema = schemas.schema(workspace, scores, names)
+    repeated = _repeated(workspace)
+    skipped = _skipped_before(workspace)
+    with atomic(workspace.catalog) as partial:
+        try:
+            with duckdb.connect(str(partial)) as connection:
+                connection.register("empty", schema.empty_table())
+                connection.execute("CREATE TABLE samples AS FROM empty")
+                connection.execute("CREATE TABLE shards (samples BIGINT, dropped BIGINT[])")
+                for shard in shards:
+                    table, lost, dropped = _shard_table(workspace, folders, shard, repeated, names)
+                    whole = len(table) + len(dropped)
+                    connection.execute("INSERT INTO shards VALUES (?, ?)", [whole, dropped])
+                    batch = schemas.conform(table, schema)
+                    connection.register("batch", batch)
+                    connection.execute("INSERT INTO samples FROM batch")
+                    skipped.append(lost)
+                losses = pa.concat_tables(skipped)
+                connection.register("losses", losses)
+                connection.execute("CREATE TABLE skipped AS FROM losses")
+                connection.register("facts", _columns_table(schema, folders, workspace))
+                connection.execute("CREATE TABLE columns AS FROM facts")
+                total = connection.sql("SELECT count(*) FROM samples").fetchall()[0][0]
+                # A sample without scores is listed, but it is there.
+                left_out = sum(stage != "score" for stage in losses.column("stage").to_pylist())
+                connection.register("about", _about(workspace, total, left_out))
+                connection.execute("CREATE TABLE dataset AS FROM about")
+                # Closing does this too, but says nothing if the disk is full.
+                connection.execute("CHECKPOINT")
+        except duckdb.Error as error:
+            raise CurationError(f"cannot write {workspace.catalog}: {error}") from None
+        finally:
+            partial.with_name(partial.name + ".wal").unlink(missing_ok=True)
+    return Published(total, left_out, tuple(sorted(scores)))
+
+
+def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
+    """(where, reason) of everything that the read and embed stages left out."""
+    tables = pa.concat_tables(_skipped_before(workspace)).to_pylist()
+    return [(row["where"], row["reason"]) for row in tables]
+
+
+def _whole_scores(workspace: Workspace, progress: Progress) -> list[_ScoreFolder]:
+    whole: list[_ScoreFolder] = []
+    taken: set[str] = set()
+    for path in score.score_folders(workspace):
+        record = read_toml(path / "score.toml")
+        names = {column["name"] for column in record["columns"]}
+        mark = score.dataset_mark(workspace, record["model"])
+        if record["dataset"] == mark and not names & taken:
+            whole.append(_ScoreFolder(path, record))
+            taken |= names
+        elif record["dataset"] == mark:
+            progress.warn(
+                f"{path.name} is left out: another score has a column {min(names & taken)}; "
+                "import it under another name"
+            )
+        else:
+            progress.warn(
+                f"the score {path.name} is of an earlier state of the dataset and is left out; "
+                "score or import it again"
+            )
+    return whole
+
+
+def _shard_table(
+    workspace: Workspace,
+    folders: list[_ScoreFolder],
+    shard: int,
+    repeated: Mapping[int, NDArray[np.int64]],
+    names: Mapping[str, str],
+) -> tuple[pa.Table, pa.Table, list[int]]:
+    """A shard's samples with their scores, the repeated ones that are left out, and the rows that
+    the catalog does not have."""
+    table = pq.ParquetFile(workspace.samples.file(shard, "parquet")).read()
+    table = table.rename_columns([names[name] for name in table.column_names])
+    for folder in folders:
+        scores = pq.read_table(folder.path / f"{shard:05d}.parquet")
+        for column in folder.columns:
+            table = table.append_column(column["name"], scores.column(column["name"]))
+    keep = np.ones(len(table), dtype=bool)
+    again = repeated.get(shard, np.empty(0, dtype=np.int64))
+    keep[again] = False
+    rows = table.select(["image_file", "uid"]).take(pa.array(again)).to_pylist()
+    lost = _losses(
+        "read", [(r["image_file"] or r["uid"], r["uid"], "repeats an earlier uid") for r in rows]
+    )
+    keep[_undecodable(workspace, shard)] = False
+    return table.filter(pa.array(keep)), lost, np.flatnonzero(~keep).tolist()
+
+
+def _undecodable(workspace: Workspace, shard: int) -> list[int]:
+    """The rows of the samples that the embed stage left out."""
+    path = workspace.embeddings(workspace.info().model).file(shard, "skipped.parquet")
+    if not path.is_file():
+        return []
+    rows: list[int] = pq.read_table(path).column("row").to_pylist()
+    return rows
+
+
+def _repeated(workspace: Workspace) -> dict[int, NDArray[np.int64]]:
+    """The rows, by shard, whose uid an earlier row has; one that did not decode counts for none."""
+    words, shard_of, row_of = [], [], []
+    for shard in range(workspace.shard_count()):
+        table = pq.read_table(workspace.samples.file(shard, "parquet"), columns=["uid"])
+        good = np.delete(np.arange(len(table)), _undecodable(workspace, shard))
+        words.append(uids.to_words(table.column("uid"))[good])
+        shard_of.append(np.full(len(good), shard))
+        row_of.append(good)
+    every = np.concatenate(words)
+    ranked = uids.order(every)
+    again = ranked[1:][(every[ranked][1:] == every[ranked][:-1]).all(axis=1)]
+    shards, rows = np.concatenate(shard_of)[again], np.concatenate(row_of)[again]
+    return {int(s): np.sort(rows[shards == s]) for s in np.unique(shards)}
+
+
+def _skipped_before(workspace: Workspace) -> list[pa.Table]:
+    tables = [_SKIPPED.empty_table()]
+    model = workspace.info().model
+    embeddings = workspace.embeddings(model)
+    for stage, folder, kind in (
+        ("read", workspace.samples, "skipped"),
+        ("embed", embeddings, "skipped"),
+        ("score", embeddings, "unscored"),
+    ):
+        for file in sorted(folder.path.glob(f"*.{kind}.parquet")):
+            rows = pq.read_table(file).to_pylist()
+            tables.append(_losses(stage, [(r["where"], r["uid"], r["reason"]) for r in rows]))
+    return tables
+
+
+def _losses(stage: str, rows: list[tuple[str, str | None, str]]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [{"stage": stage, "where": w, "uid": u, "reason": r} for w, u, r in rows], schema=_SKIPPED
+    )
+
+
+def _columns_table(
+    schema: pa.Schema, folders: list[_ScoreFolder], workspace: Workspace
+) -> pa.Table:
+    facts: list[dict[str, str | None]] = []
+    declared = {c["name"]: (c, folder) for folder in folders for c in folder.columns}
+    for name in schema.names:
+        if name not in declared:
+            facts.append({"name": name, **_undeclared(schema.field(name))})
+            continue
+        column, folder = declared[name]
+        facts.append(
+            {
+                "name": name,
+                "kind": _kind(column),
+                "title": column["title"],
+                "help": column["help"],
+                "score": folder.record["score"],
+                "target": column.get("target"),
+                "of": column.get("of"),
+                "model": folder.record["model"],
+                "parameters": json.dumps(folder.record["parameters"]),
+                "reference": folder.record["source"],
+                "version": folder.record["version"],
+                "created": folder.record["created"],
+            }
+        )
+    names = ("name", "kind", "title", "help", "score", "target", "of", "model", "parameters",
+             "reference", "version", "created")  # fmt: skip
+    return pa.Table.from_pylist(facts, schema=pa.schema([(n, pa.string()) for n in names]))
+
+
+def _kind(column: Mapping[str, str]) -> str:
+    if column.get("of"):
+        return "detail"
+    is_number = column.get("type", "float") in ("float", "int32")
+    return column.get("kind", "score") if is_number else "measure"
+
+
+def _undeclared(field: pa.Field) -> dict[str, str]:
+    """What a column is that no score of this workspace made."""
+    if field.name in SAMPLE_COLUMNS:
+        return {"kind": "sample", "title": field.name.replace("_", " ")}
+    stored = _STORED_CLIP.fullmatch(field.name)
+    if stored and (pa.types.is_floating(field.type) or pa.types.is_integer(field.type)):
+        model = re.sub(r"^([a-z])(?=\d+$)", lambda m: f"{m[0].upper()}/", stored[1])
+        return {
+            "kind": "score",
+            "title": f"stored CLIP {model} similarity",
+            "help": "Cosine of image and caption that came with the source, made elsewhere with "
+            f"CLIP {model}; higher is better.",
+        }
+    return {"kind": "source", "title": field.name.replace("_", " ")}
+
+
+def _about(workspace: Workspace, samples: int, skipped: int) -> pa.Table:
+    info = workspace.info()
+    return pa.Table.from_pylist(
+        [
+            {
+                "source": info.source,
+                "reader": info.reader,
+                "image_root": info.image_root,
+                "model": info.model,
+                "targets": ", ".join(workspace.targets()),
+                "samples": samples,
+                "skipped": skipped,
+                "published": now(),
+                "version": __version__,
+            }
+        ]
+    )

@@ -1,0 +1,171 @@
+"""What every page stands in: the entry guard, the workspace, its catalog, the theme."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from curation import formatting
+from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.selection.decisions import Decisions
+from curation.storage.workspace import Workspace
+from pages.widgets.app.markdown import code, problem
+from pages.widgets.state.url import choose
+
+_ROOT = Path(__file__).resolve().parents[3]
+_WIDGETS = Path(__file__).resolve().parents[1]
+ICON = Path(__file__).with_name("icon.png")
+
+_ENTERED = "entered_by_app"
+_DEEP_LINK = "deep_link"
+
+# One style for every page: one that came with its part would have all be laid out again.
+_STYLES = "\n".join(
+    (_WIDGETS / f"{name}.css").read_text(encoding="utf-8")
+    for name in ("app/shell", "gallery/cards", "gallery/sample_cards")
+)
+
+
+def enter(page: str) -> None:
+    """The first line of every page.
+
+    A server whose first visit is a deep link runs the page's file without app.py, and then shows
+    the wrong navigation to everyone. So a page that app.py did not run goes there first.
+    """
+    if _ENTERED not in st.session_state:
+        st.session_state[_DEEP_LINK] = (page, st.query_params.to_dict())
+        st.switch_page("app.py")
+
+
+def return_to_deep_link(pages: Mapping[str, Any]) -> None:
+    """In app.py, after navigation is set up: go on to the page that was asked for."""
+    st.session_state[_ENTERED] = True
+    if _DEEP_LINK in st.session_state:
+        page, parameters = st.session_state.pop(_DEEP_LINK)
+        st.switch_page(pages[page], query_params=parameters)
+
+
+def style() -> None:
+    st.html(f"<style>{_STYLES}</style>")
+
+
+def pick_workspace() -> None:
+    """The sidebar's first element; the choice is in the URL as ``ws``."""
+    names = list(_workspaces())
+    with st.sidebar:
+        if names:
+            choose(st.selectbox, "Workspace", names, "ws", always=True)
+
+
+def workspace() -> Workspace:
+    """The workspace in view; where there is none, says how to make one and stops the page."""
+    found = _workspaces()
+    if not found:
+        st.title("No workspace yet")
+        st.write("Score a dataset first, in the browser or on the command line.")
+        st.page_link("pages/score.py", label="Score a dataset", icon=":material/bolt:")
+        st.write("This scores the sample that ships:")
+        st.code(
+            "python -m curation score data/sample --workspace data/workspaces/sample \\\n"
+            "    --target animals=data/targets/animals --target food=data/targets/food",
+            language="bash",
+        )
+        folders = ", ".join(code(formatting.place(root)) for root in roots())
+        st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
+        st.stop()
+    try:
+        return Workspace.open(_picked(found))
+    except CurationError as error:
+        problem(error)
+        st.stop()
+
+
+def first_catalog() -> Catalog | None:
+    """The catalog that a new visitor sees first, if there is one; a page says why there is not."""
+    path = next(iter(_workspaces().values()), None)
+    try:
+        return None if path is None else opened(Workspace(path).catalog)
+    except (FileNotFoundError, CurationError):
+        return None
+
+
+def catalog() -> Catalog:
+    """The catalog in view, open once a process; where there is none, says why and stops."""
+    path = workspace().catalog
+    try:
+        return opened(path)
+    except FileNotFoundError:
+        st.title("Not scored yet")
+        st.write(
+            f"The workspace {code(path.parent.name)} has no catalog: its scoring has not finished. "
+            "Run the same `python -m curation score` again; it goes on where it stopped."
+        )
+    except CurationError as error:
+        problem(error)
+    st.stop()
+
+
+def opened(path: Path) -> Catalog:
+    """A catalog, open once a process.
+
+    Raises:
+        FileNotFoundError: there is none.
+        CurationError: it is damaged.
+    """
+    status = path.stat()
+    # A catalog is replaced whole: another file, another key.
+    return _open(str(path), status.st_mtime_ns, status.st_ino)
+
+
+def name_of(path: Path) -> str | None:
+    """What the picker calls the workspace at ``path``; None where it does not have it."""
+    there = path.resolve()
+    return next((name for name, p in _workspaces().items() if p.resolve() == there), None)
+
+
+def decisions() -> Decisions:
+    return Decisions.of(workspace())
+
+
+def is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def facts(opened: Catalog) -> None:
+    """The dataset in two lines, at the foot of the sidebar."""
+    about = opened.dataset
+    with st.sidebar:
+        st.caption(
+            f"{formatting.plural(about.samples, 'sample')}, {formatting.count(about.skipped)} skipped  \n"
+            f"model {code(about.model)}"
+        )
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _open(path: str, changed: int, inode: int) -> Catalog:
+    return Catalog(Path(path))
+
+
+def roots() -> list[Path]:
+    """The folders that workspaces are looked for in; new ones and jobs go into the first."""
+    return [Path(argument) for argument in sys.argv[1:]] or [_ROOT / "data" / "workspaces"]
+
+
+def _picked(found: Mapping[str, Path]) -> Path:
+    return found[st.session_state.get("ws") or next(iter(found))]
+
+
+def _workspaces() -> dict[str, Path]:
+    """Workspaces by the name that the picker shows; only these can be opened."""
+    found: dict[str, Path] = {}
+    for root in roots():
+        for path in [root, *sorted(root.glob("*/"))]:
+            if (path / "workspace.toml").is_file():
+                name = path.resolve().name
+                found[name if name not in found else str(path)] = path
+    return found

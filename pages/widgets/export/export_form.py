@@ -1,0 +1,52 @@
+"""In what form a selection is written: the format, and what it lets one choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from curation.catalog.catalog import Catalog
+from curation.exporters import EXPORTERS, datacomp, export
+from curation.exporters.base import SHARD_SIZE
+from pages.widgets.state.url import choose, choose_many, number
+
+
+@dataclass(frozen=True)
+class Form:
+    """In what form a selection is written."""
+
+    format: str
+    columns: list[str]
+    shard_size: int
+
+
+def pick_form(catalog: Catalog) -> Form:
+    """The format, and what it lets one choose; all of it is in the URL."""
+    formats = {name: e.title for name, e in EXPORTERS.items()}
+    format_ = choose(st.selectbox, "Format", formats, "format")
+    exporter = EXPORTERS[format_]
+    st.caption(f"{exporter.description[0].upper()}{exporter.description[1:]}.")
+    every, usual = list(catalog.columns), export.default_columns(catalog, format_)
+    key, columns, shard_size = f"columns_{format_}", list(usual), SHARD_SIZE
+    for other in [name for name in st.query_params if name.startswith("columns_") and name != key]:
+        del st.query_params[other]
+    if exporter.takes_columns == "any":
+        columns = choose_many(st.multiselect, "Columns", every, key, usual) or columns
+    elif exporter.takes_columns == "one":
+        columns = [choose(st.selectbox, "Column", every, key, usual[0])]
+    if exporter.takes_shard_size:
+        shard_size = int(
+            number("Samples a file", "shard_size", SHARD_SIZE, 1.0, 1e9, 0, step=1000.0)
+        )
+    return Form(format_, columns, shard_size)
+
+
+def resharder(path: Path) -> None:
+    """What is to be done next with DataComp's list."""
+    st.caption(
+        "DataComp's resharder makes new shards of these samples. It looks each uid up by binary "
+        "search and loses what is not in order: the list is sorted, as it must be."
+    )
+    st.code(datacomp.resharder(path), language="bash", wrap_lines=True)

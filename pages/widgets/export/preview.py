@@ -1,0 +1,114 @@
+"""What an export will look like and how large it will be, shown before anything is written."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.exporters import trial
+from curation.exporters.base import Look
+from curation.exporters.trial import Size
+from curation.images import decode
+from curation.selection.select import Selection
+from pages.widgets.app.markdown import problem
+
+# Of a line or a cell: what is longer is looked at in the file.
+_LONGEST = 2000
+_SIDE = 96
+_NOT_HERE = (
+    "The images are not on this machine: they are read from where they lie when the files are "
+    "written. Beside each there will be:"
+)
+
+
+def size(
+    catalog: Catalog, selection: Selection, format_: str, columns: Sequence[str], shard_size: int
+) -> Size | None:
+    """How large the files will be; None where nothing tells before they are written."""
+    key = _key(catalog, selection)
+    try:
+        return _size(catalog, selection, key, format_, tuple(columns), shard_size)
+    except CurationError:
+        # The preview says why.
+        return None
+
+
+def preview(
+    catalog: Catalog, selection: Selection, format_: str, columns: Sequence[str], shard_size: int
+) -> None:
+    """The first samples, as the format writes them."""
+    st.subheader("The first of them, as they will be written", anchor=False)
+    key = _key(catalog, selection)
+    try:
+        look = _look(catalog, selection, key, format_, tuple(columns), shard_size)
+    except CurationError as error:
+        problem(error)
+        return
+    if look is None:
+        st.caption(_NOT_HERE)
+        rows = catalog.rows(selection.mask.nonzero()[0][: trial.SHOWN])
+        look = Look(rows=tuple({name: row[name] for name in columns} for row in rows))
+    if look.lines:
+        st.code("\n".join(_cut(line) for line in look.lines), language=None)
+        return
+    pictures = {look.image: st.column_config.ImageColumn(width="small")} if look.image else {}
+    st.dataframe(
+        [_cells(row, look.image) for row in look.rows],
+        hide_index=True,
+        column_config=pictures,
+        row_height=64 if look.image else None,
+    )
+
+
+def _cells(row: Mapping[str, Any], image: str) -> dict[str, Any]:
+    """A row as a table shows it: its image small, other bytes as hex digits."""
+    cells = {}
+    for name, value in row.items():
+        if name == image:
+            small = base64.b64encode(decode.thumbnail(value, _SIDE)).decode()
+            cells[name] = f"data:image/jpeg;base64,{small}"
+        elif isinstance(value, bytes):
+            cells[name] = _cut(value.hex())
+        else:
+            cells[name] = _cut(value) if isinstance(value, str) else value
+    return cells
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def _key(catalog: Catalog, selection: Selection) -> str:
+    # A catalog that replaced another is another object; both have the path.
+    chosen = hashlib.blake2b(selection.times.tobytes()).hexdigest()
+    return f"{catalog.path} {id(catalog)} {catalog.dataset.published} {chosen}"
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _size(
+    _catalog: Catalog,
+    _selection: Selection,
+    key: str,
+    format_: str,
+    columns: tuple[str, ...],
+    shard_size: int,
+) -> Size | None:
+    return trial.size(_catalog, _selection, format_, columns, shard_size)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _look(
+    _catalog: Catalog,
+    _selection: Selection,
+    key: str,
+    format_: str,
+    columns: tuple[str, ...],
+    shard_size: int,
+) -> Look | None:
+    return trial.look(_catalog, _selection, format_, columns, shard_size)

@@ -1,0 +1,32 @@
+"""Images that are only addresses on the web: fetched to be shown where a person says so."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation.catalog.catalog import Catalog
+from curation.images import fetch
+
+_KEY = "web_images"
+
+
+def switch(catalog: Catalog) -> None:
+    """The switch, in the sidebar, where the catalog has such images."""
+    if not catalog.images.only_url:
+        return
+    # In the session and not in the URL: a link that somebody sends must fetch nothing. Set on
+    # every run, so that it outlives a change of page.
+    st.session_state[_KEY] = is_on()
+    with st.sidebar:
+        st.toggle(
+            "Show images from the web",
+            key=_KEY,
+            persist_state="session",
+            help="This server then fetches each image shown from its address, up to "
+            f"{fetch.LIMIT / 1e6:g} MB and {fetch.TIMEOUT:g} s each, and keeps a small copy "
+            "in the workspace. The sites see that it does. Your browser asks them for nothing.",
+        )
+
+
+def is_on() -> bool:
+    return bool(st.session_state.get(_KEY, False))

@@ -1,0 +1,160 @@
+"""Where a recipe begins: the paper's, the Quadrants page's lines, a saved one, a file, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from curation import formatting
+from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.selection import paper_recipes
+from curation.selection.decisions import Decisions, Saved
+from curation.selection.recipe import Recipe
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import plain, problem
+from pages.widgets.quadrants import thresholds
+from pages.widgets.quadrants.names import quadrant_names
+from pages.widgets.recipe import draft as drafts
+from pages.widgets.state.url import choose
+
+KINDS = {
+    "paper": "The paper's recipes", "saved": "Saved", "quadrant": "A quadrant", "file": "A file",
+    "empty": "Nothing",
+}  # fmt: skip
+# Megabytes; a recipe that names ten thousand uids has 0.4.
+_LARGEST = 10
+_OPEN = "start_panel"
+_WRONG = "start_problem"
+
+
+_CSS = """
+[class*="st-key-offer"] button[kind="tertiary"] {min-height: 1.5rem; padding: 0; font-weight: 600}
+[class*="st-key-offer"] button[kind="tertiary"]:not(:disabled) {color: var(--funnel-left)}
+[class*="st-key-offer"] [data-testid="stCaptionContainer"] {margin-bottom: -.35rem}
+"""
+
+
+def panel(catalog: Catalog, saved: Sequence[Saved], is_open: bool) -> None:
+    """The choice, folded away once there is a recipe."""
+    st.session_state.setdefault(_OPEN, is_open)
+    folded = st.expander("Start from", icon=":material/start:", key=_OPEN, on_change="rerun")
+    if not folded.open:
+        return
+    with folded:
+        st.html(f"<style>{_CSS}</style>")
+        kind = choose(
+            st.segmented_control, "Start from", KINDS, "start", required=True,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        if _WRONG in st.session_state:
+            problem(st.session_state.pop(_WRONG))
+        if kind == "paper":
+            _paper(catalog)
+        elif kind == "saved":
+            _saved(saved)
+        elif kind == "quadrant":
+            _quadrant(catalog)
+        elif kind == "file":
+            st.file_uploader(
+                "A recipe as YAML, as Download and every export write it", ["yaml", "yml"],
+                key="upload", on_change=_take_file, max_upload_size=_LARGEST,
+            )  # fmt: skip
+        else:
+            st.button("The whole pool, without a step", icon=":material/select_all:",
+                      on_click=_begin, args=(Recipe(drafts.NAME), True))  # fmt: skip
+
+
+def _paper(catalog: Catalog) -> None:
+    targets = paper_recipes.targets(catalog)
+    relevance = ""
+    if len(targets) > 1:
+        relevance = choose(st.selectbox, "Target", targets, "start_target", width=320)
+    with st.container(gap=None, key="offers"):
+        for number, offer in enumerate(paper_recipes.offered(catalog, relevance)):
+            st.button(
+                plain(offer.title), key=f"paper_{number}", type="tertiary",
+                disabled=bool(offer.missing), on_click=_begin, args=(offer.recipe, True),
+            )  # fmt: skip
+            needs = f"{plain(offer.missing[:1].upper() + offer.missing[1:])}."
+            st.caption(offer.origin + (f" **{needs}**" if offer.missing else ""))
+    st.caption("Shares of the whole pool, from [arXiv 2405.19547](https://arxiv.org/abs/2405.19547)"
+               " and its authors' runs.")  # fmt: skip
+
+
+def _quadrant(catalog: Catalog) -> None:
+    view = thresholds.controls(catalog)
+    names = quadrant_names(view)
+    quadrant = choose(st.selectbox, "Quadrant", names, "quadrant")
+    st.caption("The lines are those of the Quadrants page; move them in the sidebar.")
+    try:
+        recipe = view.recipe(quadrant, f"{view.x}_{view.y}_{quadrant}")
+    except CurationError as error:
+        problem(error)
+        return
+    count = formatting.plural(view.counts()[quadrant], "sample")
+    st.button(f"Start from these lines: {count}", key="take_quadrant",
+              on_click=_begin, args=(recipe, True))  # fmt: skip
+
+
+def _saved(saved: Sequence[Saved]) -> None:
+    """The saved selections, and what can be done with each."""
+    if not saved:
+        st.info("Nothing is saved yet: save a recipe under its name, on this page or with "
+                "`python -m curation select WORKSPACE RECIPE --save NAME`.")  # fmt: skip
+        return
+    decisions = shell.decisions()
+    for one in saved:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"saved_{one.name}"):
+            with st.container(gap=None, key=f"offer_{one.name}"):
+                st.button(one.name, key=f"load_{one.name}", type="tertiary", on_click=_begin,
+                          args=(one.recipe, False), help="Load it")  # fmt: skip
+                steps = formatting.plural(len(one.recipe.steps), "step")
+                st.caption(f"{steps} · saved {one.saved.replace('T', ' ')[:16]} UTC")
+            with st.popover("Rename", type="tertiary", key=f"renaming_{one.name}"):
+                new = st.text_input("New name", one.name, key=f"new_name_{one.name}")
+                st.button("Rename", key=f"rename_{one.name}", type="primary",
+                          on_click=_rename, args=(decisions, one.name, new))  # fmt: skip
+            with st.popover("Delete", type="tertiary", key=f"deleting_{one.name}"):
+                st.write(f"Delete `{one.name}` for good? Files that were exported stay.")
+                st.button("Delete it", key=f"delete_{one.name}", type="primary",
+                          on_click=_delete, args=(decisions, one.name))  # fmt: skip
+
+
+def _begin(recipe: Recipe, with_marks: bool) -> None:
+    drafts.start(recipe, with_marks)
+    st.session_state[_OPEN] = False
+
+
+def _take_file() -> None:
+    file = st.session_state.get("upload")
+    if file is None:
+        return
+    try:
+        text = file.getvalue().decode("utf-8")
+    except UnicodeDecodeError:
+        st.session_state[_WRONG] = CurationError(f"{file.name} is not a text file")
+        return
+    try:
+        _begin(Recipe.parse(text, file.name), False)
+    except CurationError as error:
+        st.session_state[_WRONG] = error
+
+
+def _rename(decisions: Decisions, name: str, new: str) -> None:
+    try:
+        decisions.rename(name, new)
+        if drafts.history().now.name == name:
+            drafts.change(lambda draft: draft.named(new))
+        st.toast(f"Renamed to {new}", icon=":material/bookmark:")
+    except CurationError as error:
+        st.session_state[_WRONG] = error
+
+
+def _delete(decisions: Decisions, name: str) -> None:
+    try:
+        decisions.delete(name)
+        st.toast(f"Deleted {name}", icon=":material/delete:")
+    except CurationError as error:
+        st.session_state[_WRONG] = error

@@ -1,0 +1,222 @@
+"""The steps of a recipe as cards: what each asks, and how much of the pool it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from curation import formatting
+from curation.catalog.catalog import Catalog
+from curation.selection.marks import in_words
+from curation.selection.recipe import ScoreStep, SetStep, Step, WhereStep
+from curation.selection.select import Walk
+from curation.selection.where import FUNCTIONS
+from pages.widgets.app.markdown import plain
+from pages.widgets.recipe import draft as drafts
+from pages.widgets.recipe import step_edits
+from pages.widgets.recipe.draft import Draft, Line
+
+KINDS = {
+    "score": "Score", "where": "Where", "union": "Union with", "intersect": "Intersect with",
+    "except": "Except",
+}  # fmt: skip
+RULES = {
+    "pool": "top % of the pool", "survivors": "top % of what is left", "count": "the best",
+    "at_least": "at least", "at_most": "at most",
+}  # fmt: skip
+
+_CSS = """
+.st-key-bench > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
+  {flex-wrap: wrap}
+.st-key-bench > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
+  > [data-testid="stColumn"] {min-width: min(100%, 620px)}
+[class*="st-key-step_card_"] {gap: .45rem; padding-bottom: .8rem}
+[class*="st-key-step_act_"] button {min-height: 1.9rem; padding: 0 .35rem}
+/* What a button does is told to those who hear the page; the others have its icon. */
+[class*="st-key-step_act_"] button p {position: absolute; width: 1px; height: 1px;
+  overflow: hidden; clip-path: inset(50%)}
+.funnel-told {display: flex; justify-content: space-between; gap: 12px; font-size: 15px;
+  line-height: 1.3; font-variant-numeric: tabular-nums}
+.funnel-told small {opacity: .72; font-size: 13px}
+.funnel-bar {height: 6px; border-radius: 3px; overflow: hidden; display: flex;
+  background: rgba(128, 138, 152, .18)}
+.funnel-told + .funnel-bar {margin-top: 7px}
+.funnel-bar .left {background: var(--funnel-left)}
+.funnel-bar .taken {background: var(--funnel-left); opacity: .28}
+"""
+
+
+def style(dark: bool) -> None:
+    blue = "#4FA8E0" if dark else "#0072B2"
+    st.html(f"<style>:root {{--funnel-left: {blue}}} {_CSS}</style>")
+
+
+def show(catalog: Catalog, draft: Draft, walk: Walk, names: Sequence[str]) -> None:
+    """Every step with its fields, the number left after it, and what can be done with it.
+
+    Args:
+        names: the saved selections and uid lists that a step can name.
+    """
+    pool, left = len(catalog), walk.selection.left
+    with st.container(border=True, key="step_card_pool"):
+        st.html(_told("The pool", pool, 0) + _bar(pool, pool, pool))
+    for place, line in enumerate(draft.lines):
+        before = ([pool, *left][place]) if place <= len(left) else None
+        after = left[place] if place < len(left) else None
+        with st.container(border=True, key=f"step_card_{line.key}"):
+            with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+                _fields(catalog, line, place, walk, names)
+            if place == len(left) and walk.problem is not None:
+                st.error(plain(walk.problem), icon=":material/error:")
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.html(_told("", after, pool), width="stretch")
+                _actions(catalog, draft, line, place, after)
+            st.html(_bar(before, after, pool))
+
+
+def marks_row(draft: Draft, walk: Walk, marked: tuple[int, int]) -> None:
+    """The uids that go in and out whatever the steps say: the last row."""
+    pool, left = len(walk.left_out_by), walk.selection.left
+    with st.container(border=True, key="step_card_marks"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.session_state["with_marks"] = draft.with_marks
+            st.toggle("Apply marks by hand", key="with_marks", on_change=step_edits.toggle_marks)
+            st.caption(in_words(*marked))
+        if draft.keep or draft.drop:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                own = in_words(len(draft.keep), len(draft.drop))
+                st.caption(f"The recipe brought its own: {own}")
+                st.button(
+                    "Leave them out", key="own_out", type="tertiary", on_click=step_edits.forget_own
+                )
+        if walk.problem is None:
+            count = walk.selection.count
+            bar = _bar(left[-1] if left else pool, count, pool)
+            st.html(_told("Selected", count, pool) + bar)
+        unknown = walk.selection.unknown
+        if unknown:
+            absent = formatting.plural(len(unknown), "uid")
+            st.caption(f"{absent} marked, but not in this dataset, the first `{unknown[0]}`")
+
+
+def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequence[str]) -> None:
+    step, key = line.step, f"step_{line.key}"
+    kinds = {k: said for k, said in KINDS.items() if names or k in ("score", "where", _kind(step))}
+    _field(
+        st.selectbox, f"Step {place + 1}", f"{key}_kind", _kind(step),
+        step_edits.set_kind, catalog, line.key, names,
+        options=list(kinds), format_func=kinds.get, width=132,
+    )  # fmt: skip
+    match step:
+        case ScoreStep():
+            _score_fields(catalog, step, line.key, place, walk)
+        case WhereStep(condition):
+            _field(
+                st.text_input, "Condition", f"{key}_where", condition,
+                step_edits.set_where, line.key,
+                placeholder="width >= 200 and word_count > 2", help=_where_help(catalog),
+            )  # fmt: skip
+        case SetStep(_, name):
+            titles = {n: n for n in names} | ({} if name in names else {name: f"{name} (not here)"})
+            _field(
+                st.selectbox, "Selection or uid list", f"{key}_name", name,
+                step_edits.set_name, line.key, options=list(titles), format_func=titles.get,
+            )  # fmt: skip
+
+
+def _score_fields(catalog: Catalog, step: ScoreStep, line: int, place: int, walk: Walk) -> None:
+    key, about = f"step_{line}", catalog.columns.get(step.score)
+    titles = {c.name: c.title for c in catalog.numbers}
+    titles |= {} if step.score in titles else {step.score: f"{step.score} (not here)"}
+    _field(
+        st.selectbox, "Score", f"{key}_score", step.score,
+        step_edits.set_score, catalog, line, walk,
+        options=list(titles), format_func=titles.get,
+        help=plain(about.help) if about and about.help else None,
+    )  # fmt: skip
+    rule = step.of if step.rule == "top" else step.rule
+    _field(
+        st.selectbox, "Rule", f"{key}_rule", rule, step_edits.set_rule, catalog, line, walk,
+        options=list(RULES), format_func=RULES.get, width=182,
+    )  # fmt: skip
+    if rule in ("pool", "survivors"):
+        unit, now = "percent", round(100 * step.value, 8)
+        range_: dict[str, Any] = {"min_value": 0.0, "max_value": 100.0, "step": 0.5}
+    elif rule == "count":
+        unit, now = "samples", int(step.value)
+        range_ = {"min_value": 0, "step": max(1, len(catalog) // 100)}
+    else:
+        unit, now = "value", step.value
+        range_ = {"step": 1.0 if about is not None and about.is_whole else 0.01}
+    _field(
+        st.number_input, unit.capitalize(), f"{key}_{unit}", now, step_edits.set_number, line, unit,
+        format="%d" if rule == "count" else "%.7g", width=124, **range_,
+    )  # fmt: skip
+
+
+def _field(
+    widget: Any, label: str, key: str, now: Any, edit: Any, *args: Any, **settings: Any
+) -> None:
+    """A widget that shows what the draft says; what is entered becomes an edit of it."""
+    st.session_state[key] = now
+    widget(label, key=key, on_change=edit, args=args, **settings)
+
+
+def _where_help(catalog: Catalog) -> str:
+    return plain(
+        f"Columns: {', '.join(catalog.columns)}. Compare them with == != < <= > >=, join with and, "
+        f"or, not; + - * /, {', '.join(FUNCTIONS)}; text in quotes."
+    )
+
+
+def _actions(catalog: Catalog, draft: Draft, line: Line, place: int, after: int | None) -> None:
+    share = 0.3 if after is None else after / max(len(catalog), 1)
+    # Said for each step, so that they can be told apart when they are read aloud.
+    acts = (
+        ("Move up", "arrow_upward", place == 0, lambda d: d.moved(line.key, -1)),
+        ("Move down", "arrow_downward", place == len(draft.lines) - 1,
+         lambda d: d.moved(line.key, 1)),
+        ("Duplicate", "content_copy", False, lambda d: d.added(line.step, place + 1)),
+        ("Add a step below", "add", False,
+         lambda d: d.added(step_edits.new(catalog, d, share), place + 1)),
+        ("Delete", "delete", False, lambda d: d.without(line.key)),
+    )  # fmt: skip
+    with st.container(horizontal=True, gap=None, width="content", key=f"step_act_{line.key}"):
+        for said, icon, disabled, edit in acts:
+            st.button(f"{said}, step {place + 1}", icon=f":material/{icon}:", type="tertiary",
+                      key=f"step_{line.key}_{icon}", disabled=disabled, help=said,
+                      on_click=drafts.change, args=(edit,))  # fmt: skip
+
+
+def _told(name: str, after: int | None, pool: int) -> str:
+    """How many are left, and their share of the pool unless that is 0."""
+    head = f"<b>{name}</b>" if name else ""
+    if after is None:
+        return f"<div class='funnel-told'>{head}<span>—</span></div>"
+    left = "" if name else " left"
+    share = f" <small>· {formatting.share(after, pool)} of the pool</small>" if pool else ""
+    number = f"<b>{formatting.count(after)}</b>{left}{share}"
+    return f"<div class='funnel-told'>{head}<span>{number}</span></div>"
+
+
+def _bar(before: int | None, after: int | None, pool: int) -> str:
+    """What is left as a bar of the pool, and paler what was just taken away."""
+    if after is None or before is None:
+        return "<div class='funnel-bar'></div>"
+    left, taken = (100 * n / max(pool, 1) for n in (after, max(before - after, 0)))
+    return (
+        f"<div class='funnel-bar'><span class='left' style='width: {min(left, 100):.2f}%'></span>"
+        f"<span class='taken' style='width: {taken:.2f}%'></span></div>"
+    )
+
+
+def _kind(step: Step) -> str:
+    match step:
+        case ScoreStep():
+            return "score"
+        case WhereStep():
+            return "where"
+        case SetStep(operation, _):
+            return operation

@@ -1,0 +1,182 @@
+"""The fields of ``score`` for its model, targets and source, and the arguments they come to."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import streamlit as st
+
+from curation.errors import CurationError
+from curation.models import devices, encoder
+from curation.pipeline import targets
+from curation.readers import READERS
+from pages.widgets.state.url import choose
+from pages.widgets.state.url_text_field import field, in_url, tidy
+
+MODELS = {
+    "small": "The small one that ships",
+    "open_clip": "open_clip",
+    "folder": "A folder",
+}
+READING = (
+    ("caption_column", "Caption column", "guessed", "Column of a table, or of a tar's .json."),
+    ("image_column", "Image column", "guessed",
+     "Column of a table with the image's path, URL or bytes; of tars, the image's extension."),
+    ("uid_column", "Uid column", "guessed", "Column with uids, 32 hex digits each."),
+    ("image_root", "Image root", "the table's folder",
+     "Folder that the image paths of a table are relative to."),
+    ("shard_size", "Shard size", "10000",
+     "Samples a shard, the unit of work that a stopped run loses at most; a tar is one."),
+    ("features", "Features", "l14, clip",
+     "Which of DataComp's embeddings: l14, b32; or what to call clip-retrieval's."),
+)  # fmt: skip
+_ROWS = "score_target_rows"
+
+
+def model() -> list[str]:
+    """The arguments for the model.
+
+    Raises:
+        CurationError: it is not named, or not there.
+    """
+    kind = choose(st.segmented_control, "Model", MODELS, "model_from", required=True)
+    if kind == "small":
+        st.caption("For trying out, on clip art; for web photographs use a real one.")
+        return []
+    if kind == "folder":
+        path = field("Folder of the model", "model", placeholder="models/mine",
+                     help=f"With {encoder.CONFIG_FILE} and its weights.")  # fmt: skip
+        if not path:
+            raise CurationError("name the model's folder")
+        if not (Path(path) / encoder.CONFIG_FILE).is_file():
+            raise CurationError(f"{path} has no {encoder.CONFIG_FILE}")
+        return ["--model", path]
+    left, right = st.columns(2)
+    with left:
+        known = architectures()
+        name = field("Architecture", "model", placeholder="ViT-L-14",
+                     help=f"One of open_clip's {len(known)}, or hf-hub:…")  # fmt: skip
+    with right:
+        tag = field("Pretrained", "pretrained", placeholder="openai",
+                    help="A tag (openai, dfn2b_s39b, …) or a checkpoint file.")  # fmt: skip
+    if not name:
+        raise CurationError("name the model's architecture, as ViT-L-14")
+    if ":" not in name and "/" not in name and name not in known:
+        like = [n for n in known if n.lower().startswith(name.lower()[:5])][:6]
+        others = f"; it has {', '.join(like)}" if like else ""
+        raise CurationError(f"open_clip has no architecture {name!r}{others}")
+    if not tag and ":" not in name:
+        raise CurationError("name the model's weights: a tag, as openai, or a checkpoint file")
+    return ["--model", name, *(["--pretrained", tag] if tag else [])]
+
+
+@st.cache_data(show_spinner=False)
+def architectures() -> list[str]:
+    """What open_clip knows, without importing it (and torch)."""
+    found = importlib.util.find_spec("open_clip")
+    folders = (found and found.submodule_search_locations) or []
+    return sorted(f.stem for folder in folders for f in Path(folder).glob("model_configs/*.json"))
+
+
+def target_rows() -> list[str]:
+    """The arguments for the targets: rows of a name and a source; empty ones count for nothing.
+
+    Raises:
+        CurationError: a name or a source will not do.
+    """
+    if _ROWS not in st.session_state:
+        told = [text.partition("=")[::2] for text in st.query_params.get_all("target")]
+        st.session_state[_ROWS] = list(range(max(len(told), 1)))
+        for row, (name, source) in enumerate(told):
+            st.session_state[f"target_name_{row}"] = name
+            st.session_state[f"target_source_{row}"] = source
+    rows: list[int] = st.session_state[_ROWS]
+    st.markdown(
+        "Targets", help="What the model should be good at, for NormSim: a folder, table or tars "
+        "of images; a .txt of captions, one a line; or embeddings, .npy or .npz.",
+    )  # fmt: skip
+    given: list[tuple[str, str]] = []
+    for row in rows:
+        name, source = _target_row(row, row == rows[0])
+        if source or name:
+            given.append((name, source))
+    st.button("Add a target", icon=":material/add:", type="tertiary", on_click=_add_row)
+    in_url("target", [f"{name}={source}" for name, source in given])
+    names = [name for name, _ in given]
+    for name, source in given:
+        if not source:
+            raise CurationError(f"the target {name} has no source")
+        targets.TargetSource.parse(f"{name}={source}")
+        if names.count(name) > 1:
+            raise CurationError(f"two targets are called {name}")
+        if "://" not in source and not Path(source).exists():
+            raise CurationError(f"the target {name}: {source} does not exist")
+    return [text for name, source in given for text in ("--target", f"{name}={source}")]
+
+
+def _target_row(row: int, is_first: bool) -> tuple[str, str]:
+    shown = "visible" if is_first else "collapsed"
+    keys = f"target_name_{row}", f"target_source_{row}"
+    for key in keys:
+        st.session_state[key] = st.session_state.get(key, "")
+    suggested = name_for(tidy(st.session_state[keys[1]]), "")
+    columns = st.columns([3, 7, 1], vertical_alignment="bottom")
+    with columns[0]:
+        name = st.text_input("Name", key=keys[0], placeholder=suggested or "animals",
+                             label_visibility=shown, persist_state="session")  # fmt: skip
+    with columns[1]:
+        source = st.text_input("Target source", key=keys[1], placeholder="data/targets/animals",
+                               label_visibility=shown, persist_state="session")  # fmt: skip
+    with columns[2]:
+        st.button("", icon=":material/close:", key=f"target_drop_{row}", type="tertiary",
+                  help="Remove this target", on_click=_drop_row, args=(row,))  # fmt: skip
+    return tidy(name) or suggested, tidy(source)
+
+
+def name_for(source: str, otherwise: str) -> str:
+    """A name made of a source's last part: letters, digits and _, beginning with a letter."""
+    last = source.rstrip("/").rpartition("/")[2]
+    stem = last.partition(".")[0] if last.strip(".") else ""
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem.lower()).strip("_")
+    return name.lstrip("0123456789_")[:60] or otherwise
+
+
+def reading() -> dict[str, str]:
+    """How to read the source: what is not empty, by the option's name."""
+    readers = {"auto": "auto"} | {name: name for name in READERS}
+    columns = st.columns(3)
+    with columns[0]:
+        said = {"reader": choose(st.selectbox, "Reader", readers, "reader")}
+    for place, (name, label, usual, told) in enumerate(READING, 1):
+        with columns[place % 3]:
+            said[name] = field(label, name, placeholder=usual, help=told)
+    if said["reader"] == "auto":
+        del said["reader"]
+    return {name: text for name, text in said.items() if text}
+
+
+def computing() -> list[str]:
+    """The arguments for where and how precisely to embed."""
+    left, right = st.columns(2)
+    with left:
+        device = choose(st.selectbox, "Device", list(devices.CHOICES), "device")
+    with right:
+        precision = choose(
+            st.selectbox, "Precision of embeddings", list(encoder.PRECISIONS), "embed_precision"
+        )
+    found = {"--device": device, "--embed-precision": precision}
+    return [text for option, said in found.items() if said != "auto" for text in (option, said)]
+
+
+def _add_row() -> None:
+    rows = st.session_state[_ROWS]
+    st.session_state[_ROWS] = [*rows, max(rows) + 1]
+
+
+def _drop_row(row: int) -> None:
+    left = [r for r in st.session_state[_ROWS] if r != row]
+    # The field that is left is an empty one, not the one that was.
+    st.session_state[_ROWS] = left or [row + 1]
+    for key in (f"target_name_{row}", f"target_source_{row}"):
+        st.session_state.pop(key, None)

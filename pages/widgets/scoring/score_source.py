@@ -1,0 +1,90 @@
+"""The source to score: its field, and what it is recognised as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from curation import formatting
+from curation.errors import CurationError
+from curation.readers import Options, open_source
+from curation.readers.base import BringsEmbeddings
+from curation.storage import locations
+from pages.widgets.app.markdown import plain
+from pages.widgets.state.url_text_field import field, tidy
+
+# What has been looked at; a link alone must not make this server read an address.
+_LOOKED = "score_looked_at"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a source is recognised as; an error where it is not."""
+
+    reader: str = ""
+    about: str = ""
+    shards: int = 0
+    # The name of the embeddings that it brings.
+    features: str = ""
+    error: str = ""
+
+
+def source_field() -> str:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        source = field(
+            "Source", "source", changed=look, placeholder="/data/pairs, pairs.parquet, s3://…",
+            help="A folder of images, a table of paths, URLs or bytes, tars, a Hugging Face "
+            "dataset, or DataComp's or clip-retrieval's metadata. It may lie anywhere that "
+            "fsspec reads. A path is one of the machine that this app runs on.",
+        )  # fmt: skip
+        st.button("Look", icon=":material/visibility:", on_click=look, args=(True,))
+    return source
+
+
+def look(again: bool = False) -> None:
+    """Someone asked for it: an edit, or the button."""
+    st.session_state[_LOOKED] = st.session_state["score_source"]
+    if again:
+        _recognised.clear()
+
+
+def recognise(source: str, options: dict[str, str]) -> Found | None:
+    """Say what the source is; None where nobody has asked yet."""
+    if not source:
+        return None
+    if tidy(st.session_state.get(_LOOKED, "")) != source:
+        st.caption(":material/visibility: Press Look to see what it is.")
+        return None
+    found = _recognised(source, tuple(sorted(options.items())))
+    if found.error:
+        st.error(plain(found.error))
+        return found
+    st.caption(
+        f":material/check: Read as **{found.reader}**, {formatting.plural(found.shards, 'shard')} "
+        f"({plain(found.about)})"
+    )
+    if found.features:
+        st.caption(
+            f"It brings embeddings of its own, {plain(found.features)}: they are used as they are, "
+            "and a model only for targets that are images or captions."
+        )
+    return found
+
+
+@st.cache_resource(ttl=600, max_entries=64, show_spinner="Looking at the source …")
+def _recognised(source: str, options: tuple[tuple[str, str], ...]) -> Found:
+    said = dict(options)
+    try:
+        root, size = said.pop("image_root", None), said.pop("shard_size", "10000")
+        if not size.isdecimal() or not int(size):
+            return Found(error=f"shard size is {size!r}; expected a whole number > 0")
+        reader = open_source(
+            locations.of(source),
+            said.pop("reader", "auto"),
+            Options(image_root=locations.of(root) if root else None, shard_size=int(size), **said),
+        )
+        features = reader.features if isinstance(reader, BringsEmbeddings) else ""
+        return Found(reader.name, reader.description, len(reader.shards()), features)
+    except (CurationError, OSError) as error:
+        return Found(error=str(error))

@@ -1,0 +1,100 @@
+"""How the ranks of all samples change from one score to another: tiles, density, pictures."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from curation import formatting
+from curation.analysis import compare
+from curation.analysis.compare import Ranks
+from curation.catalog.catalog import Catalog
+from pages.widgets.app import shell
+from pages.widgets.app.markdown import plain
+from pages.widgets.app.metrics import tile
+from pages.widgets.charts import compare_charts
+from pages.widgets.gallery import gallery
+from pages.widgets.state import caches
+from pages.widgets.state.url import choose
+
+MOVES = {"up": "Most promoted", "down": "Most demoted"}
+
+
+def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
+    """What changes from score a to score b.
+
+    Args:
+        most: how many pictures a person might page through.
+        prefix: what keeps this page's URL and state apart from others'.
+    """
+    compared = _ranks(catalog, caches.key(catalog), a, b)
+    if not compared.count:
+        st.info("No sample has both of these scores: choose another one.")
+        return
+    _tiles(compared)
+    missing = len(catalog) - compared.count
+    if missing:
+        st.caption(
+            f"{formatting.plural(missing, 'sample')} without one of these scores: not ranked."
+        )
+    titles = {key: catalog.column(name).title for key, name in (("a", a), ("b", b))}
+    with st.container(key="desk"):
+        left, right = st.columns([11, 9], gap="medium")
+    # Pictures first: the browser draws them while it loads the chart.
+    with right:
+        _moved(catalog, a, b, compared, titles, most, prefix)
+    with left:
+        st.plotly_chart(
+            compare_charts.ranks(compared, titles, shell.is_dark()),
+            key=f"{prefix}ranks",
+            config={"displaylogo": False, "displayModeBar": False},
+            alt="Density of all samples over their percentiles by both scores",
+        )
+        st.caption(
+            "A percentile is the share of samples that one is above. On the dotted line both "
+            "scores rank alike; the stronger a cell, the more samples it holds (logarithmic)."
+        )
+
+
+def _tiles(compared: Ranks) -> None:
+    columns = st.columns(1 + len(compared.shared))
+    tile(
+        columns[0], "Spearman correlation", formatting.score(compared.spearman),
+        formatting.plural(compared.count, "sample"),
+        help="Of the ranks: 1 where both scores rank alike, 0 where neither tells of the other.",
+    )  # fmt: skip
+    for column, (percent, share) in zip(columns[1:], compared.shared.items(), strict=True):
+        tile(
+            column, f"Shared by the top {percent} %", formatting.share(share),
+            f"{percent} % by chance",
+            help=f"Of the best {percent} % by one score: the share also among those by the other.",
+        )  # fmt: skip
+
+
+def _moved(
+    catalog: Catalog,
+    a: str,
+    b: str,
+    compared: Ranks,
+    titles: dict[str, str],
+    most: int,
+    prefix: str,
+) -> None:
+    """The samples that the two scores disagree on most."""
+    move = choose(
+        st.segmented_control, "Samples", MOVES, f"{prefix}moved", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
+    low, high = (titles["a"], titles["b"]) if move == "up" else (titles["b"], titles["a"])
+    st.caption(
+        f"Higher by {plain(high)} than by {plain(low)}, the largest shift of percentile first."
+    )
+    gallery.paged(
+        shell.workspace(), catalog, compared.moved(move == "up", most), (a, b),
+        f"{prefix}page_{move}", compared.moves[0 if move == "up" else 1],
+        "No sample moves this way: the two scores rank alike.",
+    )  # fmt: skip
+
+
+@st.cache_resource(max_entries=4, show_spinner="Ranking …")
+def _ranks(_catalog: Catalog, key: str, a: str, b: str) -> Ranks:
+    return compare.ranks(_catalog, a, b)

@@ -1,0 +1,153 @@
+"""The form that adds a target, the command it comes to, and the job that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from curation import formatting
+from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.jobs import jobs
+from curation.jobs.jobs import Job, State
+from curation.models import devices
+from curation.pipeline import recorded_model, targets
+from curation.pipeline.targets import READY_MADE, TargetSource
+from curation.scores.target_sides import TARGET_SIDE
+from curation.storage import locations
+from curation.storage.workspace import Workspace
+from pages.widgets.app.markdown import plain, problem
+from pages.widgets.scoring import job_status
+from pages.widgets.state.url import choose
+from pages.widgets.state.url_text_field import field
+
+_SIDES = {
+    "": "As toward the other targets",
+    "image": "Its images",
+    "text": "Its captions",
+    "both": "Both as one set",
+}
+assert set(TARGET_SIDE.choices) == set(_SIDES) - {""}
+
+
+def show(workspace: Workspace, catalog: Catalog) -> None:
+    """The fields, and the button that starts the job."""
+    left, right = st.columns([2, 3])
+    with left:
+        name = field("Name", "new", placeholder="food",
+                     help="A part of its columns' names, as norm_sim_inf_food.")  # fmt: skip
+    with right:
+        source = field(
+            "Source", "from", placeholder="data/targets/food, class_names.txt, in1k.npy",
+            help="A folder, table or tars of images, with or without captions; a .txt of captions, "
+            "one a line; or embeddings: a .npy of images, or a .npz with image, text or both. "
+            "A path is one of the machine that this app runs on.",
+        )  # fmt: skip
+    with st.expander("Advanced", icon=":material/tune:"):
+        options = _options(workspace, catalog)
+    if not (name and source):
+        st.caption(":material/info: Give the target a name, and say where it lies.")
+        st.button("Add the target", type="primary", icon=":material/add:", disabled=True)
+        return
+    given = f"{name}={source}"
+    told = given if not given.startswith("-") else f"./{given}"
+    command = ["add-target", formatting.place(workspace.path), told, *options]
+    st.code(jobs.command(command), language="bash", wrap_lines=True)
+    ready = True
+    try:
+        _check(workspace, catalog, TargetSource.parse(given), options)
+    except CurationError as error:
+        ready = False
+        problem(error)
+    if jobs.running_in(job_status.folder(), workspace.path) is not None:
+        st.caption(":material/info: A job is writing into this workspace; wait for it.")
+        ready = False
+    if st.button("Add the target", type="primary", icon=":material/add:", disabled=not ready):
+        start(command, workspace)
+
+
+def start(command: list[str], workspace: Workspace) -> None:
+    """Run a command on this workspace; the URL says which job it is."""
+    try:
+        job_status.follow(jobs.start(job_status.folder(), command, workspace.path))
+    except CurationError as error:
+        problem(error)
+    else:
+        st.rerun()
+
+
+def job(workspace: Workspace) -> Job | None:
+    """The job on this workspace's targets that the URL names, or that is running."""
+    folder, mine = job_status.folder(), workspace.path.resolve()
+    wanted = st.query_params.get("job")
+    named = None if wanted is None else jobs.find(folder, wanted)
+    found = named or jobs.running_in(folder, workspace.path)
+    return found if found is not None and found.workspace.resolve() == mine else None
+
+
+def watch(found: Job, workspace: Workspace, done: Callable[[str], None]) -> None:
+    """How a job is; once it is done, ``done`` draws what comes of the target that it is about."""
+    verb = {"add-target": "Adding the target", "remove-target": "Removing the target"}
+    name = found.arguments[2].partition("=")[0] if len(found.arguments) > 2 else ""
+    kind = found.arguments[0]
+    title = f"{verb[kind]} {name}" if kind in verb else f"Writing into {workspace.path.name}"
+
+    def ended(state: State) -> None:
+        done(name if kind == "add-target" else "")
+
+    job_status.show(found, title, ended)
+
+
+def _check(
+    workspace: Workspace, catalog: Catalog, target: TargetSource, options: list[str]
+) -> None:
+    """Say what a target's name and source mean here.
+
+    Raises:
+        CurationError: the source is not there, or nothing here can embed it.
+    """
+    source = target.source
+    if isinstance(source, Path) and not source.exists():
+        raise CurationError(f"there is no {source} on the machine that this app runs on")
+    needs_model = source.suffix.lower() not in READY_MADE and "--model" not in options
+    model = catalog.dataset.model
+    if recorded_model.is_ready_made(workspace, model) and needs_model:
+        raise CurationError(
+            f"the embeddings of this dataset ({model}) came ready-made: give the target's as a "
+            ".npy or .npz, or name the model that made the dataset's, under Advanced"
+        )
+    if target.name in workspace.targets():
+        held = targets.info(workspace.target(target.name)).source
+        if held == str(locations.resolved(source)):
+            st.caption(f":material/info: {plain(target.name)} is there: it is read again.")
+        else:
+            st.caption(
+                f":material/warning: {plain(target.name)} is there, from "
+                f"{plain(formatting.place(held))}: it is replaced."
+            )
+
+
+def _options(workspace: Workspace, catalog: Catalog) -> list[str]:
+    """The options that are not as usual."""
+    found: list[str] = []
+    left, right = st.columns(2)
+    with left:
+        side = choose(st.selectbox, "Measure against", _SIDES, "against")
+    with right:
+        device = choose(st.selectbox, "Device", list(devices.CHOICES), "target_device")
+    if side:
+        found += ["--target-side", side]
+    if device != "auto":
+        found += ["--device", device]
+    with left:
+        model = field("Model", "target_model", placeholder="the dataset's own",
+                      help="Only where the workspace does not tell what embedded the dataset, as "
+                      "beside ready-made embeddings: ViT-L-14, or a folder.")  # fmt: skip
+    with right:
+        tag = field("Pretrained", "target_pretrained", placeholder="openai",
+                    help="Weights of that model: a tag or a checkpoint file.")  # fmt: skip
+    if model:
+        found += ["--model", model, *(["--pretrained", tag] if tag else [])]
+    return found

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from curation.analysis import quadrants, sampling
+from curation.analysis.quadrants import QUADRANTS, View
+from tests import make
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    """Ten samples with x = 0 … 0.9 and y falling, one of them without y."""
+    y = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, None]
+    return make.catalog(tmp_path, {"x": [k / 10 for k in range(10)], "y": y})[1]
+
+
+@pytest.mark.parametrize("quadrant", QUADRANTS)
+def test_members_are_those_of_the_mask(catalog, quadrant):
+    view = View(catalog, "x", "y", 0.3, 0.5)
+    assert sampling.members(view, quadrant).tolist() == np.flatnonzero(view.mask(quadrant)).tolist()
+
+
+@pytest.mark.parametrize("wanted", [0, 2, 99])
+@pytest.mark.parametrize("quadrant", QUADRANTS)
+@pytest.mark.parametrize("rows", [3, 1 << 17])
+def test_some_are_a_seeded_draw_from_the_members(catalog, monkeypatch, rows, quadrant, wanted):
+    # However many rows are looked at together.
+    monkeypatch.setattr(quadrants, "_ROWS", rows)
+    view = View(catalog, "x", "y", 0.3, 0.5)
+    members = sampling.members(view, quadrant)
+    drawn = np.random.default_rng(5).choice(members, min(wanted, len(members)), replace=False)
+    assert sampling.some(view, quadrant, wanted, 5).tolist() == drawn.tolist()
+
+
+def test_nearest_are_those_next_to_the_line_nearest_first(catalog):
+    everyone = np.ones(10, dtype=bool)
+    inside = sampling.nearest(catalog, "x", 0.45, everyone, True, 3)
+    outside = sampling.nearest(catalog, "x", 0.45, everyone, False, 3)
+    assert inside.tolist() == [5, 6, 7]
+    assert outside.tolist() == [4, 3, 2]
+
+
+def test_the_best_are_best_by_both_scores_together(catalog):
+    view = View(catalog, "x", "x", 0, 0)
+    everyone = np.arange(10)
+    assert sampling.ranked_rows(view, everyone, True, 3).tolist() == [9, 8, 7]
+    assert sampling.ranked_rows(view, everyone, False, 3).tolist() == [0, 1, 2]
+    assert sampling.ranked_rows(view, everyone[:0], True, 3).tolist() == []
+
+
+def test_uncertain_are_near_the_line_in_units_of_their_error(tmp_path):
+    scores = {"x": [0.1, 0.2, 0.3, 0.4], "x_se": [0.1, 0.001, 0.5, None], "y": [1, 1, 1, 1]}
+    catalog = make.catalog(tmp_path, scores)[1]
+    view = View(catalog, "x", "y", 0.25, 0.5)
+    # An imported column is no error of another.
+    assert sampling.errors(catalog, "x") is None
+    assert len(sampling.uncertain(view, "x", 5)[0]) == 0

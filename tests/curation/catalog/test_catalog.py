@@ -1,0 +1,267 @@
+import datetime
+import decimal
+import math
+import shutil
+import threading
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from curation import uids
+from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.images.location import ImageRef
+from curation.pipeline import publish
+from tests import make
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    rows = [
+        {"swapped": True, "stars": 1, "note": "a"},
+        {"swapped": False, "stars": None, "note": None},
+        {"swapped": None, "stars": 3, "note": "c"},
+    ]
+    return make.catalog(tmp_path_factory.mktemp("c"), {"quality": [0.5, None, -0.25]}, rows)
+
+
+def test_every_sample_has_a_row_in_the_order_of_the_source(world):
+    _, catalog = world
+    assert len(catalog) == 3
+    rows = catalog.rows([2, 0])
+    assert [row["uid"] for row in rows] == [make.uid(2), make.uid(0)]
+    assert [row["row_id"] for row in rows] == [2, 0]
+    assert (rows[0]["caption"], rows[0]["width"], rows[0]["stars"]) == ("pair 2", 40, 3)
+
+
+def test_rows_that_are_not_there_are_passed_over(world):
+    assert [row["row_id"] for row in world[1].rows([1, 99])] == [1]
+    assert world[1].rows([]) == []
+
+
+def test_an_array_is_float32_with_nan_where_missing_and_cannot_be_changed(world):
+    array = world[1].array("quality")
+    assert array.dtype == np.float32
+    np.testing.assert_array_equal(array, np.float32([0.5, math.nan, -0.25]))
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+
+
+def test_labels_and_numbers_of_the_source_are_arrays_too(world):
+    np.testing.assert_array_equal(world[1].array("swapped"), np.float32([1, 0, math.nan]))
+    np.testing.assert_array_equal(world[1].array("stars"), np.float32([1, math.nan, 3]))
+
+
+def test_text_is_not_an_array(world):
+    with pytest.raises(CurationError, match="'note' holds VARCHAR, not numbers"):
+        world[1].array("note")
+
+
+def test_columns_say_what_they_are(world):
+    kinds = {name: info.kind for name, info in world[1].columns.items()}
+    assert kinds["uid"] == kinds["width"] == "sample"
+    assert kinds["stars"] == kinds["note"] == "source"
+    assert kinds["quality"] == "score"
+    assert [c.name for c in world[1].scores] == ["quality"]
+    assert [c.name for c in world[1].labels] == ["swapped"]
+    assert [c.name for c in world[1].numbers] == ["quality", "width", "height", "stars"]
+
+
+def test_a_sample_is_found_by_its_uid(world):
+    assert world[1].find(make.uid(2)) == 2
+    assert world[1].find(make.uid(9)) is None
+
+
+def test_a_sample_tells_where_its_image_lies(world):
+    (row,) = world[1].rows([1])
+    root = world[1].dataset.image_root
+    assert ImageRef.of(row).read(Path(root))[:2] == b"\xff\xd8"
+
+
+def test_the_dataset_tells_where_it_comes_from(world):
+    about = world[1].dataset
+    assert about.source.endswith("pairs.jsonl")
+    assert (about.reader, about.samples, about.skipped) == ("table", 3, 0)
+
+
+def test_batches_hold_the_chosen_rows_and_columns_in_order(world):
+    table = world[1].batches(["stars", "uid"], np.array([True, False, True])).read_all()
+    assert table.to_pylist() == [
+        {"stars": 1, "uid": make.uid(0)}, {"stars": 3, "uid": make.uid(2)}
+    ]  # fmt: skip
+
+
+def test_threads_read_at_once(world):
+    _, catalog = world
+    problems = []
+
+    def read():
+        try:
+            for _ in range(30):
+                assert len(catalog.rows([0, 1, 2])) == 3
+                catalog.array("quality")
+        except Exception as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
+def test_a_catalog_opens_as_often_as_one_likes(world):
+    workspace, catalog = world
+    others = [Catalog.of(workspace) for _ in range(3)]
+    assert [len(c.rows([0])) for c in (catalog, *others)] == [1, 1, 1, 1]
+
+
+def test_a_replaced_catalog_is_the_new_one_to_who_opens_it_and_the_old_to_who_has_it(tmp_path):
+    workspace, old = make.catalog(tmp_path, {"quality": [0.1, 0.2]})
+    shutil.rmtree(workspace.scores("quality").path)
+    publish.publish(workspace, make.QUIET)
+    new = Catalog.of(workspace)
+    assert [c.name for c in old.scores] == ["quality"]
+    assert [c.name for c in new.scores] == []
+    assert len(old.rows([0, 1])) == len(new.rows([0, 1])) == 2
+
+
+def test_a_catalog_reads_no_other_file_and_writes_none(world, tmp_path):
+    _, catalog = world
+    secret = tmp_path / "secret.csv"
+    secret.write_text("x\n1\n")
+    with pytest.raises(CurationError, match="permission"):
+        catalog.where(f"(SELECT count(*) FROM '{secret}') > 0", [])
+    with pytest.raises(CurationError):
+        catalog.where("true; DROP TABLE samples", [])
+    assert len(catalog.rows([0])) == 1
+
+
+def test_a_folder_name_with_quotes_is_no_trouble(tmp_path):
+    _, catalog = make.catalog(tmp_path / 'it\'s a "folder"; --', {"quality": [0.1]})
+    assert len(catalog.rows([0])) == 1
+
+
+def test_a_folder_name_with_an_equals_sign_adds_no_column(tmp_path):
+    _, catalog = make.catalog(tmp_path / "run=3" / "uid=x", {"quality": [0.1]})
+    assert catalog.rows([0])[0]["uid"] == make.uid(0)
+    assert "run" not in catalog.columns
+
+
+def test_columns_named_like_what_the_catalog_uses_give_way(tmp_path):
+    row = {"rowid": 7, "row_id": 8, "Width": 9, "Row": 1, "ROW": 2, 'a"b': 3, "": 4}
+    _, catalog = make.catalog(tmp_path, {"quality": [0.5, 0.25]}, [row, row])
+    found = catalog.rows([1])[0]
+    assert found["row_id"] == 1
+    assert found["quality"] == 0.25
+    assert found["width"] == 40
+    assert (found["source_rowid"], found["source_row_id"]) == (7, 8)
+    assert found["source_Width"] == 9
+    assert (found["Row"], found["ROW_2"], found['a"b']) == (1, 2, 3)
+    assert catalog.array('a"b').tolist() == [3, 3]
+    assert catalog.find(make.uid(1)) == 1
+    np.testing.assert_array_equal(catalog.where("uid = ?", [make.uid(1)]), [False, True])
+
+
+def test_a_column_of_nothing_and_columns_of_other_types_in_other_shards(tmp_path):
+    rows = [
+        {"a": None, "b": 1, "c": 1, "only_here": 5, "flag": True},
+        {"a": None, "b": 0.5, "c": "x", "big": 2**60 + 1, "flag": 2},
+        {"a": None, "b": None, "c": None, "big": 0.5},
+    ]
+    workspace = make.workspace(tmp_path, rows, shard_size=1)
+    catalog = Catalog.of(workspace)
+    found = catalog.rows([0, 1, 2])
+    assert [r["a"] for r in found] == [None, None, None]
+    assert [r["b"] for r in found] == [1, 0.5, None]
+    assert [r["c"] for r in found] == ["1", "x", None]
+    assert [r["only_here"] for r in found] == [5, None, None]
+
+
+def test_numbers_beyond_float32_are_missing_from_arrays_only(tmp_path):
+    catalog = Catalog.of(make.workspace(tmp_path, [{"x": 1e300}, {"x": 1.0}]))
+    np.testing.assert_array_equal(catalog.array("x"), np.float32([math.nan, 1]))
+    assert catalog.rows([0])[0]["x"] == 1e300
+
+
+def test_every_kind_of_number_is_one(tmp_path):
+    make.jpeg(tmp_path / "0.jpg")
+    table = pa.table({
+        "image": ["0.jpg"], "text": ["a"],
+        "u8": pa.array([200], pa.uint8()),
+        "f16": pa.array([0.5], pa.float16()), "money": [decimal.Decimal("1.25")],
+        "day": [datetime.date(2020, 1, 1)], "bytes": [b"\xff"],
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "a.parquet")
+    catalog = make.published(tmp_path / "a.parquet")
+    numbers = {c.name: catalog.array(c.name).item() for c in catalog.numbers}
+    assert numbers == {"width": 40, "height": 30, "u8": 200, "f16": 0.5, "money": 1.25}
+
+
+def test_a_repeated_uid_is_kept_once_and_listed(tmp_path):
+    rows = [{"uid": make.uid(5)}, {"uid": make.uid(6)}, {"uid": make.uid(5), "caption": "again"}]
+    catalog = Catalog.of(make.workspace(tmp_path, rows, shard_size=2))
+    assert [r["caption"] for r in catalog.rows(range(9))] == ["pair 0", "pair 1"]
+    (skipped,) = catalog.skipped()
+    assert (skipped["stage"], skipped["uid"]) == ("read", make.uid(5))
+    assert skipped["reason"] == "repeats an earlier uid"
+    assert catalog.dataset.skipped == 1
+
+
+def test_reasons_for_skipping_are_counted_most_first(tmp_path):
+    rows = [{}, {"caption": ""}, {"file_name": "none.jpg"}, {"caption": " "}]
+    catalog = Catalog.of(make.workspace(tmp_path, rows))
+    assert [(r["samples"], r["reason"]) for r in catalog.skipped_by_reason()] == [
+        (2, "the caption is empty"),
+        (1, "the file does not exist"),
+    ]
+
+
+def test_where_there_is_no_catalog_one_is_told_how_to_make_it(tmp_path):
+    with pytest.raises(CurationError, match="has no catalog yet; score it with"):
+        Catalog(tmp_path / "catalog.duckdb")
+
+
+def test_what_is_not_a_catalog_is_refused(tmp_path):
+    (tmp_path / "text.duckdb").write_text("x" * 5000)
+    duckdb.connect(str(tmp_path / "other.duckdb")).close()
+    with duckdb.connect(str(tmp_path / "older.duckdb")) as connection:
+        connection.execute("CREATE TABLE dataset AS SELECT 1 AS x")
+        connection.execute("CREATE TABLE samples AS SELECT 1 AS x")
+    for name in ("text", "other", "older"):
+        with pytest.raises(CurationError, match=f"{name}.duckdb is not a catalog"):
+            Catalog(tmp_path / f"{name}.duckdb")
+
+
+@pytest.mark.parametrize("few", [0, 10_000])
+def test_samples_are_found_by_uid(tmp_path, monkeypatch, few):
+    # With the uids of all samples in memory, and one by one.
+    monkeypatch.setattr("curation.catalog.uid_index._FEW", few)
+    catalog = make.catalog(tmp_path, {"x": [1, 2, 3]})[1]
+    a, c = make.uid(0xA), make.uid(2)
+    asked = [make.uid(2).upper(), make.uid(99), make.uid(0), make.uid(2)]
+    found = catalog.located(asked)
+    assert {uid.lower(): row for uid, row in found.items()} == {make.uid(0): 0, c: 2}
+    assert catalog.located([]) == {}
+    assert catalog.located([a]) == {}
+    assert ("words" in vars(catalog)) == (few == 0)
+    rows = np.array([2, 0])
+    assert uids.to_hex(catalog.words_of(rows)).to_pylist() == [c, make.uid(0)]
+
+
+def test_columns_that_were_not_asked_for_lately_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("curation.catalog.column_cache._MOST", 2)
+    catalog = make.catalog(tmp_path, {"x": [1, 2], "y": [3, 4], "z": [5, 6]})[1]
+    first = catalog.ranks("x")
+    catalog.array("y")
+    assert catalog.ranks("x") is first
+    catalog.array("z")
+    assert list(catalog._kept) == ["x", "z"]
+    assert catalog.array("y").tolist() == [3, 4]
+    assert list(catalog._kept) == ["z", "y"]
+    assert catalog.ranks("x").at(1) == 2

@@ -1,0 +1,116 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from curation.errors import CurationError
+from curation.images import decode
+from tests import make
+
+
+def test_size_is_read_from_the_header():
+    assert decode.size(make.encoded(make.picture(size=(40, 30)))) == (40, 30)
+
+
+def test_transparency_is_laid_on_white():
+    clear = make.encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), "PNG")
+    assert decode.rgb(clear).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_a_transparent_palette_is_laid_on_white():
+    palette = Image.new("P", (4, 4), 0)
+    palette.putpalette([255, 0, 0] * 256)
+    assert decode.rgb(make.encoded(palette, "PNG", transparency=0)).getpixel((0, 0)) == (255,) * 3
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "1", "P", "LA", "RGBA", "I;16"])
+def test_every_mode_becomes_rgb(mode):
+    picture = make.picture().convert("L").convert("I").convert("I;16") if mode == "I;16" else (
+        make.picture().convert(mode)
+    )  # fmt: skip
+    format = "TIFF" if mode == "CMYK" else "PNG"
+    found = decode.rgb(make.encoded(picture, format))
+    assert (found.mode, found.size) == ("RGB", (40, 30))
+
+
+def test_sixteen_bits_of_grey_keep_their_shades():
+    values = np.linspace(0, 65535, 256).astype(np.uint16)[None, :].repeat(4, axis=0)
+    found = np.asarray(decode.rgb(make.encoded(Image.fromarray(values), "PNG")))
+    assert np.abs(found[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+
+
+def test_a_picture_is_turned_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = make.encoded(make.picture(size=(40, 30)), exif=exif.tobytes())
+    assert decode.rgb(turned).size == (30, 40)
+
+
+def test_a_jpeg_may_be_decoded_small_but_not_below_what_was_asked():
+    big = make.encoded(make.picture(size=(800, 1600)))
+    small = decode.rgb(big, at_least=128)
+    assert min(small.size) >= 128
+    assert max(small.size) < 800
+
+
+def test_a_thumbnail_is_a_jpeg_with_no_side_longer_than_asked():
+    data = decode.thumbnail(make.encoded(make.picture(size=(300, 200))), 64)
+    found = Image.open(io.BytesIO(data))
+    assert (found.format, found.size) == ("JPEG", (64, 43))
+
+
+def test_a_truncated_jpeg_does_not_decode(tmp_path):
+    data = make.truncated_jpeg(tmp_path / "cut.jpg").read_bytes()
+    assert decode.size(data) == (200, 200)
+    with pytest.raises(CurationError, match="does not decode"):
+        decode.rgb(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8\xff", b"<svg></svg>", b"GIF89a"])
+def test_what_is_no_image_is_refused(data):
+    with pytest.raises(CurationError):
+        decode.size(data)
+
+
+def test_a_decompression_bomb_is_refused_unopened():
+    bomb = make.encoded(Image.new("1", (20_000, 10_000)), "PNG")
+    assert len(bomb) < 100_000
+    with pytest.raises(CurationError, match="too many pixels"):
+        decode.size(bomb)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_large_picture_is_refused_whatever_the_filters_of_warnings_are(monkeypatch):
+    data = make.encoded(make.picture(size=(40, 30)), "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(CurationError, match="too many pixels"):
+        decode.rgb(data)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_damaged_files_are_refused_in_one_way_only(format):
+    whole = make.encoded(make.picture(size=(24, 16)), format)
+    rng = np.random.default_rng(0)
+    decoded = 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for place in rng.integers(0, len(whole), 6):
+            damaged[place] = rng.integers(0, 256)
+        try:
+            decode.rgb(bytes(damaged))
+            decoded += 1
+        except CurationError:
+            pass
+    assert decoded < 150
+
+
+def test_a_long_line_is_cut_to_its_middle_and_others_stay_whole():
+    line = Image.new("RGB", (3000, 2))
+    line.paste((255, 0, 0), (1480, 0, 1520, 2))
+    middle = decode.without_far_ends(line)
+    assert middle.size == (40, 2)
+    assert middle.getpixel((0, 0)) == (255, 0, 0)
+    assert decode.without_far_ends(line.rotate(90, expand=True)).size == (2, 40)
+    assert decode.without_far_ends(make.picture()).size == (40, 30)

@@ -1,0 +1,253 @@
+import hashlib
+import math
+
+import numpy as np
+import pytest
+
+from curation import uids
+from curation.errors import CurationError
+from curation.pipeline import import_scores
+from curation.selection.decisions import Decisions
+from curation.selection.recipe import Recipe
+from curation.selection.select import select, walk
+from tests import make
+
+# By uid 0, 1, 2, …: ties at 0.5, a missing score and a NaN.
+QUALITY = [0.9, 0.5, 0.5, 0.1, None, 0.5, math.nan, 0.7, 0.3, -0.2]
+NEARNESS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("selection")
+    workspace, catalog = make.catalog(folder, {"quality": QUALITY, "nearness": NEARNESS})
+    listing = folder / "list.txt"
+    listing.write_text("\n".join(make.uid(n) for n in (3, 4, 3, 77)))
+    import_scores.import_uids(workspace, "listed", listing)
+    decisions = Decisions.of(workspace)
+    decisions.save_recipe("best", Recipe.parse("steps: [{score: quality, count: 2}]"))
+    return catalog, decisions
+
+
+def chosen(world, steps, rest=""):
+    catalog, decisions = world
+    recipe = Recipe.parse(f"steps: {steps}\n{rest}")
+    return make.chosen(catalog, select(recipe, catalog, decisions).mask)
+
+
+def test_top_zero_selects_nothing(world):
+    assert chosen(world, "[{score: quality, top: 0}]") == []
+
+
+def test_top_one_selects_the_whole_pool_of_those_with_a_score(world):
+    assert chosen(world, "[{score: quality, top: 1}]") == [0, 1, 2, 3, 5, 7, 8, 9]
+
+
+def test_the_best_come_first(world):
+    assert chosen(world, "[{score: quality, top: 0.2}]") == [0, 7]
+    assert chosen(world, "[{score: quality, count: 1}]") == [0]
+
+
+def test_ties_break_by_uid(world):
+    assert chosen(world, "[{score: quality, count: 3}]") == [0, 1, 7]
+    assert chosen(world, "[{score: quality, count: 4}]") == [0, 1, 2, 7]
+    assert chosen(world, "[{score: quality, count: 5}]") == [0, 1, 2, 5, 7]
+
+
+def test_a_missing_score_is_never_selected_by_that_score(world):
+    for rule in ("top: 1", "count: 10", "at_least: -100", "at_most: 100", "at_least: -.inf"):
+        assert not {4, 6} & set(chosen(world, f"[{{score: quality, {rule}}}]")), rule
+
+
+def test_a_count_beyond_the_pool_selects_all_with_a_score(world):
+    assert len(chosen(world, "[{score: quality, count: 1000}]")) == 8
+    assert chosen(world, "[{score: quality, count: 0}]") == []
+
+
+def test_at_least_and_at_most_include_their_boundary(world):
+    assert chosen(world, "[{score: quality, at_least: 0.7}]") == [0, 7]
+    assert chosen(world, "[{score: quality, at_most: 0.1}]") == [3, 9]
+    assert chosen(world, "[{score: quality, at_least: 0.7000001}]") == [0]
+
+
+def test_a_fraction_is_of_the_whole_pool_even_after_other_steps(world):
+    # 20 % of ten are two, of the five that the first step left.
+    assert chosen(world, "[{score: nearness, top: 0.5}, {score: quality, top: 0.2, of: pool}]") == [
+        5,
+        7,
+    ]
+
+
+def test_a_fraction_of_the_survivors_is_of_what_is_left(world):
+    # 40 % of the five that the first step left.
+    assert chosen(
+        world, "[{score: nearness, top: 0.5}, {score: quality, top: 0.4, of: survivors}]"
+    ) == [5, 7]
+    assert chosen(
+        world, "[{score: nearness, top: 0.5}, {score: quality, top: 0.2, of: survivors}]"
+    ) == [7]
+
+
+def test_steps_narrow_what_the_steps_before_left(world):
+    assert chosen(world, '[{where: "nearness < 0.55"}, {score: quality, count: 2}]') == [0, 1]
+
+
+def test_union_adds_a_list(world):
+    assert chosen(world, "[{score: quality, count: 1}, {union: listed}]") == [0, 3, 4]
+
+
+def test_intersect_keeps_what_is_on_a_list(world):
+    assert chosen(world, "[{score: quality, at_most: 0.5}, {intersect: listed}]") == [3]
+
+
+def test_except_takes_a_list_away(world):
+    assert chosen(world, "[{except: listed}]") == [0, 1, 2, 5, 6, 7, 8, 9]
+
+
+def test_a_saved_selection_can_be_combined_like_a_list(world):
+    assert chosen(world, "[{intersect: best}]") == [0, 7]
+    assert chosen(world, "[{intersect: listed}, {union: best}]") == [0, 3, 4, 7]
+    assert chosen(world, "[{score: quality, top: 1}, {except: best}]") == [1, 2, 3, 5, 8, 9]
+
+
+def test_keep_and_drop_come_last_and_drop_wins(world):
+    rest = f"keep: ['{make.uid(4)}', '{make.uid(9)}']\ndrop: ['{make.uid(0)}', '{make.uid(9)}']"
+    assert chosen(world, "[{score: quality, count: 2}]", rest) == [4, 7]
+
+
+def test_uids_to_keep_that_the_dataset_lacks_are_told(world):
+    catalog, _ = world
+    recipe = Recipe("r", keep=(make.uid(500), make.uid(1)), drop=(make.uid(600),))
+    assert select(recipe, catalog).unknown == (make.uid(500), make.uid(600))
+
+
+def test_how_many_are_left_is_told_step_by_step(world):
+    catalog, decisions = world
+    steps = "[{score: nearness, top: 0.5}, {score: quality, count: 2}, {union: listed}]"
+    selection = select(Recipe.parse(f"steps: {steps}"), catalog, decisions)
+    assert selection.left == (5, 2, 5)  # the list has one uid twice
+    assert (selection.count, selection.fraction) == (5, 0.5)
+
+
+def times(world, steps, rest=""):
+    catalog, decisions = world
+    selection = select(Recipe.parse(f"steps: {steps}\n{rest}"), catalog, decisions)
+    return {n: int(k) for n, k in enumerate(selection.times) if k}
+
+
+def test_a_sample_that_a_list_repeats_is_repeated_by_union_as_often(world):
+    none = "{score: quality, top: 0}"
+    assert times(world, f"[{none}, {{union: listed}}]") == {3: 2, 4: 1}
+    assert times(world, "[{score: quality, at_least: 0.1}, {union: listed}]")[3] == 2
+    assert times(world, f"[{none}, {{union: listed}}, {{union: listed}}]") == {3: 2, 4: 1}
+    assert times(world, f"[{none}, {{union: listed}}, {{score: nearness, count: 1}}]") == {4: 1}
+    assert times(world, f"[{none}, {{union: listed}}, {{where: 'nearness < 0.45'}}]") == {3: 2}
+
+
+def test_repeats_of_a_list_are_no_more_than_what_both_have(world):
+    assert times(world, "[{intersect: listed}]") == {3: 1, 4: 1}
+    assert 3 not in times(world, "[{except: listed}]")
+    both = "[{score: quality, top: 0}, {union: listed}, {intersect: listed}]"
+    assert times(world, both) == {3: 2, 4: 1}
+
+
+def test_keep_adds_no_repeat_and_drop_takes_them_all(world):
+    steps = "[{score: quality, top: 0}, {union: listed}]"
+    assert times(world, steps, f"keep: ['{make.uid(3)}', '{make.uid(0)}']") == {0: 1, 3: 2, 4: 1}
+    assert times(world, steps, f"drop: ['{make.uid(3)}']") == {4: 1}
+
+
+def test_the_digest_counts_repeats(world):
+    catalog, decisions = world
+    steps = "steps: [{score: quality, top: 0}, {union: listed}]"
+    selection = select(Recipe.parse(steps), catalog, decisions)
+    text = "".join(make.uid(n) + "\n" for n in (3, 3, 4))
+    assert selection.digest == hashlib.sha256(text.encode()).hexdigest()
+    assert uids.to_hex(selection.ranked).to_pylist() == text.split()
+
+
+def test_an_unknown_score_is_named_with_those_there_are(world):
+    with pytest.raises(CurationError, match=r"no score or column 'qualty'.*quality"):
+        chosen(world, "[{score: qualty, top: 0.5}]")
+
+
+def test_text_is_not_a_score(world):
+    with pytest.raises(CurationError, match="'caption' holds VARCHAR, not numbers"):
+        chosen(world, "[{score: caption, top: 0.5}]")
+
+
+def test_an_unknown_list_is_named_with_those_there_are(world):
+    with pytest.raises(CurationError, match=r"no selection or uid list 'none'.*best, listed"):
+        chosen(world, "[{union: none}]")
+
+
+def test_a_list_cannot_be_named_where_there_are_no_decisions(world):
+    with pytest.raises(CurationError, match="no selection or uid list 'listed'"):
+        select(Recipe.parse("steps: [{union: listed}]"), world[0])
+
+
+def test_selections_that_refer_to_each_other_are_refused(world):
+    catalog, decisions = world
+    decisions.save_recipe("one", Recipe.parse("steps: [{union: best}]"))
+    decisions.save_recipe("two", Recipe.parse("steps: [{union: one}]"))
+    decisions.save_recipe("one", Recipe.parse("steps: [{union: two}]"))
+    with pytest.raises(CurationError, match="'one' refers to itself"):
+        select(Recipe.parse("steps: [{union: one}]"), catalog, decisions)
+
+
+def test_replaying_a_recipe_gives_the_same_uids_and_hash(world):
+    catalog, decisions = world
+    recipe = Recipe.parse("steps: [{score: quality, top: 0.4}, {union: listed}]")
+    first = select(recipe, catalog, decisions)
+    again = select(Recipe.parse(recipe.to_yaml()), catalog, decisions)
+    assert np.array_equal(first.mask, again.mask)
+    assert first.digest == again.digest
+
+
+def test_the_digest_is_of_the_sorted_uids_one_a_line(world):
+    catalog, _ = world
+    selection = select(Recipe.parse("steps: [{score: quality, count: 2}]"), catalog)
+    text = "".join(make.uid(n) + "\n" for n in (0, 7))
+    assert selection.digest == hashlib.sha256(text.encode()).hexdigest()
+    assert selection.digest != uids.digest(catalog.words)
+
+
+def test_nothing_selected_has_the_digest_of_nothing(world):
+    catalog, _ = world
+    selection = select(Recipe.parse("steps: [{score: quality, top: 0}]"), catalog)
+    assert selection.digest == hashlib.sha256(b"").hexdigest()
+    assert selection.fraction == 0
+
+
+WALKED = "[{score: quality, top: 0.6}, {score: nearness, count: 2}, {union: listed}]"
+
+
+def test_a_walk_ends_where_select_does(world):
+    catalog, decisions = world
+    recipe = Recipe.parse(f"steps: {WALKED}\nkeep: ['{make.uid(6)}']\ndrop: ['{make.uid(3)}']")
+    walked, selected = walk(recipe, catalog, decisions), select(recipe, catalog, decisions)
+    assert walked.problem is None
+    assert np.array_equal(walked.selection.times, selected.times)
+    assert walked.selection.left == selected.left
+    assert walked.selection.digest == selected.digest
+
+
+def test_a_walk_tells_which_step_left_a_sample_out(world):
+    catalog, decisions = world
+    recipe = Recipe.parse(f"steps: {WALKED}\nkeep: ['{make.uid(6)}']\ndrop: ['{make.uid(3)}']")
+    found = walk(recipe, catalog, decisions)
+    # By quality 0 1 2 5 7 8 stay, by nearness 7 and 8; the list brings back 3 and 4.
+    assert {
+        step: make.chosen(catalog, found.left_out_by == step) for step in range(5)
+    } == {0: [4, 6, 7, 8], 1: [9], 2: [0, 1, 2, 5], 3: [], 4: [3]}  # fmt: skip
+
+
+def test_a_walk_stops_before_a_step_that_is_wrong(world):
+    catalog, decisions = world
+    recipe = Recipe.parse(
+        "steps: [{score: quality, count: 3}, {score: none, top: 1}, {union: best}]"
+    )
+    found = walk(recipe, catalog, decisions)
+    assert "'none'" in str(found.problem)
+    assert found.selection.left == (3,)
+    assert make.chosen(catalog, found.selection.mask) == [0, 1, 7]
