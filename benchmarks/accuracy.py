@@ -33,9 +33,14 @@ def main() -> None:
         for precision in ("float32", "float16", "bfloat16"):
             for negatives in ("pool", "partition"):
                 found = neg_clip_loss(
-                    image, text, temperature=tau, batch_size=len(image), precision=precision,
-                    negatives=negatives, device="cpu",
-                ).score  # fmt: skip
+                    image,
+                    text,
+                    temperature=tau,
+                    batch_size=len(image),
+                    precision=precision,
+                    negatives=negatives,
+                    device="cpu",
+                ).score
                 rank, top, _ = agreement(found, expected)
                 largest = np.abs(found - expected).max()
                 print(

@@ -42,10 +42,13 @@ X, Y = "neg_clip_loss", "norm_sim_inf_animals"
 # which nothing is seen, takes the pointer for boxes and zoom.
 MOMENTS = {
     "the whole page": [
-        "[data-testid=stMetricValue]", ".qc-legend i", ".qc-tick", "figure[data-uid] img",
+        "[data-testid=stMetricValue]",
+        ".qc-legend i",
+        ".qc-tick",
+        "figure[data-uid] img",
     ],
     "boxes and zoom answer": [POINTER],
-}  # fmt: skip
+}
 # In an order that a person might take; the first has been seen.
 TOUR = ("Search", "Overview", "Sample", "Select", "Compare", "Marks", "Export", "Quadrants")
 DONE = """() => document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")
@@ -209,8 +212,10 @@ def desk(browser: Browser, workspaces: Path, moves: int) -> None:
             page.locator(f"[data-testid=stTopNavLink][href$='/{name.lower()}']").click()
             page.wait_for_url(f"**/{name.lower()}*")
             page.wait_for_function(DONE, timeout=60_000)
-            say(f"{name}, the first time" if name != "Quadrants" else "Quadrants again",
-                f"{time.perf_counter() - began:7.2f} s")  # fmt: skip
+            say(
+                f"{name}, the first time" if name != "Quadrants" else "Quadrants again",
+                f"{time.perf_counter() - began:7.2f} s",
+            )
             settled(page)
         say("memory after every page", memory(process.pid))
         page.close()

@@ -72,9 +72,14 @@ def compare(folder: Path, model: Encoder, workers: int, count: int, repeat: int)
     refs = [ImageRef(file.name) for file in sorted(root.iterdir())]
     size = BATCH[model.device.type]
     decode = partial(
-        image_loader.batches, refs, partial(image_loader.model_input, root, model), model.input_shape,
-        size=size, workers=workers, pinned=model.device.type == "cuda",
-    )  # fmt: skip
+        image_loader.batches,
+        refs,
+        partial(image_loader.model_input, root, model),
+        model.input_shape,
+        size=size,
+        workers=workers,
+        pinned=model.device.type == "cuda",
+    )
     ready = torch.cat([batch.pixels.clone() for batch in decode()])
 
     def encode() -> None:
@@ -98,8 +103,10 @@ def compare(folder: Path, model: Encoder, workers: int, count: int, repeat: int)
     for name, rate in rates.items():
         print(f"{name:<22}{rate:>9,.1f} images/s")
     print(f"{'ratio, slower stage':<22}{rates['embedding'] / slower:>9.2f}")
-    print(f"{'ratio, sum of both':<22}{rates['embedding'] / both:>9.2f}"
-          f"   ({both:,.1f} images/s; the bound where both take the same cores)")  # fmt: skip
+    print(
+        f"{'ratio, sum of both':<22}{rates['embedding'] / both:>9.2f}"
+        f"   ({both:,.1f} images/s; the bound where both take the same cores)"
+    )
 
 
 def timed(works: dict[str, Callable[[], object]], repeat: int) -> dict[str, float]:

@@ -58,8 +58,10 @@ def main() -> None:
     print(f"{'floor: one number':<22}{floor:.2f} s  (median of {chosen.repeat})")
     for name, spent in zip(MOMENTS, zip(*apps, strict=True), strict=True):
         middle = statistics.median(spent)
-        print(f"{name:<22}{middle:.2f} s  ({min(spent):.2f} to {max(spent):.2f}), "
-              f"{middle / floor:.2f} of the floor")  # fmt: skip
+        print(
+            f"{name:<22}{middle:.2f} s  ({min(spent):.2f} to {max(spent):.2f}), "
+            f"{middle / floor:.2f} of the floor"
+        )
 
 
 def first_paint(

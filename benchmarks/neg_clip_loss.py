@@ -100,9 +100,15 @@ def plain(image: Rows, text: Rows, chosen: argparse.Namespace, count: int) -> No
 
 def score(image: Rows, text: Rows, chosen: argparse.Namespace, negatives: str) -> None:
     neg_clip_loss(
-        image, text, temperature=TAU, batch_size=chosen.batch, batches=chosen.batches,
-        negatives=negatives, precision=chosen.precision, device=chosen.device,
-    )  # fmt: skip
+        image,
+        text,
+        temperature=TAU,
+        batch_size=chosen.batch,
+        batches=chosen.batches,
+        negatives=negatives,
+        precision=chosen.precision,
+        device=chosen.device,
+    )
 
 
 def timed(work: Callable[[], None], device: str) -> float:

@@ -46,12 +46,27 @@ RECIPE = Recipe.parse(
     - {where: "word_count > 2"}
     """
 )
-EVERY = ("/quadrants", "/quadrants?shown=line&colour=of:clip_score", "/quadrants?scale=percentile",
-         "/quadrants?shown=box&box=-0.3,-0.1,0.4,0.6&zoom=-0.5,0,0.3,0.7",
-         "/search?text=dog", "/targets", "/targets?show=two", "/targets?show=add", "/overview",
-         "/sample?uid={uid}", "/select", "/select?recipe={recipe}", "/compare?a=quadrant",
-         "/compare?compare=scores", "/marks", "/export", "/export?from=recipe&format=csv",
-         "/export?from=recipe&format=webdataset", "/score")  # fmt: skip
+EVERY = (
+    "/quadrants",
+    "/quadrants?shown=line&colour=of:clip_score",
+    "/quadrants?scale=percentile",
+    "/quadrants?shown=box&box=-0.3,-0.1,0.4,0.6&zoom=-0.5,0,0.3,0.7",
+    "/search?text=dog",
+    "/targets",
+    "/targets?show=two",
+    "/targets?show=add",
+    "/overview",
+    "/sample?uid={uid}",
+    "/select",
+    "/select?recipe={recipe}",
+    "/compare?a=quadrant",
+    "/compare?compare=scores",
+    "/marks",
+    "/export",
+    "/export?from=recipe&format=csv",
+    "/export?from=recipe&format=webdataset",
+    "/score",
+)
 
 
 def main() -> None:

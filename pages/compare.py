@@ -50,9 +50,13 @@ MOST = 100 * gallery.PAGE
 def main() -> None:
     catalog = shell.catalog()
     kind = choose(
-        st.segmented_control, "Compare", KINDS, "compare", required=True,
+        st.segmented_control,
+        "Compare",
+        KINDS,
+        "compare",
+        required=True,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     if kind == "selections":
         selections(catalog)
     else:
@@ -145,10 +149,12 @@ def set_cards(sets: Sets) -> None:
     for column, (name, (count, told)) in zip(columns, cards.items(), strict=False):
         tile(column, name, formatting.count(count), told)
     tile(
-        columns[3], "Jaccard", formatting.score(sets.jaccard),
+        columns[3],
+        "Jaccard",
+        formatting.score(sets.jaccard),
         f"overlap coefficient {formatting.score(sets.overlap)}",
         help="What both have, of what either has. The overlap coefficient: of the smaller one.",
-    )  # fmt: skip
+    )
 
 
 def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
@@ -160,9 +166,11 @@ def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
         )
         sort = choose(st.selectbox, "Order", SORTS, "sort", width=150)
     mask = sets.mask(part)
-    rows = some(mask) if sort == "random" else compare.ordered(
-        catalog, score, mask, sort == "best", MOST
-    )  # fmt: skip
+    rows = (
+        some(mask)
+        if sort == "random"
+        else compare.ordered(catalog, score, mask, sort == "best", MOST)
+    )
     told = list(dict.fromkeys([score, *(c.name for c in catalog.scores)]))[:2]
     gallery.paged(
         shell.workspace(), catalog, rows, told, f"page_{part}", sets.counts[part], EMPTY[part]
@@ -212,9 +220,14 @@ def pick_score(
     free = [name for name in names if name != besides]
     start = next((name for name in wanted if name in free), free[0])
     return choose(
-        st.selectbox, label, {n: catalog.column(n).title for n in names}, key, start, always=True,
+        st.selectbox,
+        label,
+        {n: catalog.column(n).title for n in names},
+        key,
+        start,
+        always=True,
         help=plain(catalog.column(current(key, names, start)).help) or None,
-    )  # fmt: skip
+    )
 
 
 @st.cache_resource(

@@ -81,9 +81,13 @@ def marked() -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not (keep or drop):
         return (), ()
     counts = choose(
-        st.segmented_control, in_words(len(keep), len(drop)), MARKS, "marks", required=True,
+        st.segmented_control,
+        in_words(len(keep), len(drop)),
+        MARKS,
+        "marks",
+        required=True,
         help="What is kept by hand is exported whatever its scores, what is dropped never.",
-    )  # fmt: skip
+    )
     return (keep, drop) if counts == "with" else ((), ())
 
 
@@ -101,10 +105,13 @@ def typed_recipe(catalog: Catalog) -> Recipe:
     st.session_state["recipe_text"] = st.session_state["recipe_text"]
     recipe = Recipe.parse(
         st.text_area(
-            "Recipe (YAML)", key="recipe_text", height=230, persist_state="session",
+            "Recipe (YAML)",
+            key="recipe_text",
+            height=230,
+            persist_state="session",
             help="Each step narrows what the steps before it left.",
         )
-    )  # fmt: skip
+    )
     packed = recipe.packed()
     if len(packed) <= draft.LONGEST:
         st.session_state["recipe_told"] = st.query_params["recipe"] = packed
@@ -129,8 +136,10 @@ def example(catalog: Catalog) -> str:
 def saved_recipe() -> Recipe | None:
     saved = shell.decisions().selections()
     if not saved:
-        st.info("Nothing is saved yet. Save a selection here, or with "
-                "`python -m curation select WORKSPACE RECIPE --save NAME`.")  # fmt: skip
+        st.info(
+            "Nothing is saved yet. Save a selection here, or with "
+            "`python -m curation select WORKSPACE RECIPE --save NAME`."
+        )
         return None
     return shell.decisions().recipe(choose(st.selectbox, "Saved selection", saved, "saved"))
 
@@ -146,11 +155,18 @@ def evaluate(recipe: Recipe, catalog: Catalog) -> Selection | None:
 def attrition(selection: Selection) -> None:
     """How many are left after each step, and the recipe itself."""
     total = len(selection.mask)
-    st.metric("Selected", formatting.count(selection.count),
-              f"{formatting.share(selection.count, total)} of {formatting.count(total)}",
-              delta_color="off", delta_arrow="off", border=True)  # fmt: skip
-    rows = [("the pool", total), *((describe(s), n) for s, n in
-            zip(selection.recipe.steps, selection.left, strict=True))]  # fmt: skip
+    st.metric(
+        "Selected",
+        formatting.count(selection.count),
+        f"{formatting.share(selection.count, total)} of {formatting.count(total)}",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
+    rows = [
+        ("the pool", total),
+        *((describe(s), n) for s, n in zip(selection.recipe.steps, selection.left, strict=True)),
+    ]
     keep, drop = len(selection.recipe.keep), len(selection.recipe.drop)
     if keep or drop:
         rows.append((in_words(keep, drop), selection.count))
@@ -163,8 +179,10 @@ def attrition(selection: Selection) -> None:
         },
     )
     if selection.unknown:
-        st.warning(f"{formatting.plural(len(selection.unknown), 'uid')} of keep and drop are not in "
-                   f"this dataset, the first `{selection.unknown[0]}`.")  # fmt: skip
+        st.warning(
+            f"{formatting.plural(len(selection.unknown), 'uid')} of keep and drop are not in "
+            f"this dataset, the first `{selection.unknown[0]}`."
+        )
     with st.expander("Recipe", icon=":material/description:"):
         st.code(shown(selection.recipe), language="yaml")
         with (
@@ -218,9 +236,15 @@ def write(catalog: Catalog, selection: Selection) -> Form:
         try:
             with progress(selection.count) as advance:
                 exported = export.export(
-                    catalog, selection, format_, path, columns=form.columns,
-                    shard_size=form.shard_size, overwrite=overwrite, advance=advance,
-                )  # fmt: skip
+                    catalog,
+                    selection,
+                    format_,
+                    path,
+                    columns=form.columns,
+                    shard_size=form.shard_size,
+                    overwrite=overwrite,
+                    advance=advance,
+                )
             st.session_state["exported"] = exported
             st.session_state["exported_recipe"] = selection.recipe
             st.rerun()
@@ -282,9 +306,13 @@ def files(exported: export.Exported) -> None:
     with st.container(horizontal=True):
         for file in offered:
             st.download_button(
-                plain(file.name), file.read_bytes, file.name, key=f"get_{file.name}",
-                icon=":material/download:", on_click="ignore",
-            )  # fmt: skip
+                plain(file.name),
+                file.read_bytes,
+                file.name,
+                key=f"get_{file.name}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
 
 
 main()

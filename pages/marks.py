@@ -64,9 +64,13 @@ def main() -> None:
             return
         st.html(f"<style>{_CSS}</style>")
         view = choose(
-            st.segmented_control, "Show", VIEWS, "view", required=True,
+            st.segmented_control,
+            "Show",
+            VIEWS,
+            "view",
+            required=True,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         if view == "marks":
             listed(catalog, marks)
         else:
@@ -98,15 +102,32 @@ def changes(marks: Marks) -> None:
     can_undo, can_redo = marks.steps()
     any_marked = any(marks.counts().values())
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Undo", icon=":material/undo:", disabled=not can_undo, key="undo_mark",
-                  on_click=change, args=("Taken back: ", marks.undo))  # fmt: skip
-        st.button("Redo", icon=":material/redo:", disabled=not can_redo, key="redo_mark",
-                  on_click=change, args=("Done again: ", marks.redo))  # fmt: skip
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            disabled=not can_undo,
+            key="undo_mark",
+            on_click=change,
+            args=("Taken back: ", marks.undo),
+        )
+        st.button(
+            "Redo",
+            icon=":material/redo:",
+            disabled=not can_redo,
+            key="redo_mark",
+            on_click=change,
+            args=("Done again: ", marks.redo),
+        )
         if any_marked:
             with st.popover("Clear all", icon=":material/delete_sweep:"):
                 st.write("Take every mark away? Undo brings them back.")
-                st.button("Clear all marks", type="primary", key="clear_marks",
-                          on_click=change, args=("", marks.clear))  # fmt: skip
+                st.button(
+                    "Clear all marks",
+                    type="primary",
+                    key="clear_marks",
+                    on_click=change,
+                    args=("", marks.clear),
+                )
 
 
 def change(prefix: str, make: Callable[[], Change | None]) -> None:
@@ -133,9 +154,13 @@ def listed(catalog: Catalog, marks: Marks) -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.html(described(mark, samples.get(mark.uid), pictures.get(mark.uid)))
             st.button(
-                "Revert", icon=":material/close:", key=f"revert_{mark.uid}", help="Take it away",
-                on_click=change, args=("", partial(marks.mark, [mark.uid], None)),
-            )  # fmt: skip
+                "Revert",
+                icon=":material/close:",
+                key=f"revert_{mark.uid}",
+                help="Take it away",
+                on_click=change,
+                args=("", partial(marks.mark, [mark.uid], None)),
+            )
 
 
 def paged(key: str, total: int, noun: str) -> int:
@@ -144,8 +169,17 @@ def paged(key: str, total: int, noun: str) -> int:
     if pages == 1:
         return 0
     with st.container(horizontal=True, vertical_alignment="center"):
-        page = number("Page", key, 1.0, 1.0, float(pages), 0, step=1.0, width=150,
-                      label_visibility="collapsed")  # fmt: skip
+        page = number(
+            "Page",
+            key,
+            1.0,
+            1.0,
+            float(pages),
+            0,
+            step=1.0,
+            width=150,
+            label_visibility="collapsed",
+        )
         st.caption(
             f"page {page:.0f} of {formatting.count(pages)} · {formatting.plural(total, noun)}"
         )
@@ -185,11 +219,14 @@ def log(catalog: Catalog, marks: Marks) -> None:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
             st.html(changed(line, samples.get(line.uid)))
             st.button(
-                "Revert", icon=":material/undo:", key=f"revert_line_{line.number}",
+                "Revert",
+                icon=":material/undo:",
+                key=f"revert_line_{line.number}",
                 disabled=not line.stands,
                 help="Give it the mark it had before" if line.stands else "It was changed since",
-                on_click=change, args=("", partial(marks.revert, line.number)),
-            )  # fmt: skip
+                on_click=change,
+                args=("", partial(marks.revert, line.number)),
+            )
 
 
 def changed(line: Logged, sample: dict[str, Any] | None) -> str:

@@ -138,18 +138,29 @@ def skipped(catalog: Catalog) -> None:
         st.success("Nothing was skipped.", icon=":material/check:")
         return
     grouped = choose(
-        st.segmented_control, "Skipped samples", {"reason": "By reason", "each": "One by one"},
-        "skipped", required=True, label_visibility="collapsed",
-    )  # fmt: skip
-    names = {"stage": "Stage", "reason": "Reason", "samples": "Samples", "example": "For example",
-             "where": "Where"}  # fmt: skip
+        st.segmented_control,
+        "Skipped samples",
+        {"reason": "By reason", "each": "One by one"},
+        "skipped",
+        required=True,
+        label_visibility="collapsed",
+    )
+    names = {
+        "stage": "Stage",
+        "reason": "Reason",
+        "samples": "Samples",
+        "example": "For example",
+        "where": "Where",
+    }
     rows = reasons if grouped == "reason" else catalog.skipped(limit=1000)
     st.dataframe(
         [{names[k]: v for k, v in row.items() if k in names} for row in rows], hide_index=True
     )
     if grouped == "each" and catalog.dataset.skipped > len(rows):
-        st.caption(f"the first {formatting.count(len(rows))} of "
-                   f"{formatting.count(catalog.dataset.skipped)}")  # fmt: skip
+        st.caption(
+            f"the first {formatting.count(len(rows))} of "
+            f"{formatting.count(catalog.dataset.skipped)}"
+        )
 
 
 def made(catalog: Catalog) -> None:

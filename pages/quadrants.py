@@ -78,9 +78,14 @@ def how(view: View) -> tuple[Scale, str]:
     colours |= {f"of:{c.name}": f"Mean of {c.title}" for c in others}
     with st.container(horizontal=True, vertical_alignment="center"):
         scale = choose(
-            st.segmented_control, "Axes", SCALES, "scale", required=True, on_change=_whole,
+            st.segmented_control,
+            "Axes",
+            SCALES,
+            "scale",
+            required=True,
+            on_change=_whole,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         colour_by = choose(
             st.selectbox, "Colour", colours, "colour", label_visibility="collapsed", width=270
         )

@@ -95,9 +95,12 @@ def ask(catalog: Catalog) -> str:
             "Sample", key="uid_field", placeholder="uid: 32 hex digits", width=380, on_change=_go
         )
         st.button(
-            "Random sample", icon=":material/casino:", on_click=_go_anywhere, args=(catalog,),
+            "Random sample",
+            icon=":material/casino:",
+            on_click=_go_anywhere,
+            args=(catalog,),
             disabled=not len(catalog),
-        )  # fmt: skip
+        )
         with st.popover("What the numbers mean", icon=":material/help:"):
             definitions(catalog.scores)
     return uid
@@ -171,17 +174,23 @@ def standings(catalog: Catalog, row: dict[str, Any]) -> None:
     """Where the sample stands in every score."""
     st.dataframe(
         [
-            {"Score": s.column.title, "Value": formatting.score(s.value), "Percentile": s.percentile}
+            {
+                "Score": s.column.title,
+                "Value": formatting.score(s.value),
+                "Percentile": s.percentile,
+            }
             for s in explain.standings(catalog, row)
         ],
         hide_index=True,
         column_config={
             "Percentile": st.column_config.ProgressColumn(
-                format="%.1f", min_value=0, max_value=100,
+                format="%.1f",
+                min_value=0,
+                max_value=100,
                 help="How many percent of the scored samples score lower.",
             ),
         },
-    )  # fmt: skip
+    )
 
 
 def confused(catalog: Catalog, rowid: int) -> None:

@@ -174,9 +174,12 @@ def results(view: View, name: str, found: Found) -> None:
         left, right = st.columns([13, 7], gap="medium")
     with left:
         gallery.show(
-            shell.workspace(), view.catalog, found.rowids, (view.x, view.y),
+            shell.workspace(),
+            view.catalog,
+            found.rowids,
+            (view.x, view.y),
             extra={"Cosine": found.cosines},
-        )  # fmt: skip
+        )
     with right:
         where(view, found)
 
@@ -217,12 +220,15 @@ def figure(view: View, found: Found) -> Any:
     )
     fill, line = _MARKS[dark]
     drawn.add_scatter(
-        x=x, y=y, mode="markers", cliponaxis=False,
+        x=x,
+        y=y,
+        mode="markers",
+        cliponaxis=False,
         marker={"size": 8, "color": fill, "line": {"width": 1, "color": line}},
         customdata=np.stack([np.arange(1, len(found) + 1), found.cosines], axis=1),
         hovertemplate="No. %{customdata[0]}, cosine %{customdata[1]:.3f}<br>"
         "%{x:.3f}, %{y:.3f}<extra></extra>",
-    )  # fmt: skip
+    )
     drawn.update_layout(height=HEIGHT, dragmode=False)
     return drawn
 
@@ -232,9 +238,14 @@ def field(label: str, key: str, **settings: Any) -> None:
     text = st.query_params.get(key, st.session_state.get(key, ""))
     st.session_state[key] = text[:LONGEST]
     st.text_input(
-        label, key=key, max_chars=LONGEST, on_change=_tell, args=(key,), persist_state="session",
+        label,
+        key=key,
+        max_chars=LONGEST,
+        on_change=_tell,
+        args=(key,),
+        persist_state="session",
         **settings,
-    )  # fmt: skip
+    )
     _tell(key)
 
 

@@ -81,11 +81,21 @@ def toolbar(history: History, recipe: Recipe, saved: Sequence[Saved], walk: Walk
         st.text_input("Recipe", key="recipe_name", on_change=rename, max_chars=80, width="stretch")
         save(recipe, {one.name: one for one in saved}, is_whole)
         st.download_button(
-            "Download", recipe.to_yaml, f"{recipe.name}.yaml", "application/yaml",
-            icon=":material/description:", on_click="ignore", key="download_recipe",
-        )  # fmt: skip
-        if st.button("Export this", icon=":material/download:", type="primary", key="export_this",
-                     disabled=not (is_whole and walk.selection.count)):  # fmt: skip
+            "Download",
+            recipe.to_yaml,
+            f"{recipe.name}.yaml",
+            "application/yaml",
+            icon=":material/description:",
+            on_click="ignore",
+            key="download_recipe",
+        )
+        if st.button(
+            "Export this",
+            icon=":material/download:",
+            type="primary",
+            key="export_this",
+            disabled=not (is_whole and walk.selection.count),
+        ):
             st.session_state["recipe_text"] = recipe.to_yaml()
             st.session_state["from"] = "recipe"
             kept = {"ws": st.query_params["ws"]} if "ws" in st.query_params else {}
@@ -98,9 +108,15 @@ def toolbar(history: History, recipe: Recipe, saved: Sequence[Saved], walk: Walk
             ("Redo", "redo", "Mod+Shift+Z", 1, len(history.drafts) - 1),
         ):
             st.button(
-                name, icon=f":material/{icon}:", key=f"{icon}_step", shortcut=shortcut,
-                type="tertiary", disabled=history.at == ends, on_click=drafts.move, args=(by,),
-            )  # fmt: skip
+                name,
+                icon=f":material/{icon}:",
+                key=f"{icon}_step",
+                shortcut=shortcut,
+                type="tertiary",
+                disabled=history.at == ends,
+                on_click=drafts.move,
+                args=(by,),
+            )
 
 
 def rename() -> None:
@@ -113,16 +129,27 @@ def save(recipe: Recipe, saved: dict[str, Saved], is_whole: bool) -> None:
     there = saved.get(recipe.name)
     icon = ":material/bookmark:"
     if there is None:
-        st.button("Save", icon=icon, key="save_new", disabled=not is_whole,
-                  on_click=keep_as, args=(recipe, None))  # fmt: skip
+        st.button(
+            "Save",
+            icon=icon,
+            key="save_new",
+            disabled=not is_whole,
+            on_click=keep_as,
+            args=(recipe, None),
+        )
     elif there.recipe == recipe:
         st.button("Saved", icon=":material/bookmark_added:", key="save_same", disabled=True)
     else:
         with st.popover("Save", icon=icon, disabled=not is_whole):
             count = formatting.plural(len(there.recipe.steps), "step")
             st.write(f"Replace what is saved as `{there.name}`, of {count}?")
-            st.button("Replace it", type="primary", key="save_over",
-                      on_click=keep_as, args=(recipe, there))  # fmt: skip
+            st.button(
+                "Replace it",
+                type="primary",
+                key="save_over",
+                on_click=keep_as,
+                args=(recipe, there),
+            )
 
 
 def keep_as(recipe: Recipe, seen: Saved | None) -> None:
@@ -139,8 +166,13 @@ def keep_as(recipe: Recipe, seen: Saved | None) -> None:
 def add(catalog: Catalog, draft: Draft, walk: Walk) -> None:
     left, total = walk.selection.left, len(draft.lines)
     share = (left[-1] if left else len(catalog)) / max(len(catalog), 1)
-    st.button("Add a step", icon=":material/add:", key="add_step", on_click=drafts.change,
-              args=(lambda d: d.added(step_edits.new(catalog, d, share), total),))  # fmt: skip
+    st.button(
+        "Add a step",
+        icon=":material/add:",
+        key="add_step",
+        on_click=drafts.change,
+        args=(lambda d: d.added(step_edits.new(catalog, d, share), total),),
+    )
 
 
 def result(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
@@ -151,8 +183,9 @@ def result(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
     if walk.problem is not None:
         name = f"Left before step {followed + 1}, which is wrong"
     tile, hashed = st.columns([2, 3], vertical_alignment="center")
-    tile.metric(name, formatting.count(found.count), note, delta_color="off", delta_arrow="off",
-                border=True)  # fmt: skip
+    tile.metric(
+        name, formatting.count(found.count), note, delta_color="off", delta_arrow="off", border=True
+    )
     with hashed:
         digest(catalog, recipe, walk)
     pictures(catalog, walk)
@@ -193,9 +226,14 @@ def pictures(catalog: Catalog, walk: Walk) -> None:
     else:
         rows = some(mask)
     gallery.paged(
-        shell.workspace(), catalog, rows, told, f"page_{part}", int(np.count_nonzero(mask)),
+        shell.workspace(),
+        catalog,
+        rows,
+        told,
+        f"page_{part}",
+        int(np.count_nonzero(mask)),
         "No sample is selected." if part == "kept" else "This leaves no sample out.",
-    )  # fmt: skip
+    )
 
 
 def members(walk: Walk, part: str) -> tuple[Mask, ScoreStep | None]:

@@ -42,9 +42,15 @@ def main() -> None:
         job = target_form.job(shell.workspace())
         start = "add" if job is not None else "one"
         view = choose(
-            st.segmented_control, "View", VIEWS, "show", start, always=True, required=True,
+            st.segmented_control,
+            "View",
+            VIEWS,
+            "show",
+            start,
+            always=True,
+            required=True,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         if view == "add":
             add(catalog)
             listed(catalog, names)
@@ -115,13 +121,22 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     """A target: its items, and the samples that are most like it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         name = choose(
-            st.selectbox, "Target", names, "target", always=True, width=240,
+            st.selectbox,
+            "Target",
+            names,
+            "target",
+            always=True,
+            width=240,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         measure = pick_measure(list(measured[name]))
         column = measured[name][measure]
-        if st.button("Open on the Quadrants", icon=":material/grid_view:",
-                     on_click=_axis, args=(column.name,)):  # fmt: skip
+        if st.button(
+            "Open on the Quadrants",
+            icon=":material/grid_view:",
+            on_click=_axis,
+            args=(column.name,),
+        ):
             st.switch_page("pages/quadrants.py", query_params={"y": column.name})
         remove(name)
     try:
@@ -160,9 +175,7 @@ def pick_measure(measures: list[str]) -> str:
         return next(iter(told))
     widget = st.segmented_control if len(told) <= 4 else st.selectbox
     more = {"required": True} if len(told) <= 4 else {"width": 240}
-    return choose(
-        widget, "Measured by", told, "measure", label_visibility="collapsed", **more
-    )  # fmt: skip
+    return choose(widget, "Measured by", told, "measure", label_visibility="collapsed", **more)
 
 
 def facts(about: About) -> None:
@@ -198,8 +211,10 @@ def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     """How the ranks change from one target to another."""
     choices = {name: "all targets" if name == ALL_TARGETS else name for name in measured}
     if len(choices) < 2:
-        st.info("There is one target only: add another one to compare the two.",
-                icon=":material/compare_arrows:")  # fmt: skip
+        st.info(
+            "There is one target only: add another one to compare the two.",
+            icon=":material/compare_arrows:",
+        )
         st.button("Add a target", icon=":material/add:", on_click=_view, args=("add",))
         return
     known = list(choices)

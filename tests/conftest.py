@@ -31,12 +31,20 @@ def _make_model(folder: Path, seed: int) -> Path:
     config = {
         "embed_dim": 64,
         "vision_cfg": {
-            "image_size": 64, "layers": 2, "width": 64, "patch_size": 16, "head_width": 32
+            "image_size": 64,
+            "layers": 2,
+            "width": 64,
+            "patch_size": 16,
+            "head_width": 32,
         },
         "text_cfg": {
-            "context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 64,
+            "heads": 2,
+            "layers": 1,
         },
-    }  # fmt: skip
+    }
     folder.mkdir(parents=True)
     torch.manual_seed(seed)
     model = CLIP(**config)

@@ -75,9 +75,9 @@ def read(source: Path, **options: object) -> ShardSamples:
     return reader.read(shard)
 
 
-def workspace(folder: Path, rows: Sequence[Mapping[str, object]], shard_size: int = 10_000) -> (
-    Workspace
-):  # fmt: skip
+def workspace(
+    folder: Path, rows: Sequence[Mapping[str, object]], shard_size: int = 10_000
+) -> Workspace:
     """A published workspace without a model: samples, and what the source told of them."""
     source = pairs(folder / "source", rows)
     reader = open_source(source, options=Options(shard_size=shard_size))

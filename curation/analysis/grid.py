@@ -231,9 +231,9 @@ def _each(
         yield from pool.map(part, range(0, len(catalog), _ROWS))
 
 
-def _ends(x: str, y: str, zoom: tuple[float, float, float, float] | None) -> (
-    tuple[tuple[str, tuple[float, float] | None], ...]
-):  # fmt: skip
+def _ends(
+    x: str, y: str, zoom: tuple[float, float, float, float] | None
+) -> tuple[tuple[str, tuple[float, float] | None], ...]:
     return (x, zoom and zoom[:2]), (y, zoom and zoom[2:])
 
 

@@ -214,9 +214,16 @@ def select(workspace: Path, recipe: Path, save: str | None) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace an export that is there.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sample could not be written.")
 def export(
-    workspace: Path, recipe: Path | None, saved: str | None, format_: str, path: Path,
-    columns: tuple[str, ...], shard_size: int, overwrite: bool, strict: bool,
-) -> None:  # fmt: skip
+    workspace: Path,
+    recipe: Path | None,
+    saved: str | None,
+    format_: str,
+    path: Path,
+    columns: tuple[str, ...],
+    shard_size: int,
+    overwrite: bool,
+    strict: bool,
+) -> None:
     """Write the samples that RECIPE, or a saved selection, keeps.
 
     Beside the file: NAME.recipe.yaml, which makes it again, and NAME.manifest.json with counts,
@@ -244,9 +251,15 @@ def export(
     is_long = not EXPORTERS[format_].extension
     with Progress(quiet=not is_long).bar("Exporting", selection.count) as bar:
         exported = exporting.export(
-            catalog, selection, format_, path, columns=columns, shard_size=shard_size,
-            overwrite=overwrite, advance=bar.update,
-        )  # fmt: skip
+            catalog,
+            selection,
+            format_,
+            path,
+            columns=columns,
+            shard_size=shard_size,
+            overwrite=overwrite,
+            advance=bar.update,
+        )
     click.echo(text_report.selection(selection))
     click.echo(f"wrote {exported.path}, {exported.recipe.name}, {exported.manifest.name}")
     if exported.left_out:

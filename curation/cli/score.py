@@ -121,14 +121,26 @@ _PLACE = _PlaceType()
 @quiet_option
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
 def score(
-    source: Place, workspace: Path, reader: str, image_column: str | None,
-    caption_column: str | None, uid_column: str | None, features: str | None,
-    image_root: Place | None, shard_size: int,
-    model: str | None, pretrained: str | None, targets: tuple[str, ...],
-    scores: tuple[str, ...], device: str, embed_precision: str, executor: str, quiet: bool,
+    source: Place,
+    workspace: Path,
+    reader: str,
+    image_column: str | None,
+    caption_column: str | None,
+    uid_column: str | None,
+    features: str | None,
+    image_root: Place | None,
+    shard_size: int,
+    model: str | None,
+    pretrained: str | None,
+    targets: tuple[str, ...],
+    scores: tuple[str, ...],
+    device: str,
+    embed_precision: str,
+    executor: str,
+    quiet: bool,
     strict: bool,
     **parameters: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Score the pairs of SOURCE into a workspace.
 
     SOURCE is a folder of images (captions in metadata.csv or beside each image), a table (CSV,

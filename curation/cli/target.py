@@ -39,9 +39,15 @@ from curation.scores.target_sides import TARGET_SIDE
 @device_option
 @quiet_option
 def add_target(
-    workspace: Path, targets: tuple[str, ...], norms: tuple[float, ...], sides: tuple[str, ...],
-    model: str | None, pretrained: str | None, device: str, quiet: bool,
-) -> None:  # fmt: skip
+    workspace: Path,
+    targets: tuple[str, ...],
+    norms: tuple[float, ...],
+    sides: tuple[str, ...],
+    model: str | None,
+    pretrained: str | None,
+    device: str,
+    quiet: bool,
+) -> None:
     """Measure a scored WORKSPACE against one more target, by NormSim.
 
     SOURCE is what `score --target` takes: a folder, table or tars of images, a .txt of captions,

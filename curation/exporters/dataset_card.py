@@ -13,10 +13,15 @@ from curation.selection.select import Selection
 
 # The hub's words for how many samples there are, each with the first number that is too many.
 _SIZES = (
-    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
-    (10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"),
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
     (10_000_000_000, "1B<n<10B"),
-)  # fmt: skip
+)
 
 
 def card(catalog: Catalog, selection: Selection, left_out: Sequence[LeftOut]) -> str:

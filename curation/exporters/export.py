@@ -72,8 +72,9 @@ def export(
     wanted = dict.fromkeys(columns)
     chosen = [catalog.column(name).name for name in wanted] or exporter.default_columns(catalog)
     if exporter.extension and path.is_dir():
-        raise CurationError(f"{path} is a folder; name a file in it, as in {path / 'selection'}"
-                            f"{exporter.extension}")  # fmt: skip
+        raise CurationError(
+            f"{path} is a folder; name a file in it, as in {path / 'selection'}{exporter.extension}"
+        )
     if not overwrite and (there := in_the_way(selection, path)):
         raise CurationError(f"{there[0]} is there already; pass --overwrite, or another name")
     recipe_file, manifest_file = _beside(path)

@@ -15,10 +15,26 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from curation.errors import CurationError
 
-EXTENSIONS = frozenset({
-    ".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff",
-    ".avif", ".jp2", ".ico", ".ppm", ".tga", ".dds", ".pcx", ".sgi",
-})  # fmt: skip
+EXTENSIONS = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".jp2",
+        ".ico",
+        ".ppm",
+        ".tga",
+        ".dds",
+        ".pcx",
+        ".sgi",
+    }
+)
 
 
 def size(data: bytes) -> tuple[int, int]:

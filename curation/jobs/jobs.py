@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from curation import progress
 from curation.errors import CurationError
-from curation.jobs.record import (  # fmt: skip
+from curation.jobs.record import (
     CANCELLED,
     JOB,
     LOCK,
@@ -41,9 +41,25 @@ from curation.jobs.record import (  # fmt: skip
 )
 
 __all__ = [
-    "FOLDER", "GRACE", "Job", "Stage", "State", "Status", "cancel", "command", "find", "forget",
-    "is_running", "jobs", "log", "resume", "running_in", "start", "state", "when",
-]  # fmt: skip
+    "FOLDER",
+    "GRACE",
+    "Job",
+    "Stage",
+    "State",
+    "Status",
+    "cancel",
+    "command",
+    "find",
+    "forget",
+    "is_running",
+    "jobs",
+    "log",
+    "resume",
+    "running_in",
+    "start",
+    "state",
+    "when",
+]
 
 # The folder of records below a folder of workspaces.
 FOLDER = ".jobs"

@@ -189,9 +189,14 @@ def loaded(folder: Path) -> Job | None:
     try:
         held: dict[str, Any] = json.loads((folder / JOB).read_bytes())
         return Job(
-            folder.name, folder, tuple(held["arguments"]), Path(held["workspace"]),
-            float(held["started"]), Path(held["cwd"]), int(held["pid"]),
-        )  # fmt: skip
+            folder.name,
+            folder,
+            tuple(held["arguments"]),
+            Path(held["workspace"]),
+            float(held["started"]),
+            Path(held["cwd"]),
+            int(held["pid"]),
+        )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -96,9 +96,9 @@ def _times(number: int, what: str) -> str:
     return what if number == 1 else f"{number} × {what}"
 
 
-def _has_nvidia(driver: Path = Path("/proc/driver/nvidia/version"), tool: str = "nvidia-smi") -> (
-    bool
-):  # fmt: skip
+def _has_nvidia(
+    driver: Path = Path("/proc/driver/nvidia/version"), tool: str = "nvidia-smi"
+) -> bool:
     """Whether NVIDIA's driver, or its tool, tells of a GPU."""
     if driver.exists():
         return True

@@ -210,9 +210,11 @@ def load(spec: ModelSpec, device: str = "auto", precision: str = "auto") -> Enco
             model, _, preprocess = open_clip.create_model_and_transforms(
                 name, pretrained=spec.pretrained, device=target
             )
-            bpe = {} if folder is None or not (folder / BPE_FILE).is_file() else {
-                "bpe_path": str(folder / BPE_FILE)
-            }  # fmt: skip
+            bpe = (
+                {}
+                if folder is None or not (folder / BPE_FILE).is_file()
+                else {"bpe_path": str(folder / BPE_FILE)}
+            )
             tokenizer = open_clip.get_tokenizer(name, **bpe)
     except Exception as error:  # open_clip raises many kinds; all mean: no such model here
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)

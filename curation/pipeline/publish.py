@@ -231,8 +231,20 @@ def _columns_table(
                 "created": folder.record["created"],
             }
         )
-    names = ("name", "kind", "title", "help", "score", "target", "of", "model", "parameters",
-             "reference", "version", "created")  # fmt: skip
+    names = (
+        "name",
+        "kind",
+        "title",
+        "help",
+        "score",
+        "target",
+        "of",
+        "model",
+        "parameters",
+        "reference",
+        "version",
+        "created",
+    )
     return pa.Table.from_pylist(facts, schema=pa.schema([(n, pa.string()) for n in names]))
 
 

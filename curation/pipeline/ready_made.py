@@ -76,9 +76,13 @@ def adopt(
         )
     write_toml(
         folder.path / "model.toml",
-        {"name": reader.features, "dim": widths[0], "temperature": TEMPERATURE,
-         "precision": "ready-made"},
-    )  # fmt: skip
+        {
+            "name": reader.features,
+            "dim": widths[0],
+            "temperature": TEMPERATURE,
+            "precision": "ready-made",
+        },
+    )
     return receipts
 
 

@@ -73,10 +73,11 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """A shard's table with the catalog's columns and types; what it lacks is missing."""
     columns = [
-        _known(_cast(table.column(f.name), f.type)) if f.name in table.column_names
+        _known(_cast(table.column(f.name), f.type))
+        if f.name in table.column_names
         else pa.nulls(len(table), f.type)
         for f in schema
-    ]  # fmt: skip
+    ]
     return pa.Table.from_arrays(columns, schema=schema)
 
 

@@ -90,9 +90,7 @@ def _run_one(
     # What looks at no embedding is of no model.
     model = request.model if score.needs & {"image", "text"} else ""
     folder = folder_of(workspace, score, model)
-    marked = mark(
-        workspace, score, parameters, {n: workspace.target(n) for n in names}, model
-    )  # fmt: skip
+    marked = mark(workspace, score, parameters, {n: workspace.target(n) for n in names}, model)
     every = shards(workspace, score, model)
     pending = [shard for shard in every if not folder.is_done(shard.index, marked)]
     if not pending and (folder.path / "score.toml").is_file():

@@ -170,9 +170,14 @@ def without(workspace: Workspace, folder: ShardFolder, into: ShardFolder, target
         marked = after if folder.is_done(shard.index, before) else ""
         scoring.write_shard(into, shard, table.select([c.name for c in kept]), marked)
     scoring.write_record(
-        workspace, into, score=score.name, model=model, source=record["source"],
-        parameters=parameters, columns=kept,
-    )  # fmt: skip
+        workspace,
+        into,
+        score=score.name,
+        model=model,
+        source=record["source"],
+        parameters=parameters,
+        columns=kept,
+    )
     return True
 
 
@@ -199,8 +204,10 @@ def _score_shard(
         values |= {name: table.column(own[name]).combine_chunks() for name in kept}
     # Over every target, those that were computed together now and those that were there.
     for column, p, side, names in target_settings.shared(settings):
-        each = {toward(p, side, [n])[0].name: np.asarray(values[toward(p, side, [n])[0].name])
-                for n in names}  # fmt: skip
+        each = {
+            toward(p, side, [n])[0].name: np.asarray(values[toward(p, side, [n])[0].name])
+            for n in names
+        }
         with np.errstate(invalid="ignore"):
             values[column.name] = together(each, (p,), (side,), names)[column.name]
     arrays = [pa.array(values[c.name], type=pa.type_for_alias(c.type)) for c in made]

@@ -208,8 +208,10 @@ def _copy_embeddings(target: TargetSource, store: Store, model: str, progress: P
         )
     for side, rows in sides.items():
         found = check(rows)
-        odd = {"not of unit length, brought to it": found.not_unit,
-               "zero, and left out": len(found.zero)}  # fmt: skip
+        odd = {
+            "not of unit length, brought to it": found.not_unit,
+            "zero, and left out": len(found.zero),
+        }
         for what, count in odd.items():
             if count:
                 progress.warn(f"target {target.name}: {count} of {len(rows)} {side}s are {what}")

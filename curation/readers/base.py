@@ -24,9 +24,18 @@ from curation.storage.matrices import Matrix
 
 CAPTION_COLUMNS = ("caption", "text", "title", "alt", "alt_text", "description")
 IMAGE_COLUMNS = (
-    "file_name", "image_path", "image", "path", "filepath", "filename",
-    "image_bytes", "img", "jpg", "png", "webp",
-)  # fmt: skip
+    "file_name",
+    "image_path",
+    "image",
+    "path",
+    "filepath",
+    "filename",
+    "image_bytes",
+    "img",
+    "jpg",
+    "png",
+    "webp",
+)
 URL = "url"
 URL_COLUMNS = (URL, "image_url", "img_url", "image_link", "link")
 
@@ -231,10 +240,15 @@ def cut(path: Place, total: int, size: int, first: int, mark: object) -> list[So
     A file without a single row is one shard: what is wrong with it is to be listed.
     """
     return [
-        SourceShard(first + number, path, start, min(start + size, total),
-                    fingerprint(path.name, start, min(start + size, total), mark))
+        SourceShard(
+            first + number,
+            path,
+            start,
+            min(start + size, total),
+            fingerprint(path.name, start, min(start + size, total), mark),
+        )
         for number, start in enumerate(range(0, max(total, 1), size))
-    ]  # fmt: skip
+    ]
 
 
 def _each(

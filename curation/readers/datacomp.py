@@ -45,12 +45,19 @@ class DatacompReader:
     def shards(self) -> Sequence[base.SourceShard]:
         return [
             base.SourceShard(
-                index, file, 0, rows.group_starts(file)[-1],
-                fingerprint(locations.stamp(file), locations.stamp(file.with_suffix(".npz")),
-                            self.options.caption_column, self.options.uid_column),
+                index,
+                file,
+                0,
+                rows.group_starts(file)[-1],
+                fingerprint(
+                    locations.stamp(file),
+                    locations.stamp(file.with_suffix(".npz")),
+                    self.options.caption_column,
+                    self.options.uid_column,
+                ),
             )
             for index, file in enumerate(self.files)
-        ]  # fmt: skip
+        ]
 
     def embeddings(self, shard: base.SourceShard) -> Mapping[str, Matrix]:
         file = shard.path.with_suffix(".npz")

@@ -20,10 +20,20 @@ _CACHED = "cache-"
 
 # As datasets calls the files of a split that it pushes, and the folders it takes for splits.
 _OF_SPLIT = re.compile(r"(\w+(?:\.\w+)*)-\d{5}-of-\d{5}.*")
-_SPLITS = frozenset({
-    "train", "training", "validation", "valid", "dev", "val", "test", "testing", "eval",
-    "evaluation",
-})  # fmt: skip
+_SPLITS = frozenset(
+    {
+        "train",
+        "training",
+        "validation",
+        "valid",
+        "dev",
+        "val",
+        "test",
+        "testing",
+        "eval",
+        "evaluation",
+    }
+)
 
 
 @dataclass(frozen=True)

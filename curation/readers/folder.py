@@ -40,9 +40,10 @@ class FolderReader:
         self.image_root = locations.resolved(options.image_root or source)
         metadata = _metadata_file(source)
         self._table = (
-            None if metadata is None
+            None
+            if metadata is None
             else TableReader(metadata, replace(options, image_root=self.image_root))
-        )  # fmt: skip
+        )
         self._listing: list[Place] | None = None
         self._beside: list[tuple[int, Place]] | None = None
         # Of remote files, which would take a request each to ask for.
@@ -69,14 +70,19 @@ class FolderReader:
             raise CurationError(f"{self.source} holds no image and no metadata.csv or .jsonl")
         shards = base.cut(self.source, len(files), self.options.shard_size, 0, None)
         return [
-            replace(shard, fingerprint=fingerprint(
-                self.options.mark(),
-                [(locations.below(file, self.source), self._pair_stamp(file))
-                 for file in files[shard.start : shard.stop]]
-                + [locations.stamp(table) for table in self._tables(shard)],
-            ))
+            replace(
+                shard,
+                fingerprint=fingerprint(
+                    self.options.mark(),
+                    [
+                        (locations.below(file, self.source), self._pair_stamp(file))
+                        for file in files[shard.start : shard.stop]
+                    ]
+                    + [locations.stamp(table) for table in self._tables(shard)],
+                ),
+            )
             for shard in shards
-        ]  # fmt: skip
+        ]
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         if self._table is not None:

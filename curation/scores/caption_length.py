@@ -26,13 +26,22 @@ class CaptionLength:
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [
-            Column("word_count", "Words in the caption",
-                   "Pieces of the caption between white space. Languages that write without "
-                   "spaces have few.", type="int32", kind="measure"),
-            Column("character_count", "Characters in the caption",
-                   "Code points of the caption without white space around it.", type="int32",
-                   kind="measure"),
-        ]  # fmt: skip
+            Column(
+                "word_count",
+                "Words in the caption",
+                "Pieces of the caption between white space. Languages that write without "
+                "spaces have few.",
+                type="int32",
+                kind="measure",
+            ),
+            Column(
+                "character_count",
+                "Characters in the caption",
+                "Code points of the caption without white space around it.",
+                type="int32",
+                kind="measure",
+            ),
+        ]
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return 1

@@ -48,26 +48,46 @@ class DuplicateOf:
     source = "SemDeDup, Abbas et al. 2023, arXiv 2303.09540; the smallest uid stands for the rest"
     needs: frozenset[Side] = frozenset({"image"})
     parameters: tuple[Parameter, ...] = (
-        Parameter("duplicate_cosine", float, 0.95, "cosine of two images from which they count as "
-                  "one; 1 finds exact copies", minimum=0, exclusive=True, maximum=1),
-        Parameter("clusters", int, 0, "clusters of images that are compared with each other; 0 "
-                  f"takes one for each {PER_CLUSTER:,} samples, 1 compares all with all",
-                  minimum=0),
+        Parameter(
+            "duplicate_cosine",
+            float,
+            0.95,
+            "cosine of two images from which they count as one; 1 finds exact copies",
+            minimum=0,
+            exclusive=True,
+            maximum=1,
+        ),
+        Parameter(
+            "clusters",
+            int,
+            0,
+            "clusters of images that are compared with each other; 0 "
+            f"takes one for each {PER_CLUSTER:,} samples, 1 compares all with all",
+            minimum=0,
+        ),
         Parameter("cluster_seed", int, 0, "seed of the clusters", minimum=0),
-    )  # fmt: skip
+    )
     default = False
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         least = parameters["duplicate_cosine"]
         return [
-            Column("is_duplicate", "Duplicate",
-                   f"Whether a sample with nearly the same image (cosine of at least {least:g}) "
-                   "stands for this one.", type="bool", kind="measure"),
+            Column(
+                "is_duplicate",
+                "Duplicate",
+                f"Whether a sample with nearly the same image (cosine of at least {least:g}) "
+                "stands for this one.",
+                type="bool",
+                kind="measure",
+            ),
             Column(self.name, self.title, self.help, of="is_duplicate", type="string"),
-            Column("duplicate_cosine", "Duplicate, cosine",
-                   "Cosine of the image to that of the sample that stands for it.",
-                   of="is_duplicate"),
-        ]  # fmt: skip
+            Column(
+                "duplicate_cosine",
+                "Duplicate, cosine",
+                "Cosine of the image to that of the sample that stands for it.",
+                of="is_duplicate",
+            ),
+        ]
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return 2
@@ -133,9 +153,14 @@ def duplicate_of(
     Raises:
         CurationError: the shape is not (N, d) or a parameter is out of range.
     """
-    values = check_parameters(SCORE, {
-        "duplicate_cosine": duplicate_cosine, "clusters": clusters, "cluster_seed": cluster_seed,
-    })  # fmt: skip
+    values = check_parameters(
+        SCORE,
+        {
+            "duplicate_cosine": duplicate_cosine,
+            "clusters": clusters,
+            "cluster_seed": cluster_seed,
+        },
+    )
     data = in_memory.data(image, device=device)
     return _find(data, dataset_rows.all_uids(data.shards), values)
 

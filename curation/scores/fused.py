@@ -57,10 +57,21 @@ def _run(
     # Programs are launched on the current device, which need not be the tensors'.
     with torch.cuda.device(left.device if left.device.type == "cuda" else -1):
         kernel[(row_blocks, splits)](
-            left, right, rows, columns, len(left), len(right), left.shape[1],
-            _LOG2_E / temperature, both=both, block_rows=BLOCK_ROWS, block_columns=BLOCK_COLUMNS,
-            block_dim=BLOCK_DIM, num_warps=8, num_stages=3,
-        )  # fmt: skip
+            left,
+            right,
+            rows,
+            columns,
+            len(left),
+            len(right),
+            left.shape[1],
+            _LOG2_E / temperature,
+            both=both,
+            block_rows=BLOCK_ROWS,
+            block_columns=BLOCK_COLUMNS,
+            block_dim=BLOCK_DIM,
+            num_warps=8,
+            num_stages=3,
+        )
     # The kernel counts in powers of two.
     return torch.logsumexp(rows * _LN_2, dim=0), torch.logsumexp(columns * _LN_2, dim=0)
 

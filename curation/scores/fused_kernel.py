@@ -6,10 +6,19 @@ import triton.language as tl
 
 @triton.jit  # type: ignore[untyped-decorator]
 def log_sum_exp(  # type: ignore[no-untyped-def]
-    left, right, row_out, column_out, n, m, dim, scale,
-    both: tl.constexpr, block_rows: tl.constexpr, block_columns: tl.constexpr,
+    left,
+    right,
+    row_out,
+    column_out,
+    n,
+    m,
+    dim,
+    scale,
+    both: tl.constexpr,
+    block_rows: tl.constexpr,
+    block_columns: tl.constexpr,
     block_dim: tl.constexpr,
-):  # fmt: skip
+):
     block = tl.program_id(0)
     split = tl.program_id(1)
     splits = tl.num_programs(1)
@@ -26,12 +35,14 @@ def log_sum_exp(  # type: ignore[no-untyped-def]
             part = start + tl.arange(0, block_dim)
             a = tl.load(
                 left + rows.to(tl.int64)[:, None] * dim + part[None, :],
-                mask=row_here[:, None] & (part < dim)[None, :], other=0.0,
-            )  # fmt: skip
+                mask=row_here[:, None] & (part < dim)[None, :],
+                other=0.0,
+            )
             b = tl.load(
                 right + columns.to(tl.int64)[None, :] * dim + part[:, None],
-                mask=column_here[None, :] & (part < dim)[:, None], other=0.0,
-            )  # fmt: skip
+                mask=column_here[None, :] & (part < dim)[:, None],
+                other=0.0,
+            )
             product = tl.dot(a, b, product)
         scaled = product * scale
         by_row = tl.where(column_here[None, :], scaled, float("-inf"))
@@ -45,6 +56,7 @@ def log_sum_exp(  # type: ignore[no-untyped-def]
             sums = tl.sum(tl.exp2(by_column - column_top[None, :]), 0)
             tl.store(
                 column_out + block.to(tl.int64) * m + columns,
-                tl.log2(sums) + column_top, mask=column_here,
-            )  # fmt: skip
+                tl.log2(sums) + column_top,
+                mask=column_here,
+            )
     tl.store(row_out + split.to(tl.int64) * n + rows, tl.log2(total) + top, mask=row_here)

@@ -27,13 +27,21 @@ class ImageSize:
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [
-            Column("smaller_side", "Smaller side of the image",
-                   "Pixels of the shorter side, before it was resized where the source tells "
-                   "(original_width, original_height).", type="int32", kind="measure"),
-            Column("aspect_ratio", "Aspect ratio",
-                   "Longer side over shorter side: 1 is square. Banners have a high one.",
-                   kind="measure"),
-        ]  # fmt: skip
+            Column(
+                "smaller_side",
+                "Smaller side of the image",
+                "Pixels of the shorter side, before it was resized where the source tells "
+                "(original_width, original_height).",
+                type="int32",
+                kind="measure",
+            ),
+            Column(
+                "aspect_ratio",
+                "Aspect ratio",
+                "Longer side over shorter side: 1 is square. Banners have a high one.",
+                kind="measure",
+            ),
+        ]
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return 1

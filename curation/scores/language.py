@@ -35,9 +35,13 @@ class Language:
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [
             Column(self.name, self.title, self.help, type="string", kind="measure"),
-            Column("language_score", "Language of the caption, probability",
-                   "How likely the language is, 0 to 1, as the model has it.", of=self.name),
-        ]  # fmt: skip
+            Column(
+                "language_score",
+                "Language of the caption, probability",
+                "How likely the language is, 0 to 1, as the model has it.",
+                of=self.name,
+            ),
+        ]
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return 1

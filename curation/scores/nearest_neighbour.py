@@ -56,11 +56,16 @@ class NearestNeighbour:
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [
-            Column(f"{self.name}_{suffix(target, side)}", f"{self.title} ({shown(target, side)})",
-                   self.help, target=target, type="int32")
+            Column(
+                f"{self.name}_{suffix(target, side)}",
+                f"{self.title} ({shown(target, side)})",
+                self.help,
+                target=target,
+                type="int32",
+            )
             for target in targets
             for side in parameters["target_side"]
-        ]  # fmt: skip
+        ]
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return 1

@@ -35,32 +35,59 @@ class NegClipLoss:
     needs: frozenset[Side] = frozenset({"image", "text"})
     default = True
     parameters: tuple[Parameter, ...] = (
-        Parameter("temperature", float, 0.01, "τ of the softmax: 1/exp(logit_scale) of the model "
-                  "that made the embeddings (`auto`); 0.01 for OpenAI's",
-                  minimum=0, exclusive=True, finite=True),
+        Parameter(
+            "temperature",
+            float,
+            0.01,
+            "τ of the softmax: 1/exp(logit_scale) of the model "
+            "that made the embeddings (`auto`); 0.01 for OpenAI's",
+            minimum=0,
+            exclusive=True,
+            finite=True,
+        ),
         Parameter("batch_size", int, 32768, "|B|, pairs a contrastive batch", minimum=2),
         Parameter("batches", int, 10, "K, batches averaged; 5 already do well", minimum=1),
-        Parameter("negatives", str, "pool", "pool: every sample against the same K random pools, "
-                  "one pass, shard by shard; partition: K random partitions, as in the paper",
-                  choices=("pool", "partition")),
+        Parameter(
+            "negatives",
+            str,
+            "pool",
+            "pool: every sample against the same K random pools, "
+            "one pass, shard by shard; partition: K random partitions, as in the paper",
+            choices=("pool", "partition"),
+        ),
         Parameter("seed", int, 0, "seed of the random batches", minimum=0),
-        Parameter("precision", str, "auto", "of the products: auto is float16 on CUDA, float32 "
-                  "elsewhere; bfloat16 is faster on newer CPUs, and off by up to 0.001",
-                  choices=("auto", "float32", "float16", "bfloat16")),
-    )  # fmt: skip
+        Parameter(
+            "precision",
+            str,
+            "auto",
+            "of the products: auto is float16 on CUDA, float32 "
+            "elsewhere; bfloat16 is faster on newer CPUs, and off by up to 0.001",
+            choices=("auto", "float32", "float16", "bfloat16"),
+        ),
+    )
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [
             Column(self.name, self.title, self.help),
-            Column("neg_clip_loss_se", "negCLIPLoss, standard error",
-                   "How much negCLIPLoss would move with other random batches.", of=self.name),
-            Column("neg_clip_loss_image", "negCLIPLoss, image side",
-                   "What the image would score with other captions: τ·log Σ_j exp(S_ij/τ).",
-                   of=self.name),
-            Column("neg_clip_loss_text", "negCLIPLoss, caption side",
-                   "What the caption would score with other images: τ·log Σ_j exp(S_ji/τ).",
-                   of=self.name),
-        ]  # fmt: skip
+            Column(
+                "neg_clip_loss_se",
+                "negCLIPLoss, standard error",
+                "How much negCLIPLoss would move with other random batches.",
+                of=self.name,
+            ),
+            Column(
+                "neg_clip_loss_image",
+                "negCLIPLoss, image side",
+                "What the image would score with other captions: τ·log Σ_j exp(S_ij/τ).",
+                of=self.name,
+            ),
+            Column(
+                "neg_clip_loss_text",
+                "negCLIPLoss, caption side",
+                "What the caption would score with other images: τ·log Σ_j exp(S_ji/τ).",
+                of=self.name,
+            ),
+        ]
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return int(parameters["batches"])
@@ -113,10 +140,17 @@ def neg_clip_loss(
     Raises:
         CurationError: the shapes differ or a parameter is out of range.
     """
-    values = check_parameters(SCORE, {
-        "temperature": temperature, "batch_size": batch_size, "batches": batches,
-        "seed": seed, "negatives": negatives, "precision": precision,
-    })  # fmt: skip
+    values = check_parameters(
+        SCORE,
+        {
+            "temperature": temperature,
+            "batch_size": batch_size,
+            "batches": batches,
+            "seed": seed,
+            "negatives": negatives,
+            "precision": precision,
+        },
+    )
     result = in_memory.score(SCORE, in_memory.data(image, text, device=device), values)
     return LossResult(result["neg_clip_loss"], result["neg_clip_loss_se"])
 

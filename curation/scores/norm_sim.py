@@ -66,9 +66,15 @@ class NormSim:
                     made.append(Column(name, title, _HELP.get(p, self.help), target=target))
                     if math.isinf(p) and target != ALL_TARGETS:
                         made.append(
-                            Column(f"{name}_nearest", f"{title}, nearest item", _NEAREST_HELP,
-                                   target=target, of=name, type="int32")
-                        )  # fmt: skip
+                            Column(
+                                f"{name}_nearest",
+                                f"{title}, nearest item",
+                                _NEAREST_HELP,
+                                target=target,
+                                of=name,
+                                type="int32",
+                            )
+                        )
         return made
 
     def passes(self, parameters: Mapping[str, Any]) -> int:

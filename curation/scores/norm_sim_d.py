@@ -43,11 +43,23 @@ class NormSimD:
     needs: frozenset[Side] = frozenset({"image"})
     default = False
     parameters: tuple[Parameter, ...] = (
-        Parameter("keep", float, 0.3, "how much of the pool is left at last: a fraction up to 1, "
-                  "or a number of samples", minimum=0, exclusive=True, finite=True),
-        Parameter("iterations", int, 100, "rounds of dropping; the paper took 168 at 12.8 million "
-                  "samples and 500 at 128 million", minimum=1),
-    )  # fmt: skip
+        Parameter(
+            "keep",
+            float,
+            0.3,
+            "how much of the pool is left at last: a fraction up to 1, or a number of samples",
+            minimum=0,
+            exclusive=True,
+            finite=True,
+        ),
+        Parameter(
+            "iterations",
+            int,
+            100,
+            "rounds of dropping; the paper took 168 at 12.8 million samples and 500 at 128 million",
+            minimum=1,
+        ),
+    )
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [Column(self.name, self.title, self.help)]
@@ -186,10 +198,13 @@ def _uids_at(shards: Sequence[Shard], rows: NDArray[np.int64]) -> uids.Words:
     """The uids, (n, 2), at these ascending rows; only shards that have some are opened."""
     first = dataset_rows.first_rows(shards)
     cuts = np.searchsorted(rows, first)
-    return np.concatenate([
-        shard.uids()[rows[cuts[k] : cuts[k + 1]] - first[k]]
-        for k, shard in enumerate(shards) if cuts[k] < cuts[k + 1]
-    ])  # fmt: skip
+    return np.concatenate(
+        [
+            shard.uids()[rows[cuts[k] : cuts[k + 1]] - first[k]]
+            for k, shard in enumerate(shards)
+            if cuts[k] < cuts[k + 1]
+        ]
+    )
 
 
 SCORE: Score = NormSimD()

@@ -40,11 +40,15 @@ class Vas:
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         return [
-            Column(f"vas_{suffix(target, side)}", f"{self.title} ({shown(target, side)})",
-                   self.help, target=target)
+            Column(
+                f"vas_{suffix(target, side)}",
+                f"{self.title} ({shown(target, side)})",
+                self.help,
+                target=target,
+            )
             for target in targets
             for side in parameters["target_side"]
-        ]  # fmt: skip
+        ]
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
         return 1

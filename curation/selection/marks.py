@@ -34,9 +34,12 @@ CREATE TABLE IF NOT EXISTS mark_log (
 );
 """
 _DONE = {
-    "keep": "kept", "drop": "dropped", "unmark": "unmarked", "clear": "cleared",
+    "keep": "kept",
+    "drop": "dropped",
+    "unmark": "unmarked",
+    "clear": "cleared",
     "revert": "reverted",
-}  # fmt: skip
+}
 Action = Literal["keep", "drop", "unmark", "clear", "revert"]
 
 

@@ -21,13 +21,17 @@ _NEEDS = {
 
 # Percent of the pool by negCLIPLoss, then by NormSim, and where that comes from.
 _BOTH = (
-    (30.0, 20.0, "The paper's choice for OpenAI's CLIP: of the best 30 % the most relevant, until "
-                 "20 % of the pool is left."),
+    (
+        30.0,
+        20.0,
+        "The paper's choice for OpenAI's CLIP: of the best 30 % the most relevant, until "
+        "20 % of the pool is left.",
+    ),
     (27.5, 17.5, "OpenAI's CLIP, a little stricter."),
     (20.0, 10.0, "OpenAI's CLIP, strict: the authors join it with other filters' lists (union)."),
     (17.5, 15.0, "With the embeddings of DFN-P, the DFN trained on public data."),
     (20.0, 17.5, "With those of DFN-P, a little wider."),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -57,23 +61,38 @@ def offered(catalog: Catalog, relevance: str = "") -> list[PaperRecipe]:
     named = known.get(near, "NormSim∞ (target)")
     target = near.removeprefix(_RELEVANCE)
     single = (
-        _recipe(catalog, "CLIPScore 30 %", "The baseline of DataComp and of the paper.", "clip30",
-                [("clip_score", 30.0)]),
-        _recipe(catalog, "negCLIPLoss 30 %", "The baseline's share with negCLIPLoss instead.",
-                "ncl30", [(_QUALITY, 30.0)]),
-    )  # fmt: skip
+        _recipe(
+            catalog,
+            "CLIPScore 30 %",
+            "The baseline of DataComp and of the paper.",
+            "clip30",
+            [("clip_score", 30.0)],
+        ),
+        _recipe(
+            catalog,
+            "negCLIPLoss 30 %",
+            "The baseline's share with negCLIPLoss instead.",
+            "ncl30",
+            [(_QUALITY, 30.0)],
+        ),
+    )
     both = (
         _recipe(
-            catalog, f"negCLIPLoss {first:g} % ∩ {named} {second:g} %", origin,
-            f"ncl{_short(first)}_{target}{_short(second)}", [(_QUALITY, first), (near, second)],
+            catalog,
+            f"negCLIPLoss {first:g} % ∩ {named} {second:g} %",
+            origin,
+            f"ncl{_short(first)}_{target}{_short(second)}",
+            [(_QUALITY, first), (near, second)],
         )
         for first, second, origin in _BOTH
-    )  # fmt: skip
+    )
     without = _recipe(
-        catalog, "negCLIPLoss 30 % ∩ NormSim₂-D 20 %",
+        catalog,
+        "negCLIPLoss 30 % ∩ NormSim₂-D 20 %",
         "Where no target is known: NormSim₂-D measures against the pool itself.",
-        "ncl30_without_target20", [(_QUALITY, 30.0), (_WITHOUT_TARGET, 20.0)],
-    )  # fmt: skip
+        "ncl30_without_target20",
+        [(_QUALITY, 30.0), (_WITHOUT_TARGET, 20.0)],
+    )
     return [*single, *both, without]
 
 

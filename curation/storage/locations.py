@@ -21,9 +21,19 @@ Place = Path | UPath
 
 # What a filesystem may tell of a file's version, best first.
 _VERSIONS = (
-    "ETag", "etag", "blob_id", "sha", "CRC", "mtime", "LastModified", "last_modified",
-    "modificationTime", "modify", "updated", "created",
-)  # fmt: skip
+    "ETag",
+    "etag",
+    "blob_id",
+    "sha",
+    "CRC",
+    "mtime",
+    "LastModified",
+    "last_modified",
+    "modificationTime",
+    "modify",
+    "updated",
+    "created",
+)
 
 # Remote files that are asked for side by side.
 _AT_ONCE = 32

@@ -28,9 +28,19 @@ _LOCAL_HEADER = struct.Struct("<26xHH")
 
 # What NumPy and zipfile raise over files that are damaged, or none of theirs.
 DAMAGED = (
-    OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, RuntimeError,
-    SyntaxError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,14 @@ from curation.storage.workspace import Workspace
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Without these Chromium looks for its maker's servers at every start.
 QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
 
 expect.set_options(timeout=20_000)
 

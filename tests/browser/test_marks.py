@@ -55,8 +55,11 @@ def test_marks_are_made_undone_and_exported(
     press(page, "ArrowRight", "d", "ArrowRight", "d", "ArrowRight", "k", "ArrowLeft", "k")
     expect(bar).to_contain_text("3 kept and 1 dropped by hand")
     assert marks.among(samples) == {
-        samples[1]: "keep", samples[2]: "drop", samples[3]: "keep", samples[4]: "keep",
-    }  # fmt: skip
+        samples[1]: "keep",
+        samples[2]: "drop",
+        samples[3]: "keep",
+        samples[4]: "keep",
+    }
 
     press(page, "u")
     expect(bar).to_contain_text("taken back: kept 1")

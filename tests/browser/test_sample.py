@@ -125,6 +125,7 @@ def test_it_does_not_scroll_sideways(
     visit: Visit, sample_workspace: Workspace, scheme: str, width: int
 ) -> None:
     (row,) = Catalog.of(sample_workspace).rows([7])
-    page = visit(f"/sample?uid={row['uid']}", viewport={"width": width, "height": 1000},
-                 color_scheme=scheme)  # fmt: skip
+    page = visit(
+        f"/sample?uid={row['uid']}", viewport={"width": width, "height": 1000}, color_scheme=scheme
+    )
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -52,8 +52,12 @@ def test_the_digest_is_that_of_sort_and_sha256sum(tmp_path, count):
     listing.write_text("".join(f"{text}\n" for text in texts))
     told = subprocess.run(
         f"LC_ALL=C sort '{listing}' | sha256sum",
-        shell=True, capture_output=True, text=True, check=True, env=os.environ,
-    )  # fmt: skip
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
     assert uids.digest(uids.to_words(texts)) == told.stdout.split()[0]
 
 

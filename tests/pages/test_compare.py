@@ -189,9 +189,16 @@ def test_the_view_is_in_the_url(open_page: Open, decided: Path) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"a": "saved:no_such"}, {"b": "../../etc"}, {"compare": "magic"}, {"part": "neither"},
-     {"score": "nope"}, {"sort": "up"}, {"compare": "scores", "score_a": "<b>"}],
-)  # fmt: skip
+    [
+        {"a": "saved:no_such"},
+        {"b": "../../etc"},
+        {"compare": "magic"},
+        {"part": "neither"},
+        {"score": "nope"},
+        {"sort": "up"},
+        {"compare": "scores", "score_a": "<b>"},
+    ],
+)
 def test_nonsense_in_the_url_is_ignored(
     open_page: Open, decided: Path, parameters: dict[str, str]
 ) -> None:

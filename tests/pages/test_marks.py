@@ -66,8 +66,10 @@ def test_marks_are_listed_with_their_samples_newest_first(
     marks.mark([some[1], make.uid(7)], "drop")
     app = open_page("marks", root=root)
     assert metrics(app) == {
-        "Kept by hand": "1", "Dropped by hand": "2", "Marked, not in this dataset": "1",
-    }  # fmt: skip
+        "Kept by hand": "1",
+        "Dropped by hand": "2",
+        "Marked, not in this dataset": "1",
+    }
     page = html(app)
     assert listed(page) == [make.uid(7), some[1], some[0]]
     assert page.count("data:image/jpeg") == 2
@@ -84,8 +86,10 @@ def test_a_line_of_the_log_is_reverted_while_it_stands(
     app = open_page("marks", root=root, view="log")
     page = html(app)
     assert re.findall(r"class='marked-row line' data-uid='(\w+)'", page) == [
-        some[0], make.uid(7), some[0],
-    ]  # fmt: skip
+        some[0],
+        make.uid(7),
+        some[0],
+    ]
     newest, other, oldest = (button for button in app.button if button.label == "Revert")
     assert (newest.disabled, other.disabled, oldest.disabled) == (False, False, True)
     newest.click().run()

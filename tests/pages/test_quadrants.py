@@ -119,9 +119,14 @@ def test_uncertain_shows_those_most_likely_to_change_sides(
     small = Catalog.of(scored)
     at = float(np.median(small.array("neg_clip_loss")))
     app = open_page(
-        "quadrants", scored.path, x="neg_clip_loss", x_by="value", x_value=f"{at:.7f}",
-        y_top="100", shown="uncertain",
-    )  # fmt: skip
+        "quadrants",
+        scored.path,
+        x="neg_clip_loss",
+        x_by="value",
+        x_value=f"{at:.7f}",
+        y_top="100",
+        shown="uncertain",
+    )
     rows = [small.find(uid) for uid in uids(html(app))]
     score, error = (small.array(name) for name in ("neg_clip_loss", "neg_clip_loss_se"))
     distance = np.abs(score - np.float32(round(at, 7))) / error
@@ -197,11 +202,21 @@ def test_no_box_yet_says_how_to_make_one(open_page: Open) -> None:
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"zoom": "0,0,0,0"}, {"zoom": "1e30,-5,nan,3"}, {"scale": "log"}, {"seed": "-1"},
-     {"colour": "of:nothing"}, {"x": "no_such_score"}, {"x_by": "magic"},
-     {"x_top": "many"}, {"x_top": "1e9"}, {"box": "1,2"}, {"quadrant": "../../etc"},
-     {"ws": "../../elsewhere"}],
-)  # fmt: skip
+    [
+        {"zoom": "0,0,0,0"},
+        {"zoom": "1e30,-5,nan,3"},
+        {"scale": "log"},
+        {"seed": "-1"},
+        {"colour": "of:nothing"},
+        {"x": "no_such_score"},
+        {"x_by": "magic"},
+        {"x_top": "many"},
+        {"x_top": "1e9"},
+        {"box": "1,2"},
+        {"quadrant": "../../etc"},
+        {"ws": "../../elsewhere"},
+    ],
+)
 def test_nonsense_in_the_url_is_ignored(open_page: Open, parameters: dict[str, str]) -> None:
     assert len(metrics(open_page("quadrants", **parameters))) == 4
 

@@ -51,9 +51,11 @@ def test_it_shows_one_sample_whole(open_page: Open, catalog: Catalog) -> None:
     }
     assert len(app.get("plotly_chart")) == 1
     assert headings(app) == [
-        "Captions that its image is confused with", "Images that its caption is confused with",
-        "Nearest of target “animals”", "Nearest of target “food”",
-    ]  # fmt: skip
+        "Captions that its image is confused with",
+        "Images that its caption is confused with",
+        "Nearest of target “animals”",
+        "Nearest of target “food”",
+    ]
     page = html(app)
     assert f"class='gallery portrait'><figure data-uid='{row['uid']}'>" in page
     # Its own picture, and four rows of six.

@@ -77,8 +77,14 @@ def test_a_source_is_recognised_before_anything_starts(
     assert "Read as **table**, 1 shard" in says(app)
     assert start(app)
     assert command(app) == [
-        "python", "-m", "curation", "score", str(photos), "--workspace", str(root / "photos"),
-    ]  # fmt: skip
+        "python",
+        "-m",
+        "curation",
+        "score",
+        str(photos),
+        "--workspace",
+        str(root / "photos"),
+    ]
     fill(app, score_shard_size="5")
     assert "3 shards" in says(app)
     fill(app, score_source=photos / "000.jpg")
@@ -157,9 +163,14 @@ def test_every_field_comes_to_an_argument(
     ],
 )
 def test_what_will_not_do_is_said_before_it_starts(
-    open_page: Open, root: Path, photos: Path, scored: Workspace,
-    field: str, value: str, told: str,
-) -> None:  # fmt: skip
+    open_page: Open,
+    root: Path,
+    photos: Path,
+    scored: Workspace,
+    field: str,
+    value: str,
+    told: str,
+) -> None:
     (root / "taken").mkdir()
     (root / "taken" / "thesis.tex").touch()
     (root / "other").symlink_to(scored.path)
@@ -237,9 +248,15 @@ def test_a_failed_job_says_why_and_can_be_resumed_or_forgotten(
 def test_nonsense_in_the_url_is_ignored(open_page: Open, root: Path) -> None:
     app = open_page("quadrants", root=root)
     for name, value in {
-        "job": "../../etc", "model_from": "magic", "scores": "nope", "target": "=",
-        "reader": "x", "p_negatives": "y", "name": "a/b", "source": "s3://",
-    }.items():  # fmt: skip
+        "job": "../../etc",
+        "model_from": "magic",
+        "scores": "nope",
+        "target": "=",
+        "reader": "x",
+        "p_negatives": "y",
+        "name": "a/b",
+        "source": "s3://",
+    }.items():
         app.query_params[name] = value
     app.switch_page("pages/score.py").run()
     assert not app.exception

@@ -40,9 +40,12 @@ def share_of(catalog: Catalog, samples: list[str], *words: str) -> float:
 @pytest.mark.parametrize(
     ("text", "words", "least"),
     # Only one in fifteen pictures is tagged as an animal, and not all that are one.
-    [("dog", ("mammal", "animal"), 0.4), ("flag", ("flag",), 0.9),
-     ("fruit", ("fruit", "food"), 0.8)],
-)  # fmt: skip
+    [
+        ("dog", ("mammal", "animal"), 0.4),
+        ("flag", ("flag",), 0.9),
+        ("fruit", ("fruit", "food"), 0.8),
+    ],
+)
 def test_a_text_finds_what_a_person_expects(
     open_page: Open, catalog: Catalog, text: str, words: tuple[str, ...], least: float
 ) -> None:

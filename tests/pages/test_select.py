@@ -95,8 +95,10 @@ def test_steps_are_added_moved_copied_and_deleted(open_page: Open, catalog: Cata
     assert funnel(app)[1:-1] == numbers(*select(swapped, catalog).left)
     press(app, "Duplicate, step 1")
     assert [app.selectbox(key=key(app, n, "score")).value for n in (1, 2, 3)] == [
-        "norm_sim_inf_animals", "norm_sim_inf_animals", "neg_clip_loss",
-    ]  # fmt: skip
+        "norm_sim_inf_animals",
+        "norm_sim_inf_animals",
+        "neg_clip_loss",
+    ]
     press(app, "Delete, step 2")
     press(app, "Add a step below, step 1")
     # A score that no step has, and fewer than the step above leaves.
@@ -312,9 +314,10 @@ def test_saved_selections_are_loaded_renamed_and_deleted(open_page: Open, own: W
 def test_a_step_names_a_saved_selection(open_page: Open, own: Workspace) -> None:
     Decisions.of(own).save_recipe("one", PAPER)
     app = open_page(
-        "select", root=own.path.parent,
+        "select",
+        root=own.path.parent,
         recipe=Recipe.parse("steps: [{score: clip_score, top: 0.5}]").packed(),
-    )  # fmt: skip
+    )
     app.selectbox(key=key(app, 1, "kind")).set_value("intersect").run()
     assert app.selectbox(key=key(app, 1, "name")).value == "one"
     assert funnel(app)[1] == "300"

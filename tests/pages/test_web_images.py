@@ -47,9 +47,13 @@ def frames(app: AppTest) -> list[str]:
 
 @pytest.mark.parametrize(
     ("page", "parameters"),
-    [("quadrants", ALL), ("quadrants", ALL | {"shown": "line", "x_top": "50"}),
-     ("quadrants", ALL | {"shown": "box", "box": "-1,9,-1,9"}), ("overview", {})],
-)  # fmt: skip
+    [
+        ("quadrants", ALL),
+        ("quadrants", ALL | {"shown": "line", "x_top": "50"}),
+        ("quadrants", ALL | {"shown": "box", "box": "-1,9,-1,9"}),
+        ("overview", {}),
+    ],
+)
 def test_nothing_is_fetched_until_it_is_asked_for(
     open_page: Open, web: Path, site: Site, page: str, parameters: dict[str, str]
 ) -> None:

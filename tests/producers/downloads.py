@@ -78,8 +78,9 @@ def links() -> list[Link]:
     def link(path: str, caption: str, served: bytes | None, *failure: str, **headers: str) -> Link:
         return Link(path, caption, make.uid(next(numbers)), served, *failure, headers=headers)
 
-    good = [link(p["file_name"], p["caption"], (SAMPLE / p["file_name"]).read_bytes())
-            for p in pairs]  # fmt: skip
+    good = [
+        link(p["file_name"], p["caption"], (SAMPLE / p["file_name"]).read_bytes()) for p in pairs
+    ]
     missing = [link(f"gone/{n}.jpg", f"gone {n}", None, NOT_FOUND) for n in range(21)]
     page = link("page.jpg", "a page", b"<html>moved</html>", NO_IMAGE)
     robots = {"X-Robots-Tag": "noai"}
@@ -143,21 +144,28 @@ class Download:
                 "url": [self.site.url(link) for link in self.links],
                 "text": [link.caption for link in self.links],
                 "uid": [link.uid for link in self.links],
-                "face_bboxes": [[[0.1, 0.1, 0.4, 0.4]] if n % 2 else []
-                                for n in range(len(self.links))],
+                "face_bboxes": [
+                    [[0.1, 0.1, 0.4, 0.4]] if n % 2 else [] for n in range(len(self.links))
+                ],
             }
-        )  # fmt: skip
+        )
         path = self.root / "links.parquet"
         pq.write_table(table, path)
         return path
 
     def command(self, name: str, output_format: str, **options: object) -> list[str]:
         said = {
-            "url_list": self.url_list, "input_format": "parquet", "caption_col": "text",
-            "save_additional_columns": '["uid"]', "output_folder": self.root / name,
-            "output_format": output_format, "number_sample_per_shard": SHARD,
-            "processes_count": 1, "thread_count": 8, **options,
-        }  # fmt: skip
+            "url_list": self.url_list,
+            "input_format": "parquet",
+            "caption_col": "text",
+            "save_additional_columns": '["uid"]',
+            "output_folder": self.root / name,
+            "output_format": output_format,
+            "number_sample_per_shard": SHARD,
+            "processes_count": 1,
+            "thread_count": 8,
+            **options,
+        }
         told = [f"--{name}={value}" for name, value in said.items() if value is not None]
         return [str(PRODUCERS / "bin" / "img2dataset"), *told]
 
@@ -176,8 +184,11 @@ class Download:
         with log.open("wb") as file:
             process = subprocess.Popen(
                 self.command(name, output_format, timeout=120, **options),
-                env=environment(), stdout=file, stderr=file, start_new_session=True,
-            )  # fmt: skip
+                env=environment(),
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
         try:
             until = time.monotonic() + 60
             while not is_time(self.root / name):

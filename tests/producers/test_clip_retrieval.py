@@ -35,8 +35,9 @@ def written(producers, download, source, folder, partitions):
     python = producers / "bin" / "python"
     run([str(word) for word in (python, SCRIPT, source, embeddings, out, partitions)])
     names = sorted(file.name for file in out.rglob("*.*"))
-    by_uid = ({link.uid: row for link, row in zip(links, rows, strict=True)}
-              for rows in (image, text))  # fmt: skip
+    by_uid = (
+        {link.uid: row for link, row in zip(links, rows, strict=True)} for rows in (image, text)
+    )
     return Written(out, names, *by_uid)
 
 

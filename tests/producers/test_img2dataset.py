@@ -97,9 +97,14 @@ def test_tags_of_a_camera_are_kept_as_they_are_told(download, untouched):
 def test_what_datacomp_downloads_tells_how_large_images_were(download, job, tmp_path):
     # As its download_upstream.py calls img2dataset, but for 128: it has 512, and ours are smaller.
     source = download.run(
-        "datacomp", "webdataset", resize_mode="keep_ratio_largest", resize_only_if_bigger=True,
-        image_size=128, bbox_col="face_bboxes", oom_shard_count=8,
-    )  # fmt: skip
+        "datacomp",
+        "webdataset",
+        resize_mode="keep_ratio_largest",
+        resize_only_if_bigger=True,
+        image_size=128,
+        bbox_col="face_bboxes",
+        oom_shard_count=8,
+    )
     name, samples, skipped = read(source)
     assert name == "webdataset"
     assert told(samples) == expected(download, good(download))

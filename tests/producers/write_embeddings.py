@@ -36,12 +36,16 @@ def main(folder: Path, embeddings: Path, output: Path, partitions: int) -> None:
         reader_builder=lambda sampler: batches(folder, sampler),
         mapper_builder=lambda: map_batch,
         writer_builder=lambda partition: writer.NumpyWriter(
-            partition, str(output), enable_text=True, enable_image=True, enable_metadata=True,
+            partition,
+            str(output),
+            enable_text=True,
+            enable_image=True,
+            enable_metadata=True,
             output_partition_count=partitions,
         ),
         logger_builder=lambda partition: NoLogger(),
         output_partition_count=partitions,
-    )  # fmt: skip
+    )
     for partition in range(partitions):
         runner(partition)
 

@@ -63,9 +63,11 @@ def is_text(type_: pa.DataType) -> bool:
 
 def is_binary(type_: pa.DataType) -> bool:
     kinds = (
-        pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_binary_view,
         pa.types.is_fixed_size_binary,
-    )  # fmt: skip
+    )
     return any(is_kind(type_) for is_kind in kinds)
 
 

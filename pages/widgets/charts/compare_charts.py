@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 NAMES: dict[Part, str] = {
-    "only_a": "Only A", "both": "Both", "only_b": "Only B", "neither": "Neither"
-}  # fmt: skip
+    "only_a": "Only A",
+    "both": "Both",
+    "only_b": "Only B",
+    "neither": "Neither",
+}
 HEIGHT = 420
 SQUARE = 600
 
@@ -126,11 +129,23 @@ def histograms(spread: Spread, title: str, dark: bool) -> go.Figure:
         hovermode="x unified",
         showlegend=True,
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.01, "yanchor": "bottom"},
-        xaxis={"showgrid": False, "zeroline": False, "linecolor": _INK[dark], "ticks": "outside",
-               "title": title, "hoverformat": ".3f", "range": ends},
-        yaxis={"title": "share of each part", "ticksuffix": " %", "rangemode": "tozero",
-               "zeroline": False, "fixedrange": True},
-    )  # fmt: skip
+        xaxis={
+            "showgrid": False,
+            "zeroline": False,
+            "linecolor": _INK[dark],
+            "ticks": "outside",
+            "title": title,
+            "hoverformat": ".3f",
+            "range": ends,
+        },
+        yaxis={
+            "title": "share of each part",
+            "ticksuffix": " %",
+            "rangemode": "tozero",
+            "zeroline": False,
+            "fixedrange": True,
+        },
+    )
     return fig
 
 
@@ -183,8 +198,14 @@ def ranks(compared: Ranks, titles: Mapping[str, str], dark: bool) -> go.Figure:
             bgcolor=_PLATE[dark],
             borderpad=2,
         )
-    axis = {"showgrid": False, "zeroline": False, "linecolor": ink, "ticks": "outside",
-            "range": [0, 100], "dtick": 20}  # fmt: skip
+    axis = {
+        "showgrid": False,
+        "zeroline": False,
+        "linecolor": ink,
+        "ticks": "outside",
+        "range": [0, 100],
+        "dtick": 20,
+    }
     fig.update_layout(
         height=SQUARE,
         # To the right there is half of the last number.

@@ -52,9 +52,14 @@ def figure(loss: Loss, line: float | None, dark: bool) -> go.Figure:
         ends.append(line)
         fig.add_vline(x=line, line={"color": ink, "width": 1.5, "dash": "dot"})
         fig.add_annotation(
-            x=line, y=1, yref="paper", yanchor="bottom", showarrow=False,
-            text=f"line {formatting.score(line)}", font={"color": ink, "size": 12},
-        )  # fmt: skip
+            x=line,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            showarrow=False,
+            text=f"line {formatting.score(line)}",
+            font={"color": ink, "size": 12},
+        )
     spread = max(ends) - min(ends)
     fig.update_layout(
         height=HEIGHT,
@@ -63,10 +68,18 @@ def figure(loss: Loss, line: float | None, dark: bool) -> go.Figure:
         waterfallgap=0.35,
         xaxis={
             "range": [min(ends) - 0.06 * spread, max(ends) + 0.06 * spread],
-            "showgrid": False, "fixedrange": True, "nticks": 6,
-            "zeroline": True, "zerolinecolor": _GRID[dark],
+            "showgrid": False,
+            "fixedrange": True,
+            "nticks": 6,
+            "zeroline": True,
+            "zerolinecolor": _GRID[dark],
         },
-        yaxis={"autorange": "reversed", "fixedrange": True, "showgrid": False,
-               "tickfont": {"size": 13, "color": ink}, "automargin": True},
-    )  # fmt: skip
+        yaxis={
+            "autorange": "reversed",
+            "fixedrange": True,
+            "showgrid": False,
+            "tickfont": {"size": 13, "color": ink},
+            "automargin": True,
+        },
+    )
     return fig

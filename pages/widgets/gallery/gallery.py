@@ -84,9 +84,18 @@ def paged(
             if st.session_state.get(key, 1) > pages:
                 st.session_state[key] = 1
             page = int(
-                number("Page", key, 1.0, 1.0, float(pages), 0, step=1.0, width=150,
-                       label_visibility="collapsed")
-            )  # fmt: skip
+                number(
+                    "Page",
+                    key,
+                    1.0,
+                    1.0,
+                    float(pages),
+                    0,
+                    step=1.0,
+                    width=150,
+                    label_visibility="collapsed",
+                )
+            )
             some = f"{formatting.count(len(rowids))} of " if len(rowids) < total else ""
             st.caption(
                 f"page {page} of {formatting.count(pages)} · {some}{formatting.count(total)} samples"

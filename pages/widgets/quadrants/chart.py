@@ -50,9 +50,7 @@ _SCRIPTS = ("sums", "frame", "paint", "lines", "chart")
 _component = st.components.v2.component(
     "curation_quadrant_chart",
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
-    js="\n".join(
-        _HERE.with_name(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS
-    ),
+    js="\n".join(_HERE.with_name(f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS),
     isolate_styles=False,
 )
 
@@ -120,11 +118,17 @@ def pointer(
         config={
             "displaylogo": False,
             "showTips": False,
-            "modeBarButtonsToRemove": ["lasso2d", "autoScale2d", "resetScale2d", "toImage",
-                                       "zoomIn2d", "zoomOut2d"],
+            "modeBarButtonsToRemove": [
+                "lasso2d",
+                "autoScale2d",
+                "resetScale2d",
+                "toImage",
+                "zoomIn2d",
+                "zoomOut2d",
+            ],
         },
         alt="Density of all samples over two scores, with a threshold line across each",
-    )  # fmt: skip
+    )
 
 
 def told(name: Literal["moved", "zoom"]) -> Any:
@@ -150,14 +154,19 @@ def _grid(catalog: Catalog, over: Grid, colour: Colour | None) -> dict[str, Any]
         "name": _full_name(catalog, over),
         "dark": shell.is_dark(),
         "axes": {
-            name: {"title": catalog.column(a.score).title, "start": a.start, "step": a.step,
-                   "bins": a.bins, "percentile": a.scale == "percentile"}
+            name: {
+                "title": catalog.column(a.score).title,
+                "start": a.start,
+                "step": a.step,
+                "bins": a.bins,
+                "percentile": a.scale == "percentile",
+            }
             for name, a in (("x", over.x), ("y", over.y))
         },
         "cells": _packed(over.cells),
         "coarse": over.coarse,
         "colour": None if colour is None else _levels(colour),
-    }  # fmt: skip
+    }
 
 
 def _lines(view: View, over: Grid, box: Sequence[float | None] | None) -> dict[str, Any]:
@@ -173,7 +182,8 @@ def _lines(view: View, over: Grid, box: Sequence[float | None] | None) -> dict[s
         "rows": {n: int(np.searchsorted(ends[n].edges, np.float32(lines[n]))) for n in ends},
         "edge": on_edge,
         "parts": {
-            n: [] if np.isnan(at) or on_edge[n]
+            n: []
+            if np.isnan(at) or on_edge[n]
             else grid.cut_row(view.catalog, over, n, at).tolist()
             for n, at in lines.items()
         },
@@ -182,7 +192,7 @@ def _lines(view: View, over: Grid, box: Sequence[float | None] | None) -> dict[s
         "heard": st.session_state.get(_HEARD, 0),
         "names": [names[q] for q in QUADRANTS],
         "box": box,
-    }  # fmt: skip
+    }
 
 
 def _levels(colour: Colour) -> dict[str, Any]:
@@ -195,9 +205,12 @@ def _levels(colour: Colour) -> dict[str, Any]:
     steps = np.clip((colour.means - low) / max(high - low, 1e-12), 0, 1) * 254 + 1
     levels = np.where(np.isnan(steps), 0, steps).astype(np.uint8)
     return {
-        "title": colour.title, "low": low, "high": high, "share": colour.share,
+        "title": colour.title,
+        "low": low,
+        "high": high,
+        "share": colour.share,
         "levels": base64.b64encode(levels.tobytes()).decode(),
-    }  # fmt: skip
+    }
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -213,34 +226,58 @@ def _figure(_over: Grid, name: str, box: str, dark: bool) -> go.Figure:
     cells = over.picture
     (x, x_step), (y, y_step) = (middles(a, over.coarse) for a in (over.x, over.y))
     fig.add_heatmap(
-        x0=x, dx=x_step, y0=y, dy=y_step,
+        x0=x,
+        dx=x_step,
+        y0=y,
+        dy=y_step,
         z=np.where(cells > 0, cells, np.nan).astype(np.float32),
-        opacity=0, showscale=False, hoverongaps=False,
+        opacity=0,
+        showscale=False,
+        hoverongaps=False,
         hovertemplate="%{x:.3~f}, %{y:.3~f}<br>%{z:,.0f} samples<extra></extra>",
-    )  # fmt: skip
+    )
     clear = "rgba(0,0,0,0)"
     fig.update_layout(
-        height=HEIGHT, margin={"l": FRAME["left"], "r": FRAME["right"], "t": FRAME["top"],
-                               "b": FRAME["bottom"], "pad": 0, "autoexpand": False},
-        paper_bgcolor=clear, plot_bgcolor=clear, dragmode="select", showlegend=False,
-        xaxis=_unseen(over.x), yaxis=_unseen(over.y),
+        height=HEIGHT,
+        margin={
+            "l": FRAME["left"],
+            "r": FRAME["right"],
+            "t": FRAME["top"],
+            "b": FRAME["bottom"],
+            "pad": 0,
+            "autoexpand": False,
+        },
+        paper_bgcolor=clear,
+        plot_bgcolor=clear,
+        dragmode="select",
+        showlegend=False,
+        xaxis=_unseen(over.x),
+        yaxis=_unseen(over.y),
         modebar={"uirevision": "one", "bgcolor": clear, "color": _QUIET, "activecolor": INK[dark]},
         # Another grid has other ranges, as the script sees by its name; a box that was cleared is
         # forgotten by Plotly too.
-        uirevision=_name(over), meta=name, selectionrevision=box, selections=[],
+        uirevision=_name(over),
+        meta=name,
+        selectionrevision=box,
+        selections=[],
         newselection={"line": {"color": INK[dark], "width": 1.5, "dash": "dot"}},
         activeselection={"fillcolor": clear, "opacity": 1},
-    )  # fmt: skip
+    )
     return fig
 
 
 def _unseen(axis: Axis) -> dict[str, Any]:
     """An axis that is there for the pointer; it is drawn by the component."""
     return {
-        "range": [axis.start, axis.end], "domain": [0, FRAME["domain"]], "automargin": False,
-        "showgrid": False, "zeroline": False, "showline": False, "showticklabels": False,
+        "range": [axis.start, axis.end],
+        "domain": [0, FRAME["domain"]],
+        "automargin": False,
+        "showgrid": False,
+        "zeroline": False,
+        "showline": False,
+        "showticklabels": False,
         "ticks": "",
-    }  # fmt: skip
+    }
 
 
 def _full_name(catalog: Catalog, over: Grid) -> str:

@@ -17,8 +17,11 @@ from pages.widgets.quadrants.chart import Box
 from pages.widgets.state.url import choose, keep_numbers, numbers
 
 SHOWN = {
-    "quadrant": "A quadrant", "line": "At a line", "uncertain": "Uncertain", "box": "In the box",
-}  # fmt: skip
+    "quadrant": "A quadrant",
+    "line": "At a line",
+    "uncertain": "Uncertain",
+    "box": "In the box",
+}
 ORDERS = {"random": "random", "best": "best first", "worst": "worst first"}
 # As many pictures as a person might page through.
 MOST = 100 * gallery.PAGE
@@ -28,9 +31,13 @@ _ENDS = ("from", "to")
 def show(view: View, names: dict[Quadrant, str], box: Box | None) -> None:
     """What to look at, and its samples."""
     shown = choose(
-        st.segmented_control, "Look at", SHOWN, "shown", required=True,
+        st.segmented_control,
+        "Look at",
+        SHOWN,
+        "shown",
+        required=True,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     if shown == "quadrant":
         _quadrant(view, names)
     elif shown == "line":
@@ -65,9 +72,14 @@ def _quadrant(view: View, names: dict[Quadrant, str]) -> None:
     else:
         rows = sampling.ranked_rows(view, sampling.members(view, quadrant), order == "best", MOST)
     gallery.paged(
-        shell.workspace(), view.catalog, rows, (view.x, view.y), "page", view.counts()[quadrant],
+        shell.workspace(),
+        view.catalog,
+        rows,
+        (view.x, view.y),
+        "page",
+        view.counts()[quadrant],
         "No sample is in this quadrant. Move a line towards it.",
-    )  # fmt: skip
+    )
 
 
 def _order() -> str:
@@ -110,10 +122,11 @@ def _uncertain(view: View) -> None:
         exact = any(sampling.errors(view.catalog, name) is not None for name in (view.x, view.y))
         st.info(
             "Nothing is uncertain here: each batch of negCLIPLoss was the whole dataset, so that "
-            "no other could be drawn." if exact else
-            "Neither of these scores was measured with an error; negCLIPLoss is.",
+            "no other could be drawn."
+            if exact
+            else "Neither of these scores was measured with an error; negCLIPLoss is.",
             icon=":material/error_outline:",
-        )  # fmt: skip
+        )
         return
     axis = choose(st.selectbox, "Line", known, "unsure", label_visibility="collapsed")
     rows, distance = sampling.uncertain(view, "x" if axis == "x" else "y", MOST)
@@ -123,9 +136,15 @@ def _uncertain(view: View) -> None:
     )
     chance = np.array([math.erfc(d / math.sqrt(2)) / 2 for d in distance], dtype=np.float32)
     gallery.paged(
-        shell.workspace(), view.catalog, rows, (view.x, view.y), "unsure_page", len(rows),
-        "No sample near this line has an error.", extra={"Chance to flip": chance},
-    )  # fmt: skip
+        shell.workspace(),
+        view.catalog,
+        rows,
+        (view.x, view.y),
+        "unsure_page",
+        len(rows),
+        "No sample near this line has an error.",
+        extra={"Chance to flip": chance},
+    )
 
 
 def _has_error(view: View, axis: str) -> bool:
@@ -164,9 +183,12 @@ def _edges(view: View, box: Box) -> None:
         key = f"box_{axis}_{end}"
         st.session_state[key] = value
         column.number_input(
-            plain(f"{_titles(view)[axis]} {end}"), key=key, format="%.4f", step=0.01,
+            plain(f"{_titles(view)[axis]} {end}"),
+            key=key,
+            format="%.4f",
+            step=0.01,
             on_change=_rewrite_box,
-        )  # fmt: skip
+        )
 
 
 def _rewrite_box() -> None:

@@ -24,11 +24,16 @@ def still(view: View, over: Grid, dark: bool) -> go.Figure:
     cells = over.picture
     (x, x_step), (y, y_step) = (middles(a, over.coarse) for a in (over.x, over.y))
     fig.add_heatmap(
-        x0=x, dx=x_step, y0=y, dy=y_step,
-        z=np.log10(np.where(cells > 0, cells, np.nan)).astype(np.float32), zmin=0,
-        colorscale=[[0, _GREYS[dark][0]], [1, _GREYS[dark][1]]], showscale=False,
+        x0=x,
+        dx=x_step,
+        y0=y,
+        dy=y_step,
+        z=np.log10(np.where(cells > 0, cells, np.nan)).astype(np.float32),
+        zmin=0,
+        colorscale=[[0, _GREYS[dark][0]], [1, _GREYS[dark][1]]],
+        showscale=False,
         hoverinfo="skip",
-    )  # fmt: skip
+    )
     ink = {"color": INK[dark], "width": 1.5}
     for add, at in ((fig.add_vline, view.x_line), (fig.add_hline, view.y_line)):
         if np.isfinite(at):
@@ -37,9 +42,11 @@ def still(view: View, over: Grid, dark: bool) -> go.Figure:
     style = {"showgrid": False, "zeroline": False, "linecolor": INK[dark], "ticks": "outside"}
     titles = [view.catalog.column(a.score).title for a in (over.x, over.y)]
     fig.update_layout(
-        margin={"l": 8, "r": 8, "t": 8, "b": 8}, paper_bgcolor=clear, plot_bgcolor=clear,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor=clear,
+        plot_bgcolor=clear,
         showlegend=False,
         xaxis={**style, "title": titles[0], "range": [over.x.start, over.x.end]},
         yaxis={**style, "title": titles[1], "range": [over.y.start, over.y.end]},
-    )  # fmt: skip
+    )
     return fig

@@ -53,8 +53,9 @@ def controls(catalog: Catalog) -> View:
             st.caption("No NormSim yet: score again with `--target NAME=IMAGES`.")
     view = View(catalog, x, y, *quadrants.lines(catalog, x, y, x_cut, y_cut))
     for axis, name, at_line, box in (
-        ("x", x, view.x_line, below_x), ("y", y, view.y_line, below_y),
-    ):  # fmt: skip
+        ("x", x, view.x_line, below_x),
+        ("y", y, view.y_line, below_y),
+    ):
         st.session_state[f"{axis}_line"] = at_line
         # With ties, a share that was asked for and the share that is kept may differ.
         kept = quadrants.restate(catalog, name, at_line, "top")
@@ -148,9 +149,15 @@ def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> floa
         label_visibility="collapsed",
     )
     return number(
-        f"{label} threshold", key, float(start), float(low), float(high),
-        _VALUE_DIGITS if by == "value" else digits, step=float(step), label_visibility="collapsed",
-    )  # fmt: skip
+        f"{label} threshold",
+        key,
+        float(start),
+        float(low),
+        float(high),
+        _VALUE_DIGITS if by == "value" else digits,
+        step=float(step),
+        label_visibility="collapsed",
+    )
 
 
 def _follow(source: str, target: str) -> None:

@@ -20,9 +20,12 @@ from pages.widgets.recipe import draft as drafts
 from pages.widgets.state.url import choose
 
 KINDS = {
-    "paper": "The paper's recipes", "saved": "Saved", "quadrant": "A quadrant", "file": "A file",
+    "paper": "The paper's recipes",
+    "saved": "Saved",
+    "quadrant": "A quadrant",
+    "file": "A file",
     "empty": "Nothing",
-}  # fmt: skip
+}
 # Megabytes; a recipe that names ten thousand uids has 0.4.
 _LARGEST = 10
 _OPEN = "start_panel"
@@ -45,9 +48,13 @@ def panel(catalog: Catalog, saved: Sequence[Saved], is_open: bool) -> None:
     with folded:
         st.html(f"<style>{_CSS}</style>")
         kind = choose(
-            st.segmented_control, "Start from", KINDS, "start", required=True,
+            st.segmented_control,
+            "Start from",
+            KINDS,
+            "start",
+            required=True,
             label_visibility="collapsed",
-        )  # fmt: skip
+        )
         if _WRONG in st.session_state:
             problem(st.session_state.pop(_WRONG))
         if kind == "paper":
@@ -58,12 +65,19 @@ def panel(catalog: Catalog, saved: Sequence[Saved], is_open: bool) -> None:
             _quadrant(catalog)
         elif kind == "file":
             st.file_uploader(
-                "A recipe as YAML, as Download and every export write it", ["yaml", "yml"],
-                key="upload", on_change=_take_file, max_upload_size=_LARGEST,
-            )  # fmt: skip
+                "A recipe as YAML, as Download and every export write it",
+                ["yaml", "yml"],
+                key="upload",
+                on_change=_take_file,
+                max_upload_size=_LARGEST,
+            )
         else:
-            st.button("The whole pool, without a step", icon=":material/select_all:",
-                      on_click=_begin, args=(Recipe(drafts.NAME), True))  # fmt: skip
+            st.button(
+                "The whole pool, without a step",
+                icon=":material/select_all:",
+                on_click=_begin,
+                args=(Recipe(drafts.NAME), True),
+            )
 
 
 def _paper(catalog: Catalog) -> None:
@@ -74,13 +88,19 @@ def _paper(catalog: Catalog) -> None:
     with st.container(gap=None, key="offers"):
         for number, offer in enumerate(paper_recipes.offered(catalog, relevance)):
             st.button(
-                plain(offer.title), key=f"paper_{number}", type="tertiary",
-                disabled=bool(offer.missing), on_click=_begin, args=(offer.recipe, True),
-            )  # fmt: skip
+                plain(offer.title),
+                key=f"paper_{number}",
+                type="tertiary",
+                disabled=bool(offer.missing),
+                on_click=_begin,
+                args=(offer.recipe, True),
+            )
             needs = f"{plain(offer.missing[:1].upper() + offer.missing[1:])}."
             st.caption(offer.origin + (f" **{needs}**" if offer.missing else ""))
-    st.caption("Shares of the whole pool, from [arXiv 2405.19547](https://arxiv.org/abs/2405.19547)"
-               " and its authors' runs.")  # fmt: skip
+    st.caption(
+        "Shares of the whole pool, from [arXiv 2405.19547](https://arxiv.org/abs/2405.19547)"
+        " and its authors' runs."
+    )
 
 
 def _quadrant(catalog: Catalog) -> None:
@@ -94,32 +114,54 @@ def _quadrant(catalog: Catalog) -> None:
         problem(error)
         return
     count = formatting.plural(view.counts()[quadrant], "sample")
-    st.button(f"Start from these lines: {count}", key="take_quadrant",
-              on_click=_begin, args=(recipe, True))  # fmt: skip
+    st.button(
+        f"Start from these lines: {count}",
+        key="take_quadrant",
+        on_click=_begin,
+        args=(recipe, True),
+    )
 
 
 def _saved(saved: Sequence[Saved]) -> None:
     """The saved selections, and what can be done with each."""
     if not saved:
-        st.info("Nothing is saved yet: save a recipe under its name, on this page or with "
-                "`python -m curation select WORKSPACE RECIPE --save NAME`.")  # fmt: skip
+        st.info(
+            "Nothing is saved yet: save a recipe under its name, on this page or with "
+            "`python -m curation select WORKSPACE RECIPE --save NAME`."
+        )
         return
     decisions = shell.decisions()
     for one in saved:
         with st.container(horizontal=True, vertical_alignment="center", key=f"saved_{one.name}"):
             with st.container(gap=None, key=f"offer_{one.name}"):
-                st.button(one.name, key=f"load_{one.name}", type="tertiary", on_click=_begin,
-                          args=(one.recipe, False), help="Load it")  # fmt: skip
+                st.button(
+                    one.name,
+                    key=f"load_{one.name}",
+                    type="tertiary",
+                    on_click=_begin,
+                    args=(one.recipe, False),
+                    help="Load it",
+                )
                 steps = formatting.plural(len(one.recipe.steps), "step")
                 st.caption(f"{steps} · saved {one.saved.replace('T', ' ')[:16]} UTC")
             with st.popover("Rename", type="tertiary", key=f"renaming_{one.name}"):
                 new = st.text_input("New name", one.name, key=f"new_name_{one.name}")
-                st.button("Rename", key=f"rename_{one.name}", type="primary",
-                          on_click=_rename, args=(decisions, one.name, new))  # fmt: skip
+                st.button(
+                    "Rename",
+                    key=f"rename_{one.name}",
+                    type="primary",
+                    on_click=_rename,
+                    args=(decisions, one.name, new),
+                )
             with st.popover("Delete", type="tertiary", key=f"deleting_{one.name}"):
                 st.write(f"Delete `{one.name}` for good? Files that were exported stay.")
-                st.button("Delete it", key=f"delete_{one.name}", type="primary",
-                          on_click=_delete, args=(decisions, one.name))  # fmt: skip
+                st.button(
+                    "Delete it",
+                    key=f"delete_{one.name}",
+                    type="primary",
+                    on_click=_delete,
+                    args=(decisions, one.name),
+                )
 
 
 def _begin(recipe: Recipe, with_marks: bool) -> None:

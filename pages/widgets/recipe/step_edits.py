@@ -18,8 +18,10 @@ from pages.widgets.state import caches
 # Scores in the order in which the paper's recipes use them.
 _USUAL = ("neg_clip_loss", "norm_sim_inf", "clip_score")
 _CONDITIONS = {
-    "basic_filter": "basic_filter", "word_count": "word_count > 2", "width": "width >= 100"
-}  # fmt: skip
+    "basic_filter": "basic_filter",
+    "word_count": "word_count > 2",
+    "width": "width >= 100",
+}
 
 
 def new(catalog: Catalog, draft: Draft, share: float) -> Step:

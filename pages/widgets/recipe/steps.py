@@ -19,13 +19,19 @@ from pages.widgets.recipe import step_edits
 from pages.widgets.recipe.draft import Draft, Line
 
 KINDS = {
-    "score": "Score", "where": "Where", "union": "Union with", "intersect": "Intersect with",
+    "score": "Score",
+    "where": "Where",
+    "union": "Union with",
+    "intersect": "Intersect with",
     "except": "Except",
-}  # fmt: skip
+}
 RULES = {
-    "pool": "top % of the pool", "survivors": "top % of what is left", "count": "the best",
-    "at_least": "at least", "at_most": "at most",
-}  # fmt: skip
+    "pool": "top % of the pool",
+    "survivors": "top % of what is left",
+    "count": "the best",
+    "at_least": "at least",
+    "at_most": "at most",
+}
 
 _CSS = """
 .st-key-bench > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
@@ -105,25 +111,44 @@ def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequenc
     step, key = line.step, f"step_{line.key}"
     kinds = {k: said for k, said in KINDS.items() if names or k in ("score", "where", _kind(step))}
     _field(
-        st.selectbox, f"Step {place + 1}", f"{key}_kind", _kind(step),
-        step_edits.set_kind, catalog, line.key, names,
-        options=list(kinds), format_func=kinds.get, width=132,
-    )  # fmt: skip
+        st.selectbox,
+        f"Step {place + 1}",
+        f"{key}_kind",
+        _kind(step),
+        step_edits.set_kind,
+        catalog,
+        line.key,
+        names,
+        options=list(kinds),
+        format_func=kinds.get,
+        width=132,
+    )
     match step:
         case ScoreStep():
             _score_fields(catalog, step, line.key, place, walk)
         case WhereStep(condition):
             _field(
-                st.text_input, "Condition", f"{key}_where", condition,
-                step_edits.set_where, line.key,
-                placeholder="width >= 200 and word_count > 2", help=_where_help(catalog),
-            )  # fmt: skip
+                st.text_input,
+                "Condition",
+                f"{key}_where",
+                condition,
+                step_edits.set_where,
+                line.key,
+                placeholder="width >= 200 and word_count > 2",
+                help=_where_help(catalog),
+            )
         case SetStep(_, name):
             titles = {n: n for n in names} | ({} if name in names else {name: f"{name} (not here)"})
             _field(
-                st.selectbox, "Selection or uid list", f"{key}_name", name,
-                step_edits.set_name, line.key, options=list(titles), format_func=titles.get,
-            )  # fmt: skip
+                st.selectbox,
+                "Selection or uid list",
+                f"{key}_name",
+                name,
+                step_edits.set_name,
+                line.key,
+                options=list(titles),
+                format_func=titles.get,
+            )
 
 
 def _score_fields(catalog: Catalog, step: ScoreStep, line: int, place: int, walk: Walk) -> None:
@@ -131,16 +156,32 @@ def _score_fields(catalog: Catalog, step: ScoreStep, line: int, place: int, walk
     titles = {c.name: c.title for c in catalog.numbers}
     titles |= {} if step.score in titles else {step.score: f"{step.score} (not here)"}
     _field(
-        st.selectbox, "Score", f"{key}_score", step.score,
-        step_edits.set_score, catalog, line, walk,
-        options=list(titles), format_func=titles.get,
+        st.selectbox,
+        "Score",
+        f"{key}_score",
+        step.score,
+        step_edits.set_score,
+        catalog,
+        line,
+        walk,
+        options=list(titles),
+        format_func=titles.get,
         help=plain(about.help) if about and about.help else None,
-    )  # fmt: skip
+    )
     rule = step.of if step.rule == "top" else step.rule
     _field(
-        st.selectbox, "Rule", f"{key}_rule", rule, step_edits.set_rule, catalog, line, walk,
-        options=list(RULES), format_func=RULES.get, width=182,
-    )  # fmt: skip
+        st.selectbox,
+        "Rule",
+        f"{key}_rule",
+        rule,
+        step_edits.set_rule,
+        catalog,
+        line,
+        walk,
+        options=list(RULES),
+        format_func=RULES.get,
+        width=182,
+    )
     if rule in ("pool", "survivors"):
         unit, now = "percent", round(100 * step.value, 8)
         range_: dict[str, Any] = {"min_value": 0.0, "max_value": 100.0, "step": 0.5}
@@ -151,9 +192,17 @@ def _score_fields(catalog: Catalog, step: ScoreStep, line: int, place: int, walk
         unit, now = "value", step.value
         range_ = {"step": 1.0 if about is not None and about.is_whole else 0.01}
     _field(
-        st.number_input, unit.capitalize(), f"{key}_{unit}", now, step_edits.set_number, line, unit,
-        format="%d" if rule == "count" else "%.7g", width=124, **range_,
-    )  # fmt: skip
+        st.number_input,
+        unit.capitalize(),
+        f"{key}_{unit}",
+        now,
+        step_edits.set_number,
+        line,
+        unit,
+        format="%d" if rule == "count" else "%.7g",
+        width=124,
+        **range_,
+    )
 
 
 def _field(
@@ -176,18 +225,33 @@ def _actions(catalog: Catalog, draft: Draft, line: Line, place: int, after: int 
     # Said for each step, so that they can be told apart when they are read aloud.
     acts = (
         ("Move up", "arrow_upward", place == 0, lambda d: d.moved(line.key, -1)),
-        ("Move down", "arrow_downward", place == len(draft.lines) - 1,
-         lambda d: d.moved(line.key, 1)),
+        (
+            "Move down",
+            "arrow_downward",
+            place == len(draft.lines) - 1,
+            lambda d: d.moved(line.key, 1),
+        ),
         ("Duplicate", "content_copy", False, lambda d: d.added(line.step, place + 1)),
-        ("Add a step below", "add", False,
-         lambda d: d.added(step_edits.new(catalog, d, share), place + 1)),
+        (
+            "Add a step below",
+            "add",
+            False,
+            lambda d: d.added(step_edits.new(catalog, d, share), place + 1),
+        ),
         ("Delete", "delete", False, lambda d: d.without(line.key)),
-    )  # fmt: skip
+    )
     with st.container(horizontal=True, gap=None, width="content", key=f"step_act_{line.key}"):
         for said, icon, disabled, edit in acts:
-            st.button(f"{said}, step {place + 1}", icon=f":material/{icon}:", type="tertiary",
-                      key=f"step_{line.key}_{icon}", disabled=disabled, help=said,
-                      on_click=drafts.change, args=(edit,))  # fmt: skip
+            st.button(
+                f"{said}, step {place + 1}",
+                icon=f":material/{icon}:",
+                type="tertiary",
+                key=f"step_{line.key}_{icon}",
+                disabled=disabled,
+                help=said,
+                on_click=drafts.change,
+                args=(edit,),
+            )
 
 
 def _told(name: str, after: int | None, pool: int) -> str:

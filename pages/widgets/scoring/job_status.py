@@ -177,9 +177,13 @@ def _ended(
         height = 260 if log.count("\n") > 10 else "content"
         st.code(log, language=None, wrap_lines=True, height=height)
         st.button(
-            "Delete this record", icon=":material/delete:", type="tertiary", on_click=_forget,
-            args=(job,), help="What the job made stays.",
-        )  # fmt: skip
+            "Delete this record",
+            icon=":material/delete:",
+            type="tertiary",
+            on_click=_forget,
+            args=(job,),
+            help="What the job made stays.",
+        )
 
 
 def _heading(job: Job, title: str, now: State, status: str) -> None:

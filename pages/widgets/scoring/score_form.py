@@ -21,16 +21,32 @@ MODELS = {
 }
 READING = (
     ("caption_column", "Caption column", "guessed", "Column of a table, or of a tar's .json."),
-    ("image_column", "Image column", "guessed",
-     "Column of a table with the image's path, URL or bytes; of tars, the image's extension."),
+    (
+        "image_column",
+        "Image column",
+        "guessed",
+        "Column of a table with the image's path, URL or bytes; of tars, the image's extension.",
+    ),
     ("uid_column", "Uid column", "guessed", "Column with uids, 32 hex digits each."),
-    ("image_root", "Image root", "the table's folder",
-     "Folder that the image paths of a table are relative to."),
-    ("shard_size", "Shard size", "10000",
-     "Samples a shard, the unit of work that a stopped run loses at most; a tar is one."),
-    ("features", "Features", "l14, clip",
-     "Which of DataComp's embeddings: l14, b32; or what to call clip-retrieval's."),
-)  # fmt: skip
+    (
+        "image_root",
+        "Image root",
+        "the table's folder",
+        "Folder that the image paths of a table are relative to.",
+    ),
+    (
+        "shard_size",
+        "Shard size",
+        "10000",
+        "Samples a shard, the unit of work that a stopped run loses at most; a tar is one.",
+    ),
+    (
+        "features",
+        "Features",
+        "l14, clip",
+        "Which of DataComp's embeddings: l14, b32; or what to call clip-retrieval's.",
+    ),
+)
 _ROWS = "score_target_rows"
 
 
@@ -45,8 +61,12 @@ def model() -> list[str]:
         st.caption("For trying out, on clip art; for web photographs use a real one.")
         return []
     if kind == "folder":
-        path = field("Folder of the model", "model", placeholder="models/mine",
-                     help=f"With {encoder.CONFIG_FILE} and its weights.")  # fmt: skip
+        path = field(
+            "Folder of the model",
+            "model",
+            placeholder="models/mine",
+            help=f"With {encoder.CONFIG_FILE} and its weights.",
+        )
         if not path:
             raise CurationError("name the model's folder")
         if not (Path(path) / encoder.CONFIG_FILE).is_file():
@@ -55,11 +75,19 @@ def model() -> list[str]:
     left, right = st.columns(2)
     with left:
         known = architectures()
-        name = field("Architecture", "model", placeholder="ViT-L-14",
-                     help=f"One of open_clip's {len(known)}, or hf-hub:…")  # fmt: skip
+        name = field(
+            "Architecture",
+            "model",
+            placeholder="ViT-L-14",
+            help=f"One of open_clip's {len(known)}, or hf-hub:…",
+        )
     with right:
-        tag = field("Pretrained", "pretrained", placeholder="openai",
-                    help="A tag (openai, dfn2b_s39b, …) or a checkpoint file.")  # fmt: skip
+        tag = field(
+            "Pretrained",
+            "pretrained",
+            placeholder="openai",
+            help="A tag (openai, dfn2b_s39b, …) or a checkpoint file.",
+        )
     if not name:
         raise CurationError("name the model's architecture, as ViT-L-14")
     if ":" not in name and "/" not in name and name not in known:
@@ -93,9 +121,10 @@ def target_rows() -> list[str]:
             st.session_state[f"target_source_{row}"] = source
     rows: list[int] = st.session_state[_ROWS]
     st.markdown(
-        "Targets", help="What the model should be good at, for NormSim: a folder, table or tars "
+        "Targets",
+        help="What the model should be good at, for NormSim: a folder, table or tars "
         "of images; a .txt of captions, one a line; or embeddings, .npy or .npz.",
-    )  # fmt: skip
+    )
     given: list[tuple[str, str]] = []
     for row in rows:
         name, source = _target_row(row, row == rows[0])
@@ -123,14 +152,31 @@ def _target_row(row: int, is_first: bool) -> tuple[str, str]:
     suggested = name_for(tidy(st.session_state[keys[1]]), "")
     columns = st.columns([3, 7, 1], vertical_alignment="bottom")
     with columns[0]:
-        name = st.text_input("Name", key=keys[0], placeholder=suggested or "animals",
-                             label_visibility=shown, persist_state="session")  # fmt: skip
+        name = st.text_input(
+            "Name",
+            key=keys[0],
+            placeholder=suggested or "animals",
+            label_visibility=shown,
+            persist_state="session",
+        )
     with columns[1]:
-        source = st.text_input("Target source", key=keys[1], placeholder="data/targets/animals",
-                               label_visibility=shown, persist_state="session")  # fmt: skip
+        source = st.text_input(
+            "Target source",
+            key=keys[1],
+            placeholder="data/targets/animals",
+            label_visibility=shown,
+            persist_state="session",
+        )
     with columns[2]:
-        st.button("", icon=":material/close:", key=f"target_drop_{row}", type="tertiary",
-                  help="Remove this target", on_click=_drop_row, args=(row,))  # fmt: skip
+        st.button(
+            "",
+            icon=":material/close:",
+            key=f"target_drop_{row}",
+            type="tertiary",
+            help="Remove this target",
+            on_click=_drop_row,
+            args=(row,),
+        )
     return tidy(name) or suggested, tidy(source)
 
 

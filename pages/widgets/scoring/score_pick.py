@@ -33,9 +33,14 @@ def pick_scores(has_target: bool) -> list[str]:
         st.session_state[key] = name in chosen
         lacks = "" if name in possible else " **It needs a target.**"
         columns[place % 3].checkbox(
-            score.title, key=key, help=score.help + lacks, disabled=name not in possible, wrap=True,
-            on_change=_pick, args=(possible, usual),
-        )  # fmt: skip
+            score.title,
+            key=key,
+            help=score.help + lacks,
+            disabled=name not in possible,
+            wrap=True,
+            on_change=_pick,
+            args=(possible, usual),
+        )
     in_url("scores", [",".join(picked)] if picked else [])
     return chosen
 

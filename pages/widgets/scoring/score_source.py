@@ -33,11 +33,14 @@ class Found:
 def source_field() -> str:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         source = field(
-            "Source", "source", changed=look, placeholder="/data/pairs, pairs.parquet, s3://…",
+            "Source",
+            "source",
+            changed=look,
+            placeholder="/data/pairs, pairs.parquet, s3://…",
             help="A folder of images, a table of paths, URLs or bytes, tars, a Hugging Face "
             "dataset, or DataComp's or clip-retrieval's metadata. It may lie anywhere that "
             "fsspec reads. A path is one of the machine that this app runs on.",
-        )  # fmt: skip
+        )
         st.button("Look", icon=":material/visibility:", on_click=look, args=(True,))
     return source
 

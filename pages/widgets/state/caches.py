@@ -78,9 +78,14 @@ def _mean(
 # For a while only: the lists that a recipe refers to may change.
 @st.cache_resource(max_entries=16, ttl=300, show_spinner=False)
 def _share(
-    _catalog: Catalog, _over: Grid, _recipe: Recipe, _decisions: Decisions, key: str, axes: object,
+    _catalog: Catalog,
+    _over: Grid,
+    _recipe: Recipe,
+    _decisions: Decisions,
+    key: str,
+    axes: object,
     recipe: str,
-) -> NDArray[np.float32]:  # fmt: skip
+) -> NDArray[np.float32]:
     kept = select(_recipe, _catalog, _decisions).mask
     return grids.mean(_catalog, _over, kept.astype(np.float32))
 

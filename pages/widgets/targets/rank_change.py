@@ -58,16 +58,20 @@ def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
 def _tiles(compared: Ranks) -> None:
     columns = st.columns(1 + len(compared.shared))
     tile(
-        columns[0], "Spearman correlation", formatting.score(compared.spearman),
+        columns[0],
+        "Spearman correlation",
+        formatting.score(compared.spearman),
         formatting.plural(compared.count, "sample"),
         help="Of the ranks: 1 where both scores rank alike, 0 where neither tells of the other.",
-    )  # fmt: skip
+    )
     for column, (percent, share) in zip(columns[1:], compared.shared.items(), strict=True):
         tile(
-            column, f"Shared by the top {percent} %", formatting.share(share),
+            column,
+            f"Shared by the top {percent} %",
+            formatting.share(share),
             f"{percent} % by chance",
             help=f"Of the best {percent} % by one score: the share also among those by the other.",
-        )  # fmt: skip
+        )
 
 
 def _moved(
@@ -81,18 +85,26 @@ def _moved(
 ) -> None:
     """The samples that the two scores disagree on most."""
     move = choose(
-        st.segmented_control, "Samples", MOVES, f"{prefix}moved", required=True,
+        st.segmented_control,
+        "Samples",
+        MOVES,
+        f"{prefix}moved",
+        required=True,
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     low, high = (titles["a"], titles["b"]) if move == "up" else (titles["b"], titles["a"])
     st.caption(
         f"Higher by {plain(high)} than by {plain(low)}, the largest shift of percentile first."
     )
     gallery.paged(
-        shell.workspace(), catalog, compared.moved(move == "up", most), (a, b),
-        f"{prefix}page_{move}", compared.moves[0 if move == "up" else 1],
+        shell.workspace(),
+        catalog,
+        compared.moved(move == "up", most),
+        (a, b),
+        f"{prefix}page_{move}",
+        compared.moves[0 if move == "up" else 1],
         "No sample moves this way: the two scores rank alike.",
-    )  # fmt: skip
+    )
 
 
 @st.cache_resource(max_entries=4, show_spinner="Ranking …")

@@ -36,15 +36,21 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
     """The fields, and the button that starts the job."""
     left, right = st.columns([2, 3])
     with left:
-        name = field("Name", "new", placeholder="food",
-                     help="A part of its columns' names, as norm_sim_inf_food.")  # fmt: skip
+        name = field(
+            "Name",
+            "new",
+            placeholder="food",
+            help="A part of its columns' names, as norm_sim_inf_food.",
+        )
     with right:
         source = field(
-            "Source", "from", placeholder="data/targets/food, class_names.txt, in1k.npy",
+            "Source",
+            "from",
+            placeholder="data/targets/food, class_names.txt, in1k.npy",
             help="A folder, table or tars of images, with or without captions; a .txt of captions, "
             "one a line; or embeddings: a .npy of images, or a .npz with image, text or both. "
             "A path is one of the machine that this app runs on.",
-        )  # fmt: skip
+        )
     with st.expander("Advanced", icon=":material/tune:"):
         options = _options(workspace, catalog)
     if not (name and source):
@@ -142,12 +148,20 @@ def _options(workspace: Workspace, catalog: Catalog) -> list[str]:
     if device != "auto":
         found += ["--device", device]
     with left:
-        model = field("Model", "target_model", placeholder="the dataset's own",
-                      help="Only where the workspace does not tell what embedded the dataset, as "
-                      "beside ready-made embeddings: ViT-L-14, or a folder.")  # fmt: skip
+        model = field(
+            "Model",
+            "target_model",
+            placeholder="the dataset's own",
+            help="Only where the workspace does not tell what embedded the dataset, as "
+            "beside ready-made embeddings: ViT-L-14, or a folder.",
+        )
     with right:
-        tag = field("Pretrained", "target_pretrained", placeholder="openai",
-                    help="Weights of that model: a tag or a checkpoint file.")  # fmt: skip
+        tag = field(
+            "Pretrained",
+            "target_pretrained",
+            placeholder="openai",
+            help="Weights of that model: a tag or a checkpoint file.",
+        )
     if model:
         found += ["--model", model, *(["--pretrained", tag] if tag else [])]
     return found

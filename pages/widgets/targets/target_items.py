@@ -53,9 +53,18 @@ def paged(about: About) -> None:
         key = f"items_{about.name}"
         with st.container(horizontal=True, vertical_alignment="center"):
             page = int(
-                number("Page of its items", key, 1.0, 1.0, float(pages), 0, step=1.0, width=150,
-                       label_visibility="collapsed")
-            )  # fmt: skip
+                number(
+                    "Page of its items",
+                    key,
+                    1.0,
+                    1.0,
+                    float(pages),
+                    0,
+                    step=1.0,
+                    width=150,
+                    label_visibility="collapsed",
+                )
+            )
             st.caption(
                 f"page {page} of {formatting.count(pages)} · {formatting.plural(total, 'item')}"
             )

@@ -26,9 +26,14 @@ def world(job, tmp_path_factory):
     make.truncated_jpeg(folder / "source" / "broken.jpg")
     options = replace(job.options, shard_size=7)
     changed = replace(
-        job, source=table, workspace=folder / "w", options=options, targets=(),
-        scores=("clip_score",), parameters={},
-    )  # fmt: skip
+        job,
+        source=table,
+        workspace=folder / "w",
+        options=options,
+        targets=(),
+        scores=("clip_score",),
+        parameters={},
+    )
     score_dataset(changed, make.QUIET)
     workspace = Workspace.open(folder / "w")
     return workspace, Catalog.of(workspace)

@@ -103,9 +103,16 @@ def test_a_sample_without_it_says_so(scored):
 
 @pytest.mark.parametrize(
     ("error", "line", "chance"),
-    [(0.1, -0.3, 0.5), (0.1, -0.3 + 0.196, 0.025), (0.1, -0.3 - 0.196, 0.025), (0.1, 9, 0),
-     (0.0, -0.3, 0), (math.nan, -0.2, math.nan), (0.1, math.nan, math.nan)],
-)  # fmt: skip
+    [
+        (0.1, -0.3, 0.5),
+        (0.1, -0.3 + 0.196, 0.025),
+        (0.1, -0.3 - 0.196, 0.025),
+        (0.1, 9, 0),
+        (0.0, -0.3, 0),
+        (math.nan, -0.2, math.nan),
+        (0.1, math.nan, math.nan),
+    ],
+)
 def test_the_chance_to_flip_is_that_of_a_normal_deviate(error, line, chance):
     loss = Loss(0.2, 0.25, 0.25, -0.3, error, {})
     assert explain.chance_to_flip(loss, line) == pytest.approx(chance, abs=1e-4, nan_ok=True)

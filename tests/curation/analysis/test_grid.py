@@ -106,8 +106,10 @@ def test_mean_is_over_the_samples_of_a_cell(catalog):
     assert np.abs(means - rows[:, None])[known].max() <= over.y.step * over.coarse / 2 + 1e-6
 
 
-@pytest.mark.parametrize("values", [[0.5] * 4, [None, None, None, 1.0], [1e-30, 2e-30, 3e-30, 0.0],
-                                    [-1e30, 1e30, 0.0, 5.0]])  # fmt: skip
+@pytest.mark.parametrize(
+    "values",
+    [[0.5] * 4, [None, None, None, 1.0], [1e-30, 2e-30, 3e-30, 0.0], [-1e30, 1e30, 0.0, 5.0]],
+)
 @pytest.mark.parametrize("scale", grid.SCALES)
 def test_odd_scores_have_a_grid_too(tmp_path, values, scale):
     catalog = make.catalog(tmp_path, {"x": values, "y": [0.1, 0.2, 0.3, 0.4]})[1]

@@ -101,10 +101,11 @@ def test_a_target_of_embeddings_has_places_only(job, scored_copy, tmp_path):
     np.save(tmp_path / "ready.npy", rows)
     target = TargetSource("ready", tmp_path / "ready.npy")
     score_dataset(
-        replace(job, workspace=scored_copy.path, targets=(target,), scores=("norm_sim",),
-                parameters={}),
+        replace(
+            job, workspace=scored_copy.path, targets=(target,), scores=("norm_sim",), parameters={}
+        ),
         make.QUIET,
-    )  # fmt: skip
+    )
     found = neighbours.nearest(scored_copy, Catalog.of(scored_copy), 2, "ready")
     assert len(found.places) == 6
     assert 4 not in found.places
@@ -115,11 +116,15 @@ def test_a_target_of_embeddings_has_places_only(job, scored_copy, tmp_path):
 def test_a_target_of_captions_is_compared_by_them(job, scored_copy, tmp_path):
     (tmp_path / "words.txt").write_text("a dog\na cat\na cow\n")
     score_dataset(
-        replace(job, workspace=scored_copy.path, scores=("norm_sim",),
-                targets=(TargetSource("words", tmp_path / "words.txt"),),
-                parameters={"target_side": ("text",)}),
+        replace(
+            job,
+            workspace=scored_copy.path,
+            scores=("norm_sim",),
+            targets=(TargetSource("words", tmp_path / "words.txt"),),
+            parameters={"target_side": ("text",)},
+        ),
         make.QUIET,
-    )  # fmt: skip
+    )
     found = neighbours.nearest(scored_copy, Catalog.of(scored_copy), 2, "words")
     assert found.side == "text"
     assert {item["caption"] for item in found.items} == {"a dog", "a cat", "a cow"}

@@ -37,9 +37,15 @@ def test_mask_count_and_recipe_of_a_quadrant_agree(catalog, quadrant, lines):
 
 @pytest.mark.parametrize(
     ("cut", "kept"),
-    [(Cut("top", 30), 3), (Cut("top", 0), 0), (Cut("top", 100), 10), (Cut("percentile", 70), 3),
-     (Cut("percentile", 0), 10), (Cut("value", 0.75), 2)],
-)  # fmt: skip
+    [
+        (Cut("top", 30), 3),
+        (Cut("top", 0), 0),
+        (Cut("top", 100), 10),
+        (Cut("percentile", 70), 3),
+        (Cut("percentile", 0), 10),
+        (Cut("value", 0.75), 2),
+    ],
+)
 def test_a_cut_keeps_what_it_says(catalog, cut, kept):
     line = quadrants.line(catalog, "x", cut)
     assert int((catalog.array("x") >= np.float32(line)).sum()) == kept

@@ -141,8 +141,9 @@ def test_text_and_image_are_embedded_as_the_dataset_was(scored, tiny, source):
     row = catalog.rows([7])[0]
     data = (source / row["image_file"]).read_bytes()
     for query, side in (
-        (search.of_text(tiny, row["caption"]), "text"), (search.of_image(tiny, data), "image")
-    ):  # fmt: skip
+        (search.of_text(tiny, row["caption"]), "text"),
+        (search.of_image(tiny, data), "image"),
+    ):
         (there,) = embedding_store.of(scored, catalog, side, [7])
         np.testing.assert_allclose(query, there, atol=1e-3)
     with pytest.raises(CurationError, match="not an image"):

@@ -90,9 +90,7 @@ def test_the_dataset_tells_where_it_comes_from(world):
 
 def test_batches_hold_the_chosen_rows_and_columns_in_order(world):
     table = world[1].batches(["stars", "uid"], np.array([True, False, True])).read_all()
-    assert table.to_pylist() == [
-        {"stars": 1, "uid": make.uid(0)}, {"stars": 3, "uid": make.uid(2)}
-    ]  # fmt: skip
+    assert table.to_pylist() == [{"stars": 1, "uid": make.uid(0)}, {"stars": 3, "uid": make.uid(2)}]
 
 
 def test_threads_read_at_once(world):
@@ -191,12 +189,17 @@ def test_numbers_beyond_float32_are_missing_from_arrays_only(tmp_path):
 
 def test_every_kind_of_number_is_one(tmp_path):
     make.jpeg(tmp_path / "0.jpg")
-    table = pa.table({
-        "image": ["0.jpg"], "text": ["a"],
-        "u8": pa.array([200], pa.uint8()),
-        "f16": pa.array([0.5], pa.float16()), "money": [decimal.Decimal("1.25")],
-        "day": [datetime.date(2020, 1, 1)], "bytes": [b"\xff"],
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "image": ["0.jpg"],
+            "text": ["a"],
+            "u8": pa.array([200], pa.uint8()),
+            "f16": pa.array([0.5], pa.float16()),
+            "money": [decimal.Decimal("1.25")],
+            "day": [datetime.date(2020, 1, 1)],
+            "bytes": [b"\xff"],
+        }
+    )
     pq.write_table(table, tmp_path / "a.parquet")
     catalog = make.published(tmp_path / "a.parquet")
     numbers = {c.name: catalog.array(c.name).item() for c in catalog.numbers}

@@ -16,8 +16,11 @@ ROOT = Path(__file__).resolve().parents[3]
 def call(*arguments, cwd=ROOT):
     return subprocess.run(
         [sys.executable, "-m", "curation", *map(str, arguments)],
-        capture_output=True, text=True, check=False, cwd=cwd,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+    )
 
 
 @pytest.fixture
@@ -48,9 +51,21 @@ def recipe(tmp_path):
 def test_from_pictures_to_a_list_and_back(source, target_folders, model_folder, tmp_path):
     workspace = tmp_path / "w"
     told = call(
-        "score", source, "-w", workspace, "--model", model_folder, "--device", "cpu",
-        "--target", f"dots={target_folders['dots']}", "--batch-size", 16, "--batches", 3,
-    )  # fmt: skip
+        "score",
+        source,
+        "-w",
+        workspace,
+        "--model",
+        model_folder,
+        "--device",
+        "cpu",
+        "--target",
+        f"dots={target_folders['dots']}",
+        "--batch-size",
+        16,
+        "--batches",
+        3,
+    )
     assert told.returncode == 0, told.stderr
     assert f"{PAIRS} samples scored, 1 skipped" in told.stdout
     assert "Device: CPU" in told.stderr
@@ -67,8 +82,16 @@ def test_from_pictures_to_a_list_and_back(source, target_folders, model_folder, 
     digest = told.stdout.split("sha256 of the sorted uids: ")[1].split()[0]
     assert "         9    25.0 %  selected by best" in told.stdout
 
-    told = call("export", workspace, "--selection", "best", "--format", "csv", "--to",
-                tmp_path / "out" / "best.csv")  # fmt: skip
+    told = call(
+        "export",
+        workspace,
+        "--selection",
+        "best",
+        "--format",
+        "csv",
+        "--to",
+        tmp_path / "out" / "best.csv",
+    )
     assert told.returncode == 0, told.stderr
     manifest = json.loads((tmp_path / "out" / "best.manifest.json").read_text())
     assert manifest["sha256_of_sorted_uids"] == digest
@@ -90,8 +113,15 @@ def test_from_pictures_to_a_list_and_back(source, target_folders, model_folder, 
 
 
 def test_help_is_given_everywhere(here):
-    for command in ([], ["score"], ["info"], ["select"], ["export"], ["import-scores"],
-                    ["import-uids"]):  # fmt: skip
+    for command in (
+        [],
+        ["score"],
+        ["info"],
+        ["select"],
+        ["export"],
+        ["import-scores"],
+        ["import-uids"],
+    ):
         code, out, err = here(*command, "--help")
         assert (code, err) == (0, "")
         assert "Usage:" in out
@@ -99,16 +129,32 @@ def test_help_is_given_everywhere(here):
 
 def test_every_parameter_of_a_score_is_an_option_with_its_default(here):
     out = " ".join(here("score", "--help")[1].split())
-    for part in ("--temperature", "--batch-size", "--batches", "--negatives", "--seed", "--p",
-                 "[default: 32768]", "[default: inf and 2]", "[default: auto]"):  # fmt: skip
+    for part in (
+        "--temperature",
+        "--batch-size",
+        "--batches",
+        "--negatives",
+        "--seed",
+        "--p",
+        "[default: 32768]",
+        "[default: inf and 2]",
+        "[default: auto]",
+    ):
         assert part in out
 
 
 @pytest.mark.parametrize(
     "module",
-    ["curation.cli.main", "curation.catalog.catalog", "curation.selection.select", "curation.exporters.export",
-     "curation.pipeline.import_scores", "curation.selection.decisions", "curation.scores"],
-)  # fmt: skip
+    [
+        "curation.cli.main",
+        "curation.catalog.catalog",
+        "curation.selection.select",
+        "curation.exporters.export",
+        "curation.pipeline.import_scores",
+        "curation.selection.decisions",
+        "curation.scores",
+    ],
+)
 def test_torch_is_not_imported_until_it_is_needed(module):
     code = f"import sys, {module}; print([m for m in ('torch', 'open_clip') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -144,14 +190,16 @@ def test_wrong_sources_are_one_line(here, tmp_path, model_folder):
     (tmp_path / "fake").mkdir()
     (tmp_path / "fake" / "a.jpg").write_text("not an image")
     (tmp_path / "fake" / "a.txt").write_text("a dog")
-    for number, (source, message) in enumerate((
-        (empty, "is empty: it should hold images or a table"),
-        (tmp_path / "none", "none does not exist"),
-        (tmp_path / "a.jpg", "is in no format known here"),
-        (tmp_path / "fake", "no usable sample: 1 skipped; the first: a.jpg: not an image"),
-        (tables / "a.csv", "1 skipped; the first: a.csv line 2: the file lies outside"),
-        (tables / "b.csv", "no column named"),
-    )):  # fmt: skip
+    for number, (source, message) in enumerate(
+        (
+            (empty, "is empty: it should hold images or a table"),
+            (tmp_path / "none", "none does not exist"),
+            (tmp_path / "a.jpg", "is in no format known here"),
+            (tmp_path / "fake", "no usable sample: 1 skipped; the first: a.jpg: not an image"),
+            (tables / "a.csv", "1 skipped; the first: a.csv line 2: the file lies outside"),
+            (tables / "b.csv", "no column named"),
+        )
+    ):
         told = here("score", source, "-w", tmp_path / f"w{number}", "-q", "--model", model_folder)
         assert_one_line(told, message)
 
@@ -163,9 +211,14 @@ def test_a_missing_column_is_one_line(here, source, tmp_path):
 
 @pytest.mark.parametrize(
     "command",
-    [["info"], ["select", "r.yaml"], ["export", "r.yaml", "--to", "a.csv"],
-     ["import-scores", "a.csv"], ["import-uids", "mine", "a.csv"]],
-)  # fmt: skip
+    [
+        ["info"],
+        ["select", "r.yaml"],
+        ["export", "r.yaml", "--to", "a.csv"],
+        ["import-scores", "a.csv"],
+        ["import-uids", "mine", "a.csv"],
+    ],
+)
 def test_what_is_not_a_workspace_is_one_line(here, tmp_path, command):
     name, *rest = command
     assert_one_line(here(name, tmp_path, *rest), "is not a workspace")
@@ -219,11 +272,24 @@ def test_targets_that_are_no_embeddings_are_one_line(here, scored_copy, job, tmp
     np.save(tmp_path / "flat.npy", np.arange(3.0))
     np.save(tmp_path / "none.npy", np.empty((0, 64)))
     (tmp_path / "void.npy").write_bytes(b"")
-    for name, message in (("text", "not a .npy array of numbers"), ("flat", "has shape (3,)"),
-                          ("none", "has shape (0, 64)"), ("void", "not a .npy array of numbers"),
-                          ("gone", "gone.npy")):  # fmt: skip
-        told = here("score", job.source, "-w", scored_copy.path, "-q", "--model", job.model.name,
-                    "--target", f"{name}={tmp_path / name}.npy")  # fmt: skip
+    for name, message in (
+        ("text", "not a .npy array of numbers"),
+        ("flat", "has shape (3,)"),
+        ("none", "has shape (0, 64)"),
+        ("void", "not a .npy array of numbers"),
+        ("gone", "gone.npy"),
+    ):
+        told = here(
+            "score",
+            job.source,
+            "-w",
+            scored_copy.path,
+            "-q",
+            "--model",
+            job.model.name,
+            "--target",
+            f"{name}={tmp_path / name}.npy",
+        )
         assert_one_line(told, message)
 
 
@@ -235,8 +301,9 @@ def test_an_unknown_model_is_one_line(here, source, tmp_path):
 
 
 def test_a_model_that_cannot_be_downloaded_is_one_line(source, tmp_path):
-    told = call("score", source, "-w", tmp_path / "w", "-q", "--model", "ViT-B-32",
-                "--pretrained", "openai")  # fmt: skip
+    told = call(
+        "score", source, "-w", tmp_path / "w", "-q", "--model", "ViT-B-32", "--pretrained", "openai"
+    )
     assert_one_line((told.returncode, told.stdout, told.stderr), "ViT-B-32 / openai cannot be")
     assert "--pretrained" in told.stderr
 
@@ -252,16 +319,23 @@ def test_a_model_that_cannot_be_downloaded_is_one_line(source, tmp_path):
     ],
 )
 def test_a_parameter_out_of_range_is_one_line(here, job, scored_copy, option, value, message):
-    told = here("score", job.source, "-w", scored_copy.path, "-q", "--model", job.model.name,
-                option, value)  # fmt: skip
+    told = here(
+        "score", job.source, "-w", scored_copy.path, "-q", "--model", job.model.name, option, value
+    )
     assert_one_line(told, message)
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["score"], ["score", "x"], ["nonsense"], ["score", "x", "-w", "y", "--p", "auto"],
-     ["score", "x", "-w", "y", "--shard-size", "0"], ["info", "x", "--keep", "2"]],
-)  # fmt: skip
+    [
+        ["score"],
+        ["score", "x"],
+        ["nonsense"],
+        ["score", "x", "-w", "y", "--p", "auto"],
+        ["score", "x", "-w", "y", "--shard-size", "0"],
+        ["info", "x", "--keep", "2"],
+    ],
+)
 def test_wrong_usage_is_told_with_how_to_get_help(here, arguments):
     code, out, err = here(*arguments)
     assert (code, out) == (2, "")
@@ -271,8 +345,19 @@ def test_wrong_usage_is_told_with_how_to_get_help(here, arguments):
 
 
 def test_strict_tells_by_its_exit_code_that_samples_were_skipped(here, job, scored_copy):
-    arguments = ("score", job.source, "-w", scored_copy.path, "-q", "--model", job.model.name,
-                 "--batch-size", 16, "--batches", 3)  # fmt: skip
+    arguments = (
+        "score",
+        job.source,
+        "-w",
+        scored_copy.path,
+        "-q",
+        "--model",
+        job.model.name,
+        "--batch-size",
+        16,
+        "--batches",
+        3,
+    )
     assert here(*arguments)[0] == 0
     code, out, err = here(*arguments, "--strict")
     assert (code, err) == (1, "")
@@ -283,8 +368,14 @@ def test_info_judges_the_scores_by_a_label(here, scored):
     code, out, _ = here("info", scored.path, "--label", "swapped", "--keep", 0.5)
     assert code == 0
     assert "swapped: 22.2 % of the pool" in out
-    assert_one_line((*here("info", scored.path, "--label", "nope")[:1], "", here(
-        "info", scored.path, "--label", "nope")[2]), "no score or column 'nope'")  # fmt: skip
+    assert_one_line(
+        (
+            *here("info", scored.path, "--label", "nope")[:1],
+            "",
+            here("info", scored.path, "--label", "nope")[2],
+        ),
+        "no score or column 'nope'",
+    )
 
 
 def test_an_error_of_the_machine_is_one_line(here, monkeypatch, tmp_path):

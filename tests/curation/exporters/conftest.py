@@ -87,14 +87,27 @@ def every_type(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """A catalog of one sample that has a column of every type."""
     folder = tmp_path_factory.mktemp("types")
     make.jpeg(folder / "0.jpg")
-    table = pa.table({
-        "file_name": ["0.jpg"], "text": ["a"], "when": [WHEN], "naive": [WHEN.replace(tzinfo=None)],
-        "day": [WHEN.date()], "at": [WHEN.time()],
-        "bytes": pa.array([b"\xff\x00"], pa.binary(2)),
-        "long": [datetime.timedelta(days=2)], "list": [[1, 2]], "record": [{"a": "ü"}],
-        "flag": [True], "nothing": pa.nulls(1), "infinite": [float("inf")], "nan": [float("nan")],
-        "decimal": [decimal.Decimal("1.50")], "large": pa.array([2**63 - 1]),
-        "half": pa.array([0.5], pa.float16()), "small": pa.array([7], pa.uint8()),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "file_name": ["0.jpg"],
+            "text": ["a"],
+            "when": [WHEN],
+            "naive": [WHEN.replace(tzinfo=None)],
+            "day": [WHEN.date()],
+            "at": [WHEN.time()],
+            "bytes": pa.array([b"\xff\x00"], pa.binary(2)),
+            "long": [datetime.timedelta(days=2)],
+            "list": [[1, 2]],
+            "record": [{"a": "ü"}],
+            "flag": [True],
+            "nothing": pa.nulls(1),
+            "infinite": [float("inf")],
+            "nan": [float("nan")],
+            "decimal": [decimal.Decimal("1.50")],
+            "large": pa.array([2**63 - 1]),
+            "half": pa.array([0.5], pa.float16()),
+            "small": pa.array([7], pa.uint8()),
+        }
+    )
     pq.write_table(table, folder / "a.parquet")
     return make.published(folder / "a.parquet")

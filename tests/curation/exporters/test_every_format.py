@@ -87,10 +87,15 @@ def test_every_type_of_column_can_be_written(every_type, tmp_path, format):
     (row,) = read_back.rows(format, path)
     assert set(catalog.columns) <= set(row)
     as_text = {
-        "when": "2020-01-02 03:04:05.000000+0000", "naive": "2020-01-02 03:04:05.000000",
-        "day": "2020-01-02", "at": "03:04:05.000000", "bytes": "ff00",
-        "long": "2 days, 0:00:00", "list": "[1, 2]", "record": '{"a": "ü"}',
-    }  # fmt: skip
+        "when": "2020-01-02 03:04:05.000000+0000",
+        "naive": "2020-01-02 03:04:05.000000",
+        "day": "2020-01-02",
+        "at": "03:04:05.000000",
+        "bytes": "ff00",
+        "long": "2 days, 0:00:00",
+        "list": "[1, 2]",
+        "record": '{"a": "ü"}',
+    }
     if format in ("parquet", "huggingface"):
         assert (row["when"], row["bytes"], row["day"]) == (when, b"\xff\x00", when.date())
         assert (row["flag"], row["infinite"], row["nan"]) == (True, float("inf"), None)

@@ -128,8 +128,10 @@ def test_an_export_to_a_folder_is_replaced_only_when_asked_to(catalog, selection
     manifest = json.loads((tmp_path / "out.manifest.json").read_text())
     assert manifest["files"].keys() == {f"out/{name}" for name in contents(path)}
     assert sorted(f.name for f in tmp_path.iterdir()) == [
-        "out", "out.manifest.json", "out.recipe.yaml"
-    ]  # fmt: skip
+        "out",
+        "out.manifest.json",
+        "out.recipe.yaml",
+    ]
 
 
 @FOLDERS
@@ -215,5 +217,6 @@ def test_folders_whose_names_have_a_dot_have_manifests_of_their_own(catalog, sel
 
 
 def contents(folder):
-    return {f.relative_to(folder).as_posix(): f.read_bytes()
-            for f in folder.rglob("*") if f.is_file()}  # fmt: skip
+    return {
+        f.relative_to(folder).as_posix(): f.read_bytes() for f in folder.rglob("*") if f.is_file()
+    }

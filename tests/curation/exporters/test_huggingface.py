@@ -97,7 +97,7 @@ def test_the_card_says_how_many_and_how_they_were_chosen(world, tmp_path):
     front, _, text = card.removeprefix("---\n").partition("---\n")
     assert yaml.safe_load(front) == {
         "size_categories": ["n<1K"],
-    }  # fmt: skip
+    }
     assert "5 samples of the 6 that were chosen from 6 in the pool" in text
     assert "come from pairs.jsonl (read as table)" in text
     assert str(tmp_path.parent) not in text

@@ -12,9 +12,11 @@ def test_parquet_holds_the_chosen_samples_with_their_scores(world, tmp_path):
     rows = pq.read_table(world.export("parquet", tmp_path).path).to_pylist()
     assert list(rows[0]) == ["uid", "caption", "image_file", "quality"]
     assert rows[0] == {
-        "uid": make.uid(0), "caption": CAPTIONS[0], "image_file": "0.jpg",
+        "uid": make.uid(0),
+        "caption": CAPTIONS[0],
+        "image_file": "0.jpg",
         "quality": float(np.float32(0.9)),
-    }  # fmt: skip
+    }
 
 
 def test_datasets_loads_it(world, tmp_path):

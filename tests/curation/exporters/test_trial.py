@@ -105,9 +105,14 @@ def test_where_no_image_can_be_read_it_says_why(tmp_path):
 
 @pytest.mark.parametrize(
     ("size", "said"),
-    [((19_328, True), "19.3 kB"), ((19_328, False), "about 19 kB"), ((0, False), "about 0 B"),
-     ((8, False), "about 8 B"), ((996_000_000, False), "about 1 GB")],
-)  # fmt: skip
+    [
+        ((19_328, True), "19.3 kB"),
+        ((19_328, False), "about 19 kB"),
+        ((0, False), "about 0 B"),
+        ((8, False), "about 8 B"),
+        ((996_000_000, False), "about 1 GB"),
+    ],
+)
 def test_a_size_in_words(size, said):
     assert str(trial.Size(*size)) == said
 

@@ -19,13 +19,21 @@ def test_a_sample_is_its_image_caption_and_columns_under_one_key(world, tmp_path
     path = world.export("webdataset", tmp_path).path
     members = read_back.tar_members(path / "00000.tar")
     assert list(members)[:6] == [
-        "000000000.jpg", "000000000.txt", "000000000.json",
-        "000000001.png", "000000001.txt", "000000001.json",
-    ]  # fmt: skip
+        "000000000.jpg",
+        "000000000.txt",
+        "000000000.json",
+        "000000001.png",
+        "000000001.txt",
+        "000000001.json",
+    ]
     assert members["000000000.txt"].decode() == CAPTIONS[0]
     assert read_back.strict_json(members["000000003.json"]) == {
-        "key": "000000003", "uid": make.uid(2), "caption": CAPTIONS[2], "url": None, "quality": 0.7
-    }  # fmt: skip
+        "key": "000000003",
+        "uid": make.uid(2),
+        "caption": CAPTIONS[2],
+        "url": None,
+        "quality": 0.7,
+    }
 
 
 def test_images_are_copied_byte_for_byte_under_the_extension_of_their_format(world, tmp_path):
@@ -52,9 +60,16 @@ def test_the_table_beside_a_tar_is_as_img2dataset_writes_it(world, tmp_path):
     path = world.export("webdataset", tmp_path).path
     rows = pq.read_table(path / "00000.parquet").to_pylist()
     assert [list(row.values()) for row in rows[-1:]] == [
-        ["000000004", "success", None, make.uid(3), CAPTIONS[3], "https://a.example/3.jpg",
-         rows[-1]["quality"]]
-    ]  # fmt: skip
+        [
+            "000000004",
+            "success",
+            None,
+            make.uid(3),
+            CAPTIONS[3],
+            "https://a.example/3.jpg",
+            rows[-1]["quality"],
+        ]
+    ]
     assert list(rows[0])[:3] == ["key", "status", "error_message"]
 
 
@@ -72,9 +87,14 @@ def test_a_column_called_as_the_format_calls_its_own_is_renamed(tmp_path):
     everything = select(Recipe("all"), catalog)
     export(catalog, everything, "webdataset", tmp_path / "out", columns=columns)
     assert read_back.rows("webdataset", tmp_path / "out") == [
-        {"key": "000000000", "uid": make.uid(0), "source_key": "theirs", "source_Status": "fine",
-         "source_key_2": "other"}
-    ]  # fmt: skip
+        {
+            "key": "000000000",
+            "uid": make.uid(0),
+            "source_key": "theirs",
+            "source_Status": "fine",
+            "source_key_2": "other",
+        }
+    ]
     assert pq.read_table(tmp_path / "out" / "00000.parquet")["key"].to_pylist() == ["000000000"]
 
 

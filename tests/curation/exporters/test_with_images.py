@@ -79,8 +79,15 @@ def test_an_address_that_does_not_answer_is_left_out(tmp_path):
 
 
 def test_the_extension_is_that_of_the_format_whatever_the_file_is_called(tmp_path):
-    formats = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp",
-               "TIFF": "tif", "MPO": "jpg"}  # fmt: skip
+    formats = {
+        "JPEG": "jpg",
+        "PNG": "png",
+        "WEBP": "webp",
+        "GIF": "gif",
+        "BMP": "bmp",
+        "TIFF": "tif",
+        "MPO": "jpg",
+    }
     (tmp_path / "source").mkdir()
     rows = []
     for number, format in enumerate(formats):

@@ -26,9 +26,11 @@ def test_a_transparent_palette_is_laid_on_white():
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "1", "P", "LA", "RGBA", "I;16"])
 def test_every_mode_becomes_rgb(mode):
-    picture = make.picture().convert("L").convert("I").convert("I;16") if mode == "I;16" else (
-        make.picture().convert(mode)
-    )  # fmt: skip
+    picture = (
+        make.picture().convert("L").convert("I").convert("I;16")
+        if mode == "I;16"
+        else (make.picture().convert(mode))
+    )
     format = "TIFF" if mode == "CMYK" else "PNG"
     found = decode.rgb(make.encoded(picture, format))
     assert (found.mode, found.size) == ("RGB", (40, 30))

@@ -133,15 +133,31 @@ def test_nothing_of_ones_own_network_is_asked(site, name):
 @pytest.mark.parametrize(
     ("address", "is_public"),
     [
-        ("8.8.8.8", True), ("2001:4860:4860::8888", True), ("::ffff:8.8.8.8", True),
-        ("64:ff9b::808:808", True), ("127.0.0.1", False), ("10.1.2.3", False),
-        ("172.16.0.1", False), ("192.168.1.1", False), ("169.254.169.254", False),
-        ("100.64.0.1", False), ("0.0.0.0", False), ("224.0.0.1", False),
-        ("255.255.255.255", False), ("::1", False), ("::", False), ("::7f00:1", False),
-        ("::ffff:10.1.2.3", False), ("64:ff9b::a9fe:a9fe", False), ("2002:7f00:1::", False),
-        ("fe80::1%eth0", False), ("fec0::1", False), ("fd00::1", False), ("ff02::1", False),
+        ("8.8.8.8", True),
+        ("2001:4860:4860::8888", True),
+        ("::ffff:8.8.8.8", True),
+        ("64:ff9b::808:808", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::1", False),
+        ("::", False),
+        ("::7f00:1", False),
+        ("::ffff:10.1.2.3", False),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("2002:7f00:1::", False),
+        ("fe80::1%eth0", False),
+        ("fec0::1", False),
+        ("fd00::1", False),
+        ("ff02::1", False),
     ],
-)  # fmt: skip
+)
 def test_what_a_public_address_is(address, is_public):
     assert connect._is_public(address) is is_public
 
@@ -275,9 +291,17 @@ def test_no_such_host_and_no_one_there_are_told(private, monkeypatch):
 
 @pytest.mark.parametrize(
     "url",
-    ["http://[::1/a.jpg", "http://a..b/a.jpg", "http://a:b/a.jpg", "http://a:99999/", "http://a b/",
-     f"http://{'a' * 64}.example/", "http://a\x00b.example/", "http:///a.jpg"],
-)  # fmt: skip
+    [
+        "http://[::1/a.jpg",
+        "http://a..b/a.jpg",
+        "http://a:b/a.jpg",
+        "http://a:99999/",
+        "http://a b/",
+        f"http://{'a' * 64}.example/",
+        "http://a\x00b.example/",
+        "http:///a.jpg",
+    ],
+)
 def test_what_is_no_address_is_told(private, url):
     assert refused(url) == "this is no address on the web"
 
@@ -293,14 +317,18 @@ def test_what_is_no_address_is_told(private, url):
         (CHUNKS + b"5\r\nab", "the answer breaks off"),
         (CHUNKS + b"zz\r\nab", "the answer breaks off"),
         (CHUNKS + b"fffffffffffffff\r\nab", "the answer breaks off"),
-        (HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PICTURE)[:-50],
-         "the answer breaks off"),
+        (
+            HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PICTURE)[:-50],
+            "the answer breaks off",
+        ),
         (HEAD + b"Content-Encoding: gzip\r\n\r\nabc", "the answer breaks off"),
-        (HEAD + b"Content-Encoding: br\r\n\r\nabc",
-         "the answer is packed in a way that was not asked for"),
+        (
+            HEAD + b"Content-Encoding: br\r\n\r\nabc",
+            "the answer is packed in a way that was not asked for",
+        ),
         (HEAD + b"Content-Length: 99999999999\r\n\r\nabc", "more than 20 MB"),
     ],
-)  # fmt: skip
+)
 def test_an_answer_that_is_odd_is_told(private, said, told):
     assert refused_of(lambda connection: connection.sendall(said)) == told
 

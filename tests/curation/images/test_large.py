@@ -22,10 +22,13 @@ def test_a_small_one_stays_as_it_is(tmp_path):
 
 @pytest.mark.parametrize(
     ("row", "told"),
-    [({}, "no image"), ({"image_file": "gone.jpg"}, "does not exist"),
-     ({"image_file": "cut.jpg"}, "does not decode"),
-     ({"url": "https://x.example/a.jpg"}, "on the web and was not fetched")],
-)  # fmt: skip
+    [
+        ({}, "no image"),
+        ({"image_file": "gone.jpg"}, "does not exist"),
+        ({"image_file": "cut.jpg"}, "does not decode"),
+        ({"url": "https://x.example/a.jpg"}, "on the web and was not fetched"),
+    ],
+)
 def test_where_there_is_none_it_says_why(tmp_path, row, told):
     make.truncated_jpeg(tmp_path / "cut.jpg")
     with pytest.raises(CurationError, match=told):

@@ -40,9 +40,13 @@ def read(tmp_path):
 
 def embed(store, encoders, devices=("cpu",), **options):
     return embed_store(
-        store, store.path.parent / "source", encoders,
-        devices=devices, executor=LocalExecutor(), **options,
-    )  # fmt: skip
+        store,
+        store.path.parent / "source",
+        encoders,
+        devices=devices,
+        executor=LocalExecutor(),
+        **options,
+    )
 
 
 def written(store, side):

@@ -109,8 +109,10 @@ def test_a_target_added_gives_what_a_full_score_gives(with_dots, with_both, line
     assert files(with_dots, others) == before
     assert_equal(norm_sims(with_dots), norm_sims(with_both))
     assert change.columns == (
-        "norm_sim_inf_lines", "norm_sim_inf_lines_nearest", "norm_sim_2_lines"
-    )  # fmt: skip
+        "norm_sim_inf_lines",
+        "norm_sim_inf_lines_nearest",
+        "norm_sim_2_lines",
+    )
     told = Catalog.of(with_dots).columns
     assert [*told] == [*Catalog.of(with_both).columns]
     assert told["norm_sim_inf_all"].title == "NormSim∞ (all targets)"
@@ -142,8 +144,10 @@ def test_a_first_target_takes_the_defaults(job, lines, tmp_path):
     assert norm_sims(workspace) == {}
     add(workspace, lines)
     assert [*norm_sims(workspace)] == [
-        "norm_sim_inf_lines", "norm_sim_inf_lines_nearest", "norm_sim_2_lines"
-    ]  # fmt: skip
+        "norm_sim_inf_lines",
+        "norm_sim_inf_lines_nearest",
+        "norm_sim_2_lines",
+    ]
 
 
 def test_a_target_added_twice_is_nothing_to_do(with_both, lines, tmp_path):
@@ -208,11 +212,13 @@ def test_captions_alone_are_measured_beside_the_images_of_others(with_dots, tmp_
     add(with_dots, TargetSource("classes", classes))
     after = norm_sims(with_dots)
     assert [n for n in after if n not in before] == [
-        "norm_sim_inf_classes_text", "norm_sim_inf_classes_text_nearest", "norm_sim_2_classes_text"
-    ]  # fmt: skip
-    image = np.concatenate([
-        np.load(with_dots.embeddings("tiny").file(shard, "image.npy")) for shard in range(3)
-    ])  # fmt: skip
+        "norm_sim_inf_classes_text",
+        "norm_sim_inf_classes_text_nearest",
+        "norm_sim_2_classes_text",
+    ]
+    image = np.concatenate(
+        [np.load(with_dots.embeddings("tiny").file(shard, "image.npy")) for shard in range(3)]
+    )
     image = image[np.isfinite(image).all(axis=1)]
     held = targets.load(with_dots.target("classes"), "tiny").text
     np.testing.assert_allclose(

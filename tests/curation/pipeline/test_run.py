@@ -24,10 +24,15 @@ from tests import make
 from tests.conftest import PAIRS
 
 SCORES = [
-    "clip_score", "neg_clip_loss",
-    "norm_sim_inf_dots", "norm_sim_2_dots", "norm_sim_inf_lines", "norm_sim_2_lines",
-    "norm_sim_inf_all", "norm_sim_2_all",
-]  # fmt: skip
+    "clip_score",
+    "neg_clip_loss",
+    "norm_sim_inf_dots",
+    "norm_sim_2_dots",
+    "norm_sim_inf_lines",
+    "norm_sim_2_lines",
+    "norm_sim_inf_all",
+    "norm_sim_2_all",
+]
 
 
 SHARDS = Options(shard_size=10)

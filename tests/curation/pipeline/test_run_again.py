@@ -19,9 +19,13 @@ def small(job, tmp_path):
     """A job over four pairs, with one cheap score."""
     table = make.pairs(tmp_path / "source", [{} for _ in range(4)])
     return replace(
-        job, source=table, workspace=tmp_path / "w", targets=(), scores=("clip_score",),
+        job,
+        source=table,
+        workspace=tmp_path / "w",
+        targets=(),
+        scores=("clip_score",),
         parameters={},
-    )  # fmt: skip
+    )
 
 
 def run(job):

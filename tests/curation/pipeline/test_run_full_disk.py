@@ -26,9 +26,12 @@ def curation(limit, *arguments):
 
 @pytest.mark.parametrize(
     ("limit", "what"),
-    [(3000, "samples/00000.parquet"), (4600, "embeddings/tiny/00000.image.npy"),
-     (300_000, "catalog.duckdb")],
-)  # fmt: skip
+    [
+        (3000, "samples/00000.parquet"),
+        (4600, "embeddings/tiny/00000.image.npy"),
+        (300_000, "catalog.duckdb"),
+    ],
+)
 def test_a_run_that_cannot_write_says_which_file_and_leaves_nothing_half_written(
     source, model_folder, tmp_path, limit, what
 ):
@@ -49,7 +52,16 @@ def test_a_catalog_that_is_there_stays_when_the_new_one_cannot_be_written(
     scored_copy, source, model_folder
 ):
     before = scored_copy.catalog.read_bytes()
-    score = ("score", source, "-w", scored_copy.path, "--model", model_folder, "--quiet",
-             "--score", "clip_score")  # fmt: skip
+    score = (
+        "score",
+        source,
+        "-w",
+        scored_copy.path,
+        "--model",
+        model_folder,
+        "--quiet",
+        "--score",
+        "clip_score",
+    )
     assert curation(300_000, *score).returncode == 2
     assert scored_copy.catalog.read_bytes() == before

@@ -28,15 +28,26 @@ def mixed(job, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mixed")
     for number, size in enumerate([(300, 240), (300, 240), (300, 240), (120, 90), (900, 240)]):
         make.jpeg(folder / "s" / f"{number}.jpg", max(number, 1), size)
-    captions = ["a dog on the beach", "the same dog once more", "Ein Hund läuft am Strand",
-                "a small cat on a mat", "a wide view of the sea"]  # fmt: skip
+    captions = [
+        "a dog on the beach",
+        "the same dog once more",
+        "Ein Hund läuft am Strand",
+        "a small cat on a mat",
+        "a wide view of the sea",
+    ]
     rows = [
         {"file_name": f"{n}.jpg", "caption": caption, "bad": n == 4, "language": "as told"}
         for n, caption in enumerate(captions)
     ]
     table = make.pairs(folder / "s", rows)
-    scores = ("clip_score", "caption_length", "image_size", "language", "basic_filter",
-              "duplicate_of")  # fmt: skip
+    scores = (
+        "clip_score",
+        "caption_length",
+        "image_size",
+        "language",
+        "basic_filter",
+        "duplicate_of",
+    )
     asked = replace(job, source=table, workspace=folder / "w", targets=(), scores=scores)
     # To a model of random weights all pictures are much alike.
     score_dataset(replace(asked, parameters={"duplicate_cosine": 1.0}), make.QUIET)
@@ -142,8 +153,9 @@ def test_an_imported_score_may_not_take_the_name_of_a_measure(scored_copy, tmp_p
 
 def test_a_column_of_the_source_gives_way_to_a_measure_of_its_name(mixed):
     assert (mixed.column("language").kind, mixed.column("source_language").kind) == (
-        "measure", "source",
-    )  # fmt: skip
+        "measure",
+        "source",
+    )
 
 
 def test_clip_scores_that_came_with_the_source_are_scores(tmp_path):

@@ -44,9 +44,13 @@ def web_job(job, site, tmp_path):
     lines = [f"{site.address}/{number}.jpg,pair {number}" for number in range(COUNT)]
     table.write_text("\n".join(["url,caption", *lines]) + "\n")
     return replace(
-        job, source=table, workspace=tmp_path / "w", targets=(), scores=("clip_score",),
+        job,
+        source=table,
+        workspace=tmp_path / "w",
+        targets=(),
+        scores=("clip_score",),
         parameters={},
-    )  # fmt: skip
+    )
 
 
 def run(job, **changes):

@@ -22,12 +22,14 @@ def test_only_the_scores_asked_for_are_made(job, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"scores": ("clip_score",), "parameters": {"keep": 0.2}},
-         "--keep is for the score norm_sim_d, which is not made: name it with --score"),
+        (
+            {"scores": ("clip_score",), "parameters": {"keep": 0.2}},
+            "--keep is for the score norm_sim_d, which is not made: name it with --score",
+        ),
         ({"scores": ("vas",), "targets": ()}, "the score vas needs --target NAME=SOURCE"),
         ({"parameters": {"batches": 0}}, "batches is 0; expected ≥ 1"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_scored_is_refused_before_anything_is_read(job, tmp_path, asked, message):
     with pytest.raises(CurationError, match=message):
         run(job, workspace=tmp_path / "w", **asked)

@@ -131,9 +131,7 @@ def test_ready_made_embeddings_of_both_sides_are_taken(job, tmp_path):
     )
     dataset = usable_images(tmp_path / "w")
     text = np.delete(text, 3, axis=0)
-    for ending, rows in (
-        ("", image), ("_text", text), ("_both", np.concatenate([image, text]))
-    ):  # fmt: skip
+    for ending, rows in (("", image), ("_text", text), ("_both", np.concatenate([image, text]))):
         for p, name in ((np.inf, "inf"), (2, "2")):
             np.testing.assert_allclose(
                 catalog.array(f"norm_sim_{name}_ready{ending}"),

@@ -42,12 +42,21 @@ def write_part(folder, part, total=1, records=None, sides=("img", "text"), dtype
 
 def told(part, rows=ROWS):
     return [
-        {"image_path": f"{part:04d}{n:05d}", "caption": f"caption {part} {n}", "key": f"{n:05d}",
-         "url": f"https://a.example/{part}/{n}.jpg", "uid": make.uid(100 * part + n),
-         "width": 256, "height": 200, "original_width": 512, "original_height": 400,
-         "similarity": 0.25 + n / 100, "status": "success"}
+        {
+            "image_path": f"{part:04d}{n:05d}",
+            "caption": f"caption {part} {n}",
+            "key": f"{n:05d}",
+            "url": f"https://a.example/{part}/{n}.jpg",
+            "uid": make.uid(100 * part + n),
+            "width": 256,
+            "height": 200,
+            "original_width": 512,
+            "original_height": 400,
+            "similarity": 0.25 + n / 100,
+            "status": "success",
+        }
         for n in range(rows)
-    ]  # fmt: skip
+    ]
 
 
 def score(source, folder, **changes):
@@ -185,8 +194,10 @@ def test_the_bare_output_has_paths_and_captions_only(tmp_path):
     records = [{"image_path": f"{n}", "caption": text} for n, text in enumerate(UNNAMED)]
     found = make.read(write_part(tmp_path, 0, records=records)).samples.to_pylist()
     assert [(row["image_path"], row["caption"]) for row in found] == [
-        ("0", "a"), ("1", "b"), ("2", "c")
-    ]  # fmt: skip
+        ("0", "a"),
+        ("1", "b"),
+        ("2", "c"),
+    ]
     assert len({row["uid"] for row in found}) == 3
     assert {row["url"] for row in found} == {row["width"] for row in found} == {None}
 
@@ -212,9 +223,12 @@ def test_columns_may_be_named(tmp_path):
 def test_full_paths_inside_the_image_root_are_images_and_no_others(tmp_path):
     photos = tmp_path / "photos"
     paths = [
-        str(make.jpeg(photos / "sub" / "1.jpg")), str(photos / "gone.jpg"),
-        str(tmp_path / "photos2" / "1.jpg"), "photos/sub/1.jpg", None,
-    ]  # fmt: skip
+        str(make.jpeg(photos / "sub" / "1.jpg")),
+        str(photos / "gone.jpg"),
+        str(tmp_path / "photos2" / "1.jpg"),
+        "photos/sub/1.jpg",
+        None,
+    ]
     records = [{"image_path": path, "caption": f"{n}"} for n, path in enumerate(paths)]
     folder = write_part(tmp_path / "out", 0, records=records)
     found = make.read(folder, image_root=photos).samples.to_pylist()

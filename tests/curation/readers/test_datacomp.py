@@ -136,9 +136,12 @@ def test_rows_that_cannot_be_scored_are_listed_and_others_brought_to_unit_length
         ("score", make.uid(4), "its caption's embedding is not finite"),
     ]
     good = neg_clip_loss(
-        *(np.delete(np.concatenate([side, other]), [3, 4], axis=0)
-          for side, other in zip((image, text), embeddings(1), strict=True)), temperature=0.01,
-    ).score  # fmt: skip
+        *(
+            np.delete(np.concatenate([side, other]), [3, 4], axis=0)
+            for side, other in zip((image, text), embeddings(1), strict=True)
+        ),
+        temperature=0.01,
+    ).score
     found = np.delete(catalog.array("neg_clip_loss"), [3, 4])
     np.testing.assert_allclose(found, good, atol=2e-6)
 
@@ -176,11 +179,13 @@ def write_wide(folder, dim):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"l14_img": np.ones((3, 32), np.float16), "l14_txt": np.ones((3, 32), np.float16)},
-         r"l14_img \(3, 32\) .* has 60 rows"),
+        (
+            {"l14_img": np.ones((3, 32), np.float16), "l14_txt": np.ones((3, 32), np.float16)},
+            r"l14_img \(3, 32\) .* has 60 rows",
+        ),
         ({"l14_txt": np.ones((ROWS, 7), np.float16)}, r"l14_txt \(60, 7\)"),
     ],
-)  # fmt: skip
+)
 def test_embeddings_that_do_not_fit_the_rows_are_refused(metadata, tmp_path, changed, message):
     write_pair(metadata / f"{0:032x}", 0, **changed)
     with pytest.raises(CurationError, match=message):

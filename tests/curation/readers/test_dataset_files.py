@@ -11,8 +11,13 @@ def test_splits_are_read_in_their_order_and_told(tmp_path):
     datasets.DatasetDict(splits).save_to_disk(tmp_path, num_shards={"train": 2, "test": 1})
     rows, _ = read(tmp_path)
     assert [(row["split"], row["stars"]) for row in rows] == [
-        ("train", 0), ("train", 1), ("train", 2), ("train", 3), ("test", 8), ("test", 2)
-    ]  # fmt: skip
+        ("train", 0),
+        ("train", 1),
+        ("train", 2),
+        ("train", 3),
+        ("test", 8),
+        ("test", 2),
+    ]
     assert rows[5]["image_file"] == "test/data-00000-of-00001.arrow"
     assert pixels(rows, tmp_path) == [JPEGS[n] for n in (0, 1, 2, 3, 8, 2)]
     assert len({row["uid"] for row in rows}) == 6
@@ -37,9 +42,10 @@ def test_parquet_is_read_in_every_layout_of_the_hub(tmp_path, layout):
     assert not skipped
     assert pixels(rows, tmp_path) == JPEGS
     splits = {
-        "data": {"test", "train"}, "splits": {"test", "train"},
+        "data": {"test", "train"},
+        "splits": {"test", "train"},
         "splits in data": {"train", "validation"},
-    }.get(layout, {"train"})  # fmt: skip
+    }.get(layout, {"train"})
     assert {row["split"] for row in rows} == splits
     assert rows[1]["label"] == "dog"
     assert (rows[0]["image_file"], rows[0]["image_column"]) == (files[0], "image")

@@ -12,9 +12,12 @@ from tests import make
 
 def captions(found):
     return dict(
-        zip(found.samples["image_file"].to_pylist(), found.samples["caption"].to_pylist(),
-            strict=True)
-    )  # fmt: skip
+        zip(
+            found.samples["image_file"].to_pylist(),
+            found.samples["caption"].to_pylist(),
+            strict=True,
+        )
+    )
 
 
 def reasons(found):
@@ -113,9 +116,10 @@ def test_downloads_that_failed_are_told_by_the_table_beside_their_folder(tmp_pat
     make.jpeg(tmp_path / "00000" / "000000000.jpg")
     (tmp_path / "00000" / "000000000.txt").write_text("a dog")
     rows = {
-        "key": ["000000000", "000000001"], "status": ["success", "failed_to_download"],
+        "key": ["000000000", "000000001"],
+        "status": ["success", "failed_to_download"],
         "error_message": [None, "HTTP Error 404: Not Found"],
-    }  # fmt: skip
+    }
     pq.write_table(pa.table(rows), tmp_path / "00000.parquet")
     found = make.read(tmp_path)
     assert captions(found) == {"00000/000000000.jpg": "a dog"}

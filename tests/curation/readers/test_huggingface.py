@@ -21,10 +21,14 @@ from tests import make
 JPEGS = [make.encoded(make.picture(seed, (40 + seed, 30))) for seed in range(9)]
 CAPTIONS = [f"pair {number}" for number in range(9)]
 RECORD = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-FEATURES = datasets.Features({
-    "image": datasets.Image(), "caption": datasets.Value("string"),
-    "label": datasets.ClassLabel(names=["cat", "dog"]), "stars": datasets.Value("int32"),
-})  # fmt: skip
+FEATURES = datasets.Features(
+    {
+        "image": datasets.Image(),
+        "caption": datasets.Value("string"),
+        "label": datasets.ClassLabel(names=["cat", "dog"]),
+        "stars": datasets.Value("int32"),
+    }
+)
 
 
 def dataset(numbers=range(9), **changed):
@@ -140,8 +144,9 @@ def test_images_that_are_not_embedded_lie_below_the_image_root(tmp_path, monkeyp
     for file in (tmp_path / "b.parquet", tmp_path / "b.arrow"):
         rows, skipped = read(file, image_root=photos)
         assert [(row["image_file"], row["url"]) for row in rows] == [
-            ("1.jpg", None), (None, "https://a.example/2.jpg")
-        ]  # fmt: skip
+            ("1.jpg", None),
+            (None, "https://a.example/2.jpg"),
+        ]
         assert skipped == {f"{file.name} row 2": "no image is named"}
 
 
@@ -173,11 +178,14 @@ def test_columns_may_be_named_and_those_of_bytes_are_left_out(tmp_path, kind):
     photos = [{"bytes": JPEGS[8 - n], "path": None} for n in range(9)]
     table = dataset().data.table
     for name, cells in {
-        "photo": pa.array(photos, RECORD), "audio": pa.array(photos, RECORD),
-        "raw": pa.array([b"x"] * 9), "many": pa.array([[b"x"]] * 9),
+        "photo": pa.array(photos, RECORD),
+        "audio": pa.array(photos, RECORD),
+        "raw": pa.array([b"x"] * 9),
+        "many": pa.array([[b"x"]] * 9),
         "title": pa.array([f"title {n}" for n in range(9)]),
-        "id": pa.array([make.uid(n) for n in range(9)]), "boxes": pa.array([[[1, 2]]] * 9),
-    }.items():  # fmt: skip
+        "id": pa.array([make.uid(n) for n in range(9)]),
+        "boxes": pa.array([[[1, 2]]] * 9),
+    }.items():
         table = table.append_column(name, cells)
     if kind == "arrow":
         stream(tmp_path / "a.arrow", table)
@@ -208,8 +216,12 @@ def test_images_alone_will_do_for_a_target(tmp_path, kind):
 
 def test_a_label_that_is_none_of_the_classes_is_missing(tmp_path):
     features = datasets.Features(dict(FEATURES))
-    rows = {"image": [{"bytes": JPEGS[0], "path": None}] * 3, "caption": ["a", "b", "c"],
-            "label": [1, -1, None], "stars": [0, 0, 0]}  # fmt: skip
+    rows = {
+        "image": [{"bytes": JPEGS[0], "path": None}] * 3,
+        "caption": ["a", "b", "c"],
+        "label": [1, -1, None],
+        "stars": [0, 0, 0],
+    }
     datasets.Dataset.from_dict(rows, features=features).save_to_disk(tmp_path)
     assert [row["label"] for row in read(tmp_path)[0]] == ["dog", None, None]
 
@@ -321,19 +333,28 @@ def test_datasets_are_scored_and_their_pictures_shown(tmp_path, job, kind, capsy
     cut = make.encoded(make.picture(99, (200, 200)))[:2000]
     photos = [{"bytes": data, "path": None} for data in (*JPEGS[:8], cut)]
     image = datasets.Dataset.from_dict(
-        {"image": photos, "caption": CAPTIONS}, features=datasets.Features(
-            {"image": datasets.Image(), "caption": datasets.Value("string")})
-    )  # fmt: skip
+        {"image": photos, "caption": CAPTIONS},
+        features=datasets.Features(
+            {"image": datasets.Image(), "caption": datasets.Value("string")}
+        ),
+    )
     if kind == "arrow":
         image.save_to_disk(source, num_shards=2)
     else:
         image.to_parquet(source / "data" / "train-00000-of-00001.parquet", batch_size=4)
     target = TargetSource("few", source)
     summary = score_dataset(
-        replace(job, source=source, workspace=workspace, parameters={}, targets=(target,),
-                scores=("clip_score", "norm_sim"), options=Options(shard_size=4)),
+        replace(
+            job,
+            source=source,
+            workspace=workspace,
+            parameters={},
+            targets=(target,),
+            scores=("clip_score", "norm_sim"),
+            options=Options(shard_size=4),
+        ),
         make.QUIET,
-    )  # fmt: skip
+    )
     assert (summary.samples, summary.skipped) == (8, 1)
     catalog = Catalog.of(Workspace.open(workspace))
     assert catalog.skipped()[0]["stage"] == "embed"

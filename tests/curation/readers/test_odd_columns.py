@@ -32,16 +32,20 @@ def beyond_year_9999(count):
 
 
 def test_captions_that_are_not_utf8_cost_their_rows_and_other_text_its_bad_bytes(folder):
-    table = pa.table({
-        "image": ["0.jpg", "1.jpg", "2.jpg"], "text": text("a", b"caf\xe9", "c"),
-        "note": text(b"x\xff", "y", None),
-        "tags": pa.ListArray.from_arrays(pa.array([0, 1, 1, 2]), text(b"\xffz", "ü")),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "image": ["0.jpg", "1.jpg", "2.jpg"],
+            "text": text("a", b"caf\xe9", "c"),
+            "note": text(b"x\xff", "y", None),
+            "tags": pa.ListArray.from_arrays(pa.array([0, 1, 1, 2]), text(b"\xffz", "ü")),
+        }
+    )
     pq.write_table(table, folder / "a.parquet")
     found = make.read(folder / "a.parquet")
     assert [(r["caption"], r["note"], r["tags"]) for r in rows(found)] == [
-        ("a", "x\ufffd", '["\ufffdz"]'), ("c", None, '["ü"]')
-    ]  # fmt: skip
+        ("a", "x\ufffd", '["\ufffdz"]'),
+        ("c", None, '["ü"]'),
+    ]
     assert told(found) == [("a.parquet row 1", NOT_UTF8)]
     assert len(make.published(folder / "a.parquet")) == 2
 
@@ -50,8 +54,9 @@ def test_captions_that_are_not_utf8_cost_their_rows_and_other_text_its_bad_bytes
 def test_a_dataset_with_text_that_is_not_utf8_is_read_but_for_its_rows(tmp_path, kind):
     images = [{"bytes": data, "path": None} for data in JPEGS[:3]]
     several = pa.ListArray.from_arrays(pa.array([0, 1, 2, 3]), text("a", b"\xff", "c"))
-    table = pa.table({"image": pa.array(images, RECORD), "captions": several,
-                      "note": text(b"\xff", "", "")})  # fmt: skip
+    table = pa.table(
+        {"image": pa.array(images, RECORD), "captions": several, "note": text(b"\xff", "", "")}
+    )
     if kind == "arrow":
         stream(tmp_path / "a.arrow", table)
     else:
@@ -64,11 +69,15 @@ def test_a_dataset_with_text_that_is_not_utf8_is_read_but_for_its_rows(tmp_path,
 
 def test_times_that_python_does_not_know_are_text(folder):
     when = beyond_year_9999(3)
-    table = pa.table({
-        "image": ["0.jpg", "1.jpg", "2.jpg"], "text": ["a", "b", "c"], "when": when,
-        "nested": pa.ListArray.from_arrays(pa.array([0, 1, 2, 3]), when),
-        "good": [datetime.datetime(2020, 1, 2)] * 3,
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "image": ["0.jpg", "1.jpg", "2.jpg"],
+            "text": ["a", "b", "c"],
+            "when": when,
+            "nested": pa.ListArray.from_arrays(pa.array([0, 1, 2, 3]), when),
+            "good": [datetime.datetime(2020, 1, 2)] * 3,
+        }
+    )
     pq.write_table(table, folder / "a.parquet")
     row = rows(make.read(folder / "a.parquet"))[0]
     assert row["when"] == "10000-01-01 00:00:00.000"

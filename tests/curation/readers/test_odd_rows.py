@@ -31,8 +31,9 @@ def test_a_quote_that_does_not_close_takes_no_other_row_with_it_unsaid(folder):
     lines = ["image,text", "0.jpg,a", '1.jpg,"oops', '2.jpg,"c"', "2.jpg,d", '1.jpg,"to the end']
     found = make.read(write(folder / "a.csv", "\n".join(lines) + "\n0.jpg,e\n"))
     assert [(r["image_file"], r["caption"]) for r in rows(found)] == [
-        ("0.jpg", "a"), ("2.jpg", "d")
-    ]  # fmt: skip
+        ("0.jpg", "a"),
+        ("2.jpg", "d"),
+    ]
     wheres, reasons = zip(*told(found), strict=True)
     assert wheres == ("a.csv lines 3 to 4", "a.csv lines 6 to 7")
     assert all(reason.startswith("a quote does not close: ") for reason in reasons)
@@ -64,10 +65,14 @@ def test_a_number_that_python_does_not_read_costs_one_row(folder):
 @pytest.mark.parametrize(
     "entries",
     [
-        ("12345678901234567891", "1"), ("0x1F", "1"), ("9007199254740993", "0.5"),
-        ("+007", "1"), ("1e400", "1"), ("true", "1"),
+        ("12345678901234567891", "1"),
+        ("0x1F", "1"),
+        ("9007199254740993", "0.5"),
+        ("+007", "1"),
+        ("1e400", "1"),
+        ("true", "1"),
     ],
-)  # fmt: skip
+)
 def test_what_a_number_would_not_hold_stays_text(folder, entries):
     assert column(folder, *entries) == list(entries)
 

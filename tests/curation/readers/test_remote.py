@@ -114,9 +114,13 @@ def test_images_are_scored_and_shown_where_they_lie(
     for source in (local / name, locations.of(remote(name))):
         folder = tmp_path / f"work {len(catalogs)}"
         changed = replace(
-            job, source=source, workspace=folder, targets=(), parameters={},
+            job,
+            source=source,
+            workspace=folder,
+            targets=(),
+            parameters={},
             scores=("clip_score",),
-        )  # fmt: skip
+        )
         score_dataset(changed, make.QUIET)
         catalogs.append(Catalog.of(Workspace.open(folder)))
     here, there = catalogs
@@ -136,8 +140,11 @@ def test_ready_made_embeddings_are_fetched_once(local, remote, tmp_path):
     np.testing.assert_array_equal(*found)
     embeddings = Workspace(tmp_path / "w").embeddings("l14").path
     assert {f.name for f in embeddings.glob("*.npy")} == {
-        "00000.image.npy", "00000.text.npy", "00001.image.npy", "00001.text.npy"
-    }  # fmt: skip
+        "00000.image.npy",
+        "00000.text.npy",
+        "00001.image.npy",
+        "00001.text.npy",
+    }
 
 
 def test_a_target_may_be_remote(remote, tmp_path, job, source):
@@ -159,9 +166,13 @@ def test_a_changed_remote_file_is_read_again(local, tmp_path, job):
             make.pairs(local / "table", [{"caption": c} for c in captions])
             fs.put(f"{local}/table/", "/changing/table", recursive=True)
             changed = replace(
-                job, source=locations.of("memory://changing/table/pairs.jsonl"), targets=(),
-                workspace=tmp_path / "w", scores=("clip_score",), parameters={},
-            )  # fmt: skip
+                job,
+                source=locations.of("memory://changing/table/pairs.jsonl"),
+                targets=(),
+                workspace=tmp_path / "w",
+                scores=("clip_score",),
+                parameters={},
+            )
             score_dataset(changed, make.QUIET)
         rows = Catalog.of(Workspace.open(tmp_path / "w")).rows(range(2))
         assert [row["caption"] for row in rows] == ["a", "another"]

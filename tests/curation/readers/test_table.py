@@ -41,10 +41,16 @@ def test_csv_tsv_jsonl_and_parquet_hold_the_same_samples(folder):
     for name, separator in (("a.csv", ","), ("a.tsv", "\t")):
         lines = [separator.join(records[0])]
         lines += [
-            separator.join([r["image"], '"' + r["caption"].replace('"', '""') + '"',
-                            str(r["stars"]), str(r["score"])])
+            separator.join(
+                [
+                    r["image"],
+                    '"' + r["caption"].replace('"', '""') + '"',
+                    str(r["stars"]),
+                    str(r["score"]),
+                ]
+            )
             for r in records
-        ]  # fmt: skip
+        ]
         write(folder / name, "\n".join(lines) + "\n")
     tables = [make.read(folder / f"a.{kind}") for kind in ("csv", "tsv", "jsonl", "parquet")]
     assert rows(tables[0])[1]["caption"] == 'a\t"dog",\n1'
@@ -55,9 +61,15 @@ def test_csv_tsv_jsonl_and_parquet_hold_the_same_samples(folder):
 
 @pytest.mark.parametrize(
     "header",
-    ["file_name,caption", "image_path,text", "Image,Caption", "path,alt_text", "filepath,title",
-     "filename,description"],
-)  # fmt: skip
+    [
+        "file_name,caption",
+        "image_path,text",
+        "Image,Caption",
+        "path,alt_text",
+        "filepath,title",
+        "filename,description",
+    ],
+)
 def test_the_usual_column_names_are_guessed(folder, header):
     found = make.read(write(folder / "a.csv", f"{header}\n0.jpg,a dog\n"))
     assert [(r["image_file"], r["caption"]) for r in rows(found)] == [("0.jpg", "a dog")]
@@ -208,8 +220,15 @@ def test_text_becomes_numbers_only_where_every_entry_is_one(folder):
 def test_nested_columns_become_json_text(folder):
     when = datetime.datetime(2020, 1, 2)
     nested = pa.array([{"b": b"\xff", "t": when}] * 2)
-    table = pa.table({"image": ["0.jpg", "1.jpg"], "text": ["a", "b"], "boxes": [[[1, 2]], []],
-                      "nested": nested, "when": [when] * 2})  # fmt: skip
+    table = pa.table(
+        {
+            "image": ["0.jpg", "1.jpg"],
+            "text": ["a", "b"],
+            "boxes": [[[1, 2]], []],
+            "nested": nested,
+            "when": [when] * 2,
+        }
+    )
     pq.write_table(table, folder / "a.parquet")
     row = rows(make.read(folder / "a.parquet"))[0]
     assert row["boxes"] == "[[1, 2]]"

@@ -129,11 +129,14 @@ def test_a_table_outside_the_image_root_gives_no_image(tmp_path):
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_addresses_are_not_fetched_when_they_are_read(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(fetch, "fetch", lambda *_: pytest.fail("fetched"))
-    frame = pd.DataFrame({
-        "URL": ["https://a.example/1.jpg", "HTTP://a.example/2.png", None],
-        "TEXT": ["one", "two", "three"],
-        "WIDTH": [320, 640, 1], "HEIGHT": [200, None, 1],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "URL": ["https://a.example/1.jpg", "HTTP://a.example/2.png", None],
+            "TEXT": ["one", "two", "three"],
+            "WIDTH": [320, 640, 1],
+            "HEIGHT": [200, None, 1],
+        }
+    )
     file = tmp_path / f"a.{kind}"
     if kind == "csv":
         frame.to_csv(file, index=False)
@@ -143,18 +146,24 @@ def test_addresses_are_not_fetched_when_they_are_read(tmp_path, monkeypatch, kin
         frame.to_parquet(file)
     found = make.read(file)
     assert [(r["url"], r["image_file"], r["width"], r["height"]) for r in rows(found)] == [
-        ("https://a.example/1.jpg", None, 320, 200), ("HTTP://a.example/2.png", None, 640, None)
-    ]  # fmt: skip
+        ("https://a.example/1.jpg", None, 320, 200),
+        ("HTTP://a.example/2.png", None, 640, None),
+    ]
     assert [reason for _, reason in told(found)] == ["no image is named"]
     assert len({row["uid"] for row in rows(found)}) == 2
 
 
 def test_the_size_of_an_address_is_that_before_it_was_resized(tmp_path):
-    table = pa.table({
-        "image_url": ["https://a.example/1.jpg"] * 2, "text": ["a", "b"],
-        "width": [256, 256], "height": [256, 256],
-        "original_width": [800, 0], "original_height": [600.0, float("nan")],
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "image_url": ["https://a.example/1.jpg"] * 2,
+            "text": ["a", "b"],
+            "width": [256, 256],
+            "height": [256, 256],
+            "original_width": [800, 0],
+            "original_height": [600.0, float("nan")],
+        }
+    )
     pq.write_table(table, tmp_path / "a.parquet")
     found = rows(make.read(tmp_path / "a.parquet"))
     assert [(r["width"], r["height"]) for r in found] == [(800, 600), (256, 256)]
@@ -196,9 +205,13 @@ def test_images_in_cells_are_scored_and_shown(tmp_path, job):
     write(source / "1.parquet", [*JPEGS[6:], make.encoded(make.picture(99, (200, 200)))[:2000]])
     workspace = tmp_path / "w"
     asked = replace(
-        job, source=source, workspace=workspace, scores=("clip_score",), parameters={},
+        job,
+        source=source,
+        workspace=workspace,
+        scores=("clip_score",),
+        parameters={},
         options=Options(shard_size=4),
-    )  # fmt: skip
+    )
     summary = score_dataset(asked, make.QUIET)
     assert (summary.samples, summary.skipped) == (10, 1)
     catalog = Catalog.of(Workspace.open(workspace))

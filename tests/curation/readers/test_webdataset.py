@@ -52,21 +52,32 @@ def downloaded(folder, rows, name="00000", size=9):
     records = []
     for number, row in enumerate(rows):
         record = {
-            "caption": f"pair {number}", "url": f"http://a.example/{number}.jpg",
-            "key": f"{number:0{size}d}", "status": "success", "error_message": None,
-            "width": 40, "height": 30, "original_width": 400, "original_height": 300,
-            "exif": "{}", "sha256": "f" * 64,
-        }  # fmt: skip
+            "caption": f"pair {number}",
+            "url": f"http://a.example/{number}.jpg",
+            "key": f"{number:0{size}d}",
+            "status": "success",
+            "error_message": None,
+            "width": 40,
+            "height": 30,
+            "original_width": 400,
+            "original_height": 300,
+            "exif": "{}",
+            "sha256": "f" * 64,
+        }
         records.append(record | row)
     good = [r for r in records if r["status"] == "success"]
     written(
         folder / f"{name}.tar",
         [
-            {"__key__": r["key"], "jpg": JPEGS[n], "txt": r["caption"],
-             "json": json.dumps(r, indent=4)}
+            {
+                "__key__": r["key"],
+                "jpg": JPEGS[n],
+                "txt": r["caption"],
+                "json": json.dumps(r, indent=4),
+            }
             for n, r in enumerate(good)
         ],
-    )  # fmt: skip
+    )
     pq.write_table(pa.Table.from_pylist(records), folder / f"{name}.parquet")
     (folder / f"{name}_stats.json").write_text(json.dumps({"count": len(rows)}))
     return folder
@@ -131,16 +142,19 @@ def test_what_img2dataset_writes_is_read_and_failed_downloads_are_listed(tmp_pat
     assert (second["caption"], second["key"]) == ("pair 2", "000000002")
     assert reasons(found) == {
         "00000.parquet row 1": "the download failed: HTTP Error 404: Not Found",
-        "00000.parquet row 3":
-            "the image could not be resized after its download: Image decoding error",
+        "00000.parquet row 3": "the image could not be resized after its download: Image decoding error",
         "00000.parquet row 4": "not downloaded (failed_to_dream)",
-    }  # fmt: skip
+    }
 
 
 def test_without_json_the_parquet_beside_tells_uid_caption_and_the_rest(tmp_path):
     written(tmp_path / "00000.tar", [{"__key__": "a", "jpg": JPEGS[0]}])
-    table = {"key": ["a", "b"], "uid": [make.uid(3), make.uid(4)], "caption": ["told", "x"],
-             "stars": [5, 1]}  # fmt: skip
+    table = {
+        "key": ["a", "b"],
+        "uid": [make.uid(3), make.uid(4)],
+        "caption": ["told", "x"],
+        "stars": [5, 1],
+    }
     pq.write_table(pa.table(table), tmp_path / "00000.parquet")
     found = make.read(tmp_path)
     (row,) = rows(found)
@@ -183,8 +197,9 @@ def test_the_uid_of_a_linked_pair_stays_when_its_key_and_tar_change(tmp_path):
 
 def test_columns_may_be_named(tmp_path):
     record = json.dumps({"title": "from title", "caption": "from json", "id": make.uid(9)})
-    tar = written(tmp_path / "a.tar", [sample(0, json=record, **{"small.png": JPEGS[1]}),
-                                       sample(1)])  # fmt: skip
+    tar = written(
+        tmp_path / "a.tar", [sample(0, json=record, **{"small.png": JPEGS[1]}), sample(1)]
+    )
     picks = {"caption_column": "title", "uid_column": "id", "image_column": "small.png"}
     found = make.read(tar, **picks)
     (row,) = rows(found)
@@ -201,23 +216,44 @@ def test_columns_may_be_named(tmp_path):
 def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_path):
     image = JPEGS[0]
     members = [
-        ("good.jpg", image), ("good.json", b'{"caption": "a dog"}'),
-        ("bare.jpg", image), ("null.jpg", image), ("null.json", b'{"caption": null}'),
-        ("text.txt", b"a dog"), ("text.json", b"{}"),
-        ("two.jpg", image), ("two.png", image), ("two.txt", b"a dog"),
-        ("twice.jpg", image), ("twice.txt", b"a dog"),
-        ("latin.jpg", image), ("latin.txt", b"caf\xe9"),
-        ("blank.jpg", image), ("blank.txt", b" \n"),
-        ("bad.jpg", image), ("bad.json", b"{"), ("list.jpg", image), ("list.json", b"[]"),
-        ("half.jpg", image), ("half.json", rb'{"caption": "\ud800"}'),
-        ("uid.jpg", image), ("uid.json", b'{"caption": "x", "uid": "xyz"}'),
-        ("fake.png", b"not an image"), ("fake.txt", b"a dog"),
-        ("link.jpg", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}), ("link.txt", b"a"),
-        ("hard.jpg", {"type": tarfile.LNKTYPE, "linkname": "good.jpg"}), ("hard.txt", b"a"),
-        ("twice.jpg", image), ("twice.txt", b"a dog"),
+        ("good.jpg", image),
+        ("good.json", b'{"caption": "a dog"}'),
+        ("bare.jpg", image),
+        ("null.jpg", image),
+        ("null.json", b'{"caption": null}'),
+        ("text.txt", b"a dog"),
+        ("text.json", b"{}"),
+        ("two.jpg", image),
+        ("two.png", image),
+        ("two.txt", b"a dog"),
+        ("twice.jpg", image),
+        ("twice.txt", b"a dog"),
+        ("latin.jpg", image),
+        ("latin.txt", b"caf\xe9"),
+        ("blank.jpg", image),
+        ("blank.txt", b" \n"),
+        ("bad.jpg", image),
+        ("bad.json", b"{"),
+        ("list.jpg", image),
+        ("list.json", b"[]"),
+        ("half.jpg", image),
+        ("half.json", rb'{"caption": "\ud800"}'),
+        ("uid.jpg", image),
+        ("uid.json", b'{"caption": "x", "uid": "xyz"}'),
+        ("fake.png", b"not an image"),
+        ("fake.txt", b"a dog"),
+        ("link.jpg", {"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}),
+        ("link.txt", b"a"),
+        ("hard.jpg", {"type": tarfile.LNKTYPE, "linkname": "good.jpg"}),
+        ("hard.txt", b"a"),
+        ("twice.jpg", image),
+        ("twice.txt", b"a dog"),
         ("caf\udce9.jpg", image),
-        ("../up.jpg", image), ("../up.txt", b"a"), ("/full.jpg", image), ("a/../../b.jpg", image),
-    ]  # fmt: skip
+        ("../up.jpg", image),
+        ("../up.txt", b"a"),
+        ("/full.jpg", image),
+        ("a/../../b.jpg", image),
+    ]
     found = make.read(packed(tmp_path / "a.tar", members, tarfile.GNU_FORMAT))
     assert captions(found) == {"good": "a dog"}
     several = "more than one image (--image-column picks one): jpg, png"
@@ -260,9 +296,13 @@ def test_long_names_and_other_scripts_are_read(tmp_path, format):
 
 def test_what_is_no_member_of_a_sample_is_passed_over(tmp_path):
     members = [
-        ("./", {"type": tarfile.DIRTYPE}), ("./a.jpg", JPEGS[0]), ("README", b""),
-        ("./a.txt", b"a dog"), ("./._a.jpg", b"resource fork"), ("__info__/x.json", b"{}"),
-    ]  # fmt: skip
+        ("./", {"type": tarfile.DIRTYPE}),
+        ("./a.jpg", JPEGS[0]),
+        ("README", b""),
+        ("./a.txt", b"a dog"),
+        ("./._a.jpg", b"resource fork"),
+        ("__info__/x.json", b"{}"),
+    ]
     found = make.read(packed(tmp_path / "a.tar", members))
     assert (captions(found), reasons(found)) == ({"a": "a dog"}, {})
 
@@ -274,8 +314,11 @@ def test_the_members_of_a_sample_need_not_follow_one_another(tmp_path):
 
 @pytest.mark.parametrize("cut", range(512, 8192, 331))
 def test_a_truncated_tar_gives_what_is_before_the_damage(tmp_path, cut):
-    whole = packed(tmp_path / "a.tar", [(f"{n}.{e}", d) for n in range(3) for e, d in (
-        ("jpg", JPEGS[n]), ("txt", b"a dog"))], tarfile.USTAR_FORMAT)  # fmt: skip
+    whole = packed(
+        tmp_path / "a.tar",
+        [(f"{n}.{e}", d) for n in range(3) for e, d in (("jpg", JPEGS[n]), ("txt", b"a dog"))],
+        tarfile.USTAR_FORMAT,
+    )
     with tarfile.open(whole) as tar:
         ends = [m.offset_data + m.size for m in tar if m.name.endswith(".txt")]
     whole.write_bytes(whole.read_bytes()[:cut])
@@ -321,8 +364,11 @@ def test_files_that_are_no_tars_are_listed(tmp_path):
     reader = open_source(tmp_path)
     found = [reader.read(shard) for shard in reader.shards()]
     assert [reasons(part) for part in found] == [
-        {"0.tar": "the file is empty"}, {"1.tar": "not a tar"}, {"2.tar": "not a tar"}, {}
-    ]  # fmt: skip
+        {"0.tar": "the file is empty"},
+        {"1.tar": "not a tar"},
+        {"2.tar": "not a tar"},
+        {},
+    ]
     assert all(part.samples.num_rows == 0 for part in found)
 
 

@@ -109,10 +109,11 @@ def in_shards(
     """Images with these uids as shards that end at the cuts."""
     edges = [0, *sorted(cuts), len(image)]
     shards = [
-        Shard(number, stop - start, partial(words.__getitem__, slice(start, stop)),
-              image[start:stop])
+        Shard(
+            number, stop - start, partial(words.__getitem__, slice(start, stop)), image[start:stop]
+        )
         for number, (start, stop) in enumerate(pairwise(edges))
-    ]  # fmt: skip
+    ]
     return Data(shards, targets)
 
 

@@ -42,12 +42,22 @@ def test_the_kernel_compiles_to_tensor_core_instructions(capability, both):
 
     kernel = fused._kernel()
     constants = {"both": both, "block_rows": 128, "block_columns": 128, "block_dim": 64}
-    types = {"left": "*fp16", "right": "*fp16", "row_out": "*fp32", "column_out": "*fp32",
-             "n": "i32", "m": "i32", "dim": "i32", "scale": "fp32"}  # fmt: skip
+    types = {
+        "left": "*fp16",
+        "right": "*fp16",
+        "row_out": "*fp32",
+        "column_out": "*fp32",
+        "n": "i32",
+        "m": "i32",
+        "dim": "i32",
+        "scale": "fp32",
+    }
     source = ASTSource(
-        fn=kernel, signature=types | dict.fromkeys(constants, "constexpr"), constexprs=constants,
+        fn=kernel,
+        signature=types | dict.fromkeys(constants, "constexpr"),
+        constexprs=constants,
         attrs={(argument,): [["tt.divisibility", 16]] for argument in (0, 1, 2, 3, 6)},
-    )  # fmt: skip
+    )
     made = triton.compile(
         source, target=GPUTarget("cuda", capability, 32), options={"num_warps": 8, "num_stages": 3}
     )

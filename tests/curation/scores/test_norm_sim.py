@@ -169,9 +169,13 @@ def test_several_targets_are_also_measured_as_one(p):
     image[7] = 0
     one, other, third = (reference.clustered(n, seed=n)[0] for n in (3, 40, 9))
     data = reference.in_shards(
-        image, reference.row_number_uids(50), [20], one=Target(one), other=Target(other),
+        image,
+        reference.row_number_uids(50),
+        [20],
+        one=Target(one),
+        other=Target(other),
         third=Target(third),
-    )  # fmt: skip
+    )
     found = reference.score("norm_sim", data, p=(p,))
     together = found[f"norm_sim_{'inf' if math.isinf(p) else int(p)}_all"]
     assert together.pop(7) is None
@@ -200,9 +204,11 @@ def test_titles_say_which_side():
         DEFAULTS | {"p": (math.inf,), "target_side": ("image", "text", "both")}, ["food", "pets"]
     )
     assert [c.title for c in columns if not c.of][:3] + [c.title for c in columns][-1:] == [
-        "NormSim∞ (food)", "NormSim∞ (food, captions)", "NormSim∞ (food, images and captions)",
+        "NormSim∞ (food)",
+        "NormSim∞ (food, captions)",
+        "NormSim∞ (food, images and captions)",
         "NormSim∞ (all targets, images and captions)",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_side_that_a_target_does_not_have_is_refused():

@@ -181,6 +181,7 @@ def test_renaming_and_deleting_are_logged(decisions):
     decisions.delete("yours")
     with opened(decisions.path, "") as db:
         assert db.execute("SELECT action, name FROM log ORDER BY rowid").fetchall() == [
-            ("save selection", "mine"), ("rename selection to yours", "mine"),
+            ("save selection", "mine"),
+            ("rename selection to yours", "mine"),
             ("delete selection", "yours"),
-        ]  # fmt: skip
+        ]

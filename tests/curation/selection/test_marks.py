@@ -101,9 +101,11 @@ def test_every_change_is_logged(made):
     made.clear()
     lines = [(line.action, line.old, line.new) for line in reversed(made.log())]
     assert lines == [
-        ("keep", None, "keep"), ("drop", "keep", "drop"), ("undo", "drop", "keep"),
+        ("keep", None, "keep"),
+        ("drop", "keep", "drop"),
+        ("undo", "drop", "keep"),
         ("clear", "keep", None),
-    ]  # fmt: skip
+    ]
     assert all(line.uid == A and line.logged for line in made.log())
     assert len(made.log(2)) == 2
 
@@ -176,8 +178,10 @@ def test_where_nothing_may_be_written_marks_are_read_and_no_more(has_file):
         Path(folder).chmod(0o555)
         run = subprocess.run(
             [sys.executable, "-c", AS_A_GUEST, str(made.path)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         Path(folder).chmod(0o755)
         assert made.all() == (((A,), ()) if has_file else ((), ()))
     seen, *changes = run.stdout.splitlines()
@@ -233,9 +237,13 @@ def test_marks_hold_wherever_the_lines_are(scored_pairs):
 
 @pytest.mark.parametrize(
     ("counts", "said"),
-    [((3, 5), "3 kept and 5 dropped by hand"), ((0, 1200), "1,200 dropped by hand"),
-     ((1, 0), "1 kept by hand"), ((0, 0), "nothing marked by hand")],
-)  # fmt: skip
+    [
+        ((3, 5), "3 kept and 5 dropped by hand"),
+        ((0, 1200), "1,200 dropped by hand"),
+        ((1, 0), "1 kept by hand"),
+        ((0, 0), "nothing marked by hand"),
+    ],
+)
 def test_counts_in_words(counts, said):
     assert marks.in_words(*counts) == said
 

@@ -37,8 +37,10 @@ def test_each_can_be_saved_under_its_name(pool):
 
 def test_without_a_choice_it_is_the_first_target(pool):
     assert list(paper_recipes.targets(pool)) == [
-        "norm_sim_inf_dots", "norm_sim_inf_lines", "norm_sim_inf_all",
-    ]  # fmt: skip
+        "norm_sim_inf_dots",
+        "norm_sim_inf_lines",
+        "norm_sim_inf_all",
+    ]
     assert paper_recipes.offered(pool)[2].recipe.steps[1].score == "norm_sim_inf_dots"
 
 

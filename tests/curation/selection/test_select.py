@@ -237,9 +237,13 @@ def test_a_walk_tells_which_step_left_a_sample_out(world):
     recipe = Recipe.parse(f"steps: {WALKED}\nkeep: ['{make.uid(6)}']\ndrop: ['{make.uid(3)}']")
     found = walk(recipe, catalog, decisions)
     # By quality 0 1 2 5 7 8 stay, by nearness 7 and 8; the list brings back 3 and 4.
-    assert {
-        step: make.chosen(catalog, found.left_out_by == step) for step in range(5)
-    } == {0: [4, 6, 7, 8], 1: [9], 2: [0, 1, 2, 5], 3: [], 4: [3]}  # fmt: skip
+    assert {step: make.chosen(catalog, found.left_out_by == step) for step in range(5)} == {
+        0: [4, 6, 7, 8],
+        1: [9],
+        2: [0, 1, 2, 5],
+        3: [],
+        4: [3],
+    }
 
 
 def test_a_walk_stops_before_a_step_that_is_wrong(world):

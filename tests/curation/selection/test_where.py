@@ -67,9 +67,16 @@ def test_text_with_quotes_is_a_value(catalog, text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["quality >= 0", "quality < 9", "quality != 5", "not quality > 5", "max(quality, 0) >= 0",
-     "min(quality, 0) <= 0", "max(0, quality + 1, -1) > -9"],
-)  # fmt: skip
+    [
+        "quality >= 0",
+        "quality < 9",
+        "quality != 5",
+        "not quality > 5",
+        "max(quality, 0) >= 0",
+        "min(quality, 0) <= 0",
+        "max(0, quality + 1, -1) > -9",
+    ],
+)
 def test_a_missing_score_meets_no_condition(catalog, text):
     assert _chosen(catalog, text) == [0, 1, 3]
 
@@ -127,8 +134,10 @@ def test_what_is_not_a_condition_is_refused(catalog, text):
         where.parse(text, catalog.columns)
 
 
-@pytest.mark.parametrize("text", ["(" * 2000 + "1" + ")" * 2000, "not " * 5000 + "bad",
-                                  "1+" * 20000 + "1 > 0", "stars > 1\0"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    ["(" * 2000 + "1" + ")" * 2000, "not " * 5000 + "bad", "1+" * 20000 + "1 > 0", "stars > 1\0"],
+)
 def test_what_would_exhaust_the_parser_is_refused(catalog, text):
     with pytest.raises(CurationError, match="where") as raised:
         where.parse(text, catalog.columns)

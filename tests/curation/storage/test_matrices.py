@@ -88,9 +88,15 @@ def test_a_member_that_is_not_there_is_named_with_those_that_are(tmp_path, rows)
 
 @pytest.mark.parametrize(
     "array",
-    [np.zeros(5), np.zeros((2, 2, 2)), np.zeros((5, 2), int), np.array([["a"]]),
-     np.array([[None]]), np.zeros((2, 2), complex)],
-)  # fmt: skip
+    [
+        np.zeros(5),
+        np.zeros((2, 2, 2)),
+        np.zeros((5, 2), int),
+        np.array([["a"]]),
+        np.array([[None]]),
+        np.zeros((2, 2), complex),
+    ],
+)
 @pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
 def test_what_is_no_matrix_of_floats_is_refused(tmp_path, array, save):
     path = tmp_path / ("a.npy" if save is np.save else "a.npz")

@@ -69,8 +69,12 @@ def test_trimming_takes_away_shards_that_are_no_more(tmp_path):
     (tmp_path / "model.toml").write_text("")
     folder.trim(2)
     assert sorted(f.name for f in tmp_path.iterdir()) == [
-        "00000.image.npy", "00000.json", "00001.image.npy", "00001.json", "model.toml"
-    ]  # fmt: skip
+        "00000.image.npy",
+        "00000.json",
+        "00001.image.npy",
+        "00001.json",
+        "model.toml",
+    ]
 
 
 def test_names_are_what_can_be_part_of_a_column():
