@@ -164,7 +164,8 @@ def made(loss: Loss) -> str:
         return f"Measured against the whole dataset at once, so no other draw can move it; {tau}"
     if loss.parameters["negatives"] == "partition":
         return (
-            f"Means over {formatting.plural(batches, 'random partition')} of the dataset in batches "
+            f"Means over {formatting.plural(batches, 'random partition')} "
+            "of the dataset in batches "
             f"of about {formatting.count(size)}; {tau}"
         )
     return f"Means over {formatting.plural(batches, 'random pool')} of {formatting.count(size)} pairs; {tau}"

@@ -152,7 +152,8 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     with right:
         st.subheader("What is most like it", anchor=False)
         st.caption(
-            f"The best {BEST} of {formatting.plural(len(catalog), 'sample')} by {plain(column.title)}."
+            f"The best {BEST} of "
+            f"{formatting.plural(len(catalog), 'sample')} by {plain(column.title)}."
         )
         everyone = compare.everyone(catalog).mask
         best = compare.ordered(catalog, column.name, everyone, True, BEST)

@@ -61,7 +61,8 @@ def _counts(catalog: Catalog, selection: Selection, lost: int) -> str:
     if not lost:
         return f"{formatting.plural(selection.count, 'sample')}, chosen from {pool}."
     return (
-        f"{formatting.plural(selection.count - lost, 'sample')} of the {selection.count:,} that were "
+        f"{formatting.plural(selection.count - lost, 'sample')} of the "
+        f"{selection.count:,} that were "
         f"chosen from {pool}; the images of the others could not be read."
     )
 

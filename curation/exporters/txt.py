@@ -51,7 +51,8 @@ class TxtExporter:
                 order.advance(len(batch))
         if left_out and not path.stat().st_size:
             raise CurationError(
-                f"not one of {formatting.plural(len(left_out), 'selected sample')} could be written; "
+                "not one of "
+                f"{formatting.plural(len(left_out), 'selected sample')} could be written; "
                 f"the first, {left_out[0].uid}: {left_out[0].reason}"
             )
         return left_out

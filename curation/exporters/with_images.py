@@ -96,7 +96,8 @@ class Samples:
         if self.left_out and not found:
             first = self.left_out[0]
             raise CurationError(
-                f"of {formatting.plural(len(self.left_out), 'selected sample')} not one has an image "
+                f"of {formatting.plural(len(self.left_out), 'selected sample')} "
+                "not one has an image "
                 f"that can be read; the first, {first.uid}: {first.reason}"
             )
 

@@ -66,7 +66,8 @@ def adopt(
     if others := sum(receipt.not_unit for receipt in receipts):
         total = 2 * sum(receipt.rows for receipt in receipts)
         progress.warn(
-            f"{formatting.count(others)} of {formatting.count(total)} embeddings are not of unit length: "
+            f"{formatting.count(others)} of {formatting.count(total)} "
+            "embeddings are not of unit length: "
             "they are brought to it"
         )
     if missing := sum(receipt.skipped for receipt in receipts):

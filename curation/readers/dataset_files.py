@@ -90,7 +90,8 @@ def _parquets(source: Place) -> list[Place]:
         if _holds_images(files[0]):
             raise CurationError(
                 f"{source} holds {locations.below(first[0], source)} as well as "
-                f"{locations.below(files[0], source)}: which is the dataset? Name the file or folder "
+                f"{locations.below(files[0], source)}: which is the dataset? "
+                "Name the file or folder "
                 "that is, or move the other elsewhere"
             )
     return first

@@ -141,7 +141,8 @@ def facts(opened: Catalog) -> None:
     about = opened.dataset
     with st.sidebar:
         st.caption(
-            f"{formatting.plural(about.samples, 'sample')}, {formatting.count(about.skipped)} skipped  \n"
+            f"{formatting.plural(about.samples, 'sample')}, "
+            f"{formatting.count(about.skipped)} skipped  \n"
             f"model {code(about.model)}"
         )
 

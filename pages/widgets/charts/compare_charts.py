@@ -59,7 +59,8 @@ def bar(sets: Sets, a: str, b: str, dark: bool) -> str:
         told = f"{NAMES[part]} {share}" if count / total >= _ROOM else ""
         ink = _INK[dark] if part == "neither" else _PAPER[dark]
         cells.append(
-            f"<div title='{NAMES[part]}: {formatting.plural(count, 'sample')}, {share} of the pool' "
+            f"<div title='{NAMES[part]}: "
+            f"{formatting.plural(count, 'sample')}, {share} of the pool' "
             f"style='flex: {count / total:.6f} 0 0; background: {colours[part]}; color: {ink}'>"
             f"{told}</div>"
         )

@@ -98,7 +98,8 @@ def paged(
             )
             some = f"{formatting.count(len(rowids))} of " if len(rowids) < total else ""
             st.caption(
-                f"page {page} of {formatting.count(pages)} · {some}{formatting.count(total)} samples"
+                f"page {page} of {formatting.count(pages)} · "
+                f"{some}{formatting.count(total)} samples"
             )
     part = slice((page - 1) * PAGE, page * PAGE)
     more = {title: values[part] for title, values in (extra or {}).items()}

@@ -142,7 +142,8 @@ def test_what_img2dataset_writes_is_read_and_failed_downloads_are_listed(tmp_pat
     assert (second["caption"], second["key"]) == ("pair 2", "000000002")
     assert reasons(found) == {
         "00000.parquet row 1": "the download failed: HTTP Error 404: Not Found",
-        "00000.parquet row 3": "the image could not be resized after its download: Image decoding error",
+        "00000.parquet row 3": "the image could not be resized after "
+        "its download: Image decoding error",
         "00000.parquet row 4": "not downloaded (failed_to_dream)",
     }
 
