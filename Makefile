@@ -30,7 +30,7 @@ check: $(VENV)/.installed-dev  ## ruff, mypy --strict on curation/, and the hous
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tests/house.py
+	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.installed-dev  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -70,7 +70,7 @@ def file_size(number: int) -> str:
     return f"{value:.3g} TB"
 
 
-def place(path: Path | str) -> str:
+def path(path: Path | str) -> str:
     """A path as short as it can be: from here, if it lies below here. An address as it is."""
     if "://" in str(path):
         return str(path)

@@ -48,7 +48,7 @@ RECIPE = Recipe.parse(
 )
 EVERY = (
     "/quadrants",
-    "/quadrants?shown=line&colour=of:clip_score",
+    "/quadrants?shown=line&color=of:clip_score",
     "/quadrants?scale=percentile",
     "/quadrants?shown=box&box=-0.3,-0.1,0.4,0.6&zoom=-0.5,0,0.3,0.7",
     "/search?text=dog",

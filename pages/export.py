@@ -225,7 +225,7 @@ def write(catalog: Catalog, selection: Selection) -> Form:
     size = preview.size(catalog, selection, format_, form.columns, form.shard_size)
     told = str(size) if size and selection.count else "It"
     st.caption(
-        f"{told[0].upper()}{told[1:]} will be written to {code(formatting.place(path))}, "
+        f"{told[0].upper()}{told[1:]} will be written to {code(formatting.path(path))}, "
         "with its recipe and a manifest beside it."
     )
     there = export.in_the_way(selection, path)

@@ -55,7 +55,7 @@ def facts(catalog: Catalog) -> None:
     for column, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         column.metric(name, value, border=True)
     st.caption(
-        f"{code(formatting.place(about.source))}, read as {about.reader} · "
+        f"{code(formatting.path(about.source))}, read as {about.reader} · "
         f"model {code(about.model)} · scored {about.published.replace('T', ' ')[:16]} UTC"
     )
 

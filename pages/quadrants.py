@@ -12,7 +12,7 @@ from pages.widgets.app import shell
 from pages.widgets.app.markdown import plain, problem
 from pages.widgets.gallery import web_images
 from pages.widgets.quadrants import chart, sample_lists, thresholds
-from pages.widgets.quadrants.chart import Colour
+from pages.widgets.quadrants.chart import Color
 from pages.widgets.quadrants.names import quadrant_names
 from pages.widgets.state import caches
 from pages.widgets.state.url import choose, keep_numbers, numbers
@@ -33,9 +33,9 @@ def main() -> None:
         left, right = st.columns([11, 9], gap="medium")
     box = sample_lists.read_box()
     with left:
-        scale, colour_by = how(view)
+        scale, color_by = how(view)
         over = caches.grid(catalog, view.x, view.y, scale, read_zoom())
-        place = chart.picture(view, over, colour(view, over, colour_by), box, _moved, _zoomed)
+        place = chart.picture(view, over, color(view, over, color_by), box, _moved, _zoomed)
         below(over)
     # Plotly comes last, and the browser shows the rest while it loads. But what comes from the web
     # may take seconds.
@@ -70,12 +70,12 @@ def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
 
 
 def how(view: View) -> tuple[Scale, str]:
-    """What the axes say, and what the colours."""
+    """What the axes say, and what the colors."""
     catalog = view.catalog
-    colours = {"density": "Colour: density"}
-    colours |= {f"in:{name}": f"Share kept by {name}" for name in saved()}
+    colors = {"density": "Color: density"}
+    colors |= {f"in:{name}": f"Share kept by {name}" for name in saved()}
     others = [c for c in catalog.numbers if c.name not in (view.x, view.y)]
-    colours |= {f"of:{c.name}": f"Mean of {c.title}" for c in others}
+    colors |= {f"of:{c.name}": f"Mean of {c.title}" for c in others}
     with st.container(horizontal=True, vertical_alignment="center"):
         scale = choose(
             st.segmented_control,
@@ -86,12 +86,12 @@ def how(view: View) -> tuple[Scale, str]:
             on_change=_whole,
             label_visibility="collapsed",
         )
-        colour_by = choose(
-            st.selectbox, "Colour", colours, "colour", label_visibility="collapsed", width=270
+        color_by = choose(
+            st.selectbox, "Color", colors, "color", label_visibility="collapsed", width=270
         )
         if read_zoom():
             st.button("Show all", on_click=_whole, icon=":material/zoom_out_map:")
-    return scale, colour_by
+    return scale, color_by
 
 
 def saved() -> list[str]:
@@ -112,19 +112,19 @@ def read_zoom() -> caches.Zoom | None:
     return found[0], found[1], found[2], found[3]
 
 
-def colour(view: View, over: Grid, by: str) -> Colour | None:
-    """What the cells are coloured by; None for how many samples they hold."""
+def color(view: View, over: Grid, by: str) -> Color | None:
+    """What the cells are colored by; None for how many samples they hold."""
     kind, _, name = by.partition(":")
     if kind == "of":
         title = f"mean {view.catalog.column(name).title}"
-        return Colour(title, caches.mean(view.catalog, over, name))
+        return Color(title, caches.mean(view.catalog, over, name))
     if kind == "in":
         decisions = shell.decisions()
         recipe = decisions.recipe(name)
         try:
             if recipe is not None:
                 means = caches.share(view.catalog, over, recipe, decisions)
-                return Colour(f"share kept by {name}", means, share=True)
+                return Color(f"share kept by {name}", means, share=True)
         except CurationError as error:
             problem(error)
     return None

@@ -163,12 +163,13 @@ def made(loss: Loss) -> str:
     if loss.is_exact:
         return f"Measured against the whole dataset at once, so no other draw can move it; {tau}"
     if loss.parameters["negatives"] == "partition":
+        partitions = formatting.plural(batches, "random partition")
         return (
-            f"Means over {formatting.plural(batches, 'random partition')} "
-            "of the dataset in batches "
-            f"of about {formatting.count(size)}; {tau}"
+            f"Means over {partitions} of the dataset in batches of about "
+            f"{formatting.count(size)}; {tau}"
         )
-    return f"Means over {formatting.plural(batches, 'random pool')} of {formatting.count(size)} pairs; {tau}"
+    pools = formatting.plural(batches, "random pool")
+    return f"Means over {pools} of {formatting.count(size)} pairs; {tau}"
 
 
 def standings(catalog: Catalog, row: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def form() -> None:
             return []
 
     source = score_source.source_field()
-    recognised = st.container()
+    recognized = st.container()
     folder = asked(lambda: [str(workspace(source))])
     arguments = asked(score_form.model)
     named = asked(score_form.target_rows)
@@ -81,14 +81,14 @@ def form() -> None:
         arguments += asked(lambda: score_pick.parameters(chosen))
     for name, said in options.items():
         arguments += [f"--{name.replace('_', '-')}", said]
-    with recognised:
-        found = score_source.recognise(source, options)
+    with recognized:
+        found = score_source.recognize(source, options)
     if not source:
         missing.insert(0, "name the source")
         return nothing_yet(missing)
     # A name that begins with a dash is a name still.
     told = f"./{source}" if source.startswith("-") else source
-    where = formatting.place(Path(folder[0])) if folder else "…"
+    where = formatting.path(Path(folder[0])) if folder else "…"
     command = ["score", told, "--workspace", where, *arguments]
     st.code(wrapped(command), language="bash", wrap_lines=True)
     ready = found is not None and not found.error and not missing
@@ -125,7 +125,7 @@ def workspace(source: str) -> Path:
     if Path(name).name != name or name.startswith((".", "-")) or len(name) > 80:
         raise CurationError(f"{name!r} cannot name a workspace: it is to be the name of a folder")
     path = shell.roots()[0] / name
-    shown = code(formatting.place(path))
+    shown = code(formatting.path(path))
     if not (path / "workspace.toml").is_file():
         if path.exists() and (not path.is_dir() or any(f.name != ".lock" for f in path.iterdir())):
             raise CurationError(f"{path} exists and is not a workspace; give another name")

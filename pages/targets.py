@@ -110,7 +110,7 @@ def listed(catalog: Catalog, names: list[str]) -> None:
                 "Images": about.images,
                 "Captions": about.captions,
                 "Not usable": about.skipped,
-                "Source": formatting.place(about.source),
+                "Source": formatting.path(about.source),
                 "Added (UTC)": about.created[:16].replace("T", " "),
             }
         )
@@ -187,14 +187,14 @@ def facts(about: About) -> None:
     if about.skipped:
         told.append(f"{formatting.count(about.skipped)} could not be used")
     day, _, time = about.created.partition("T")
-    told += [f"from {plain(formatting.place(about.source))}", f"added {day} {time[:5]} UTC"]
+    told += [f"from {plain(formatting.path(about.source))}", f"added {day} {time[:5]} UTC"]
     st.markdown(" · ".join(told))
 
 
 def remove(name: str) -> None:
     """Taking a target away, once its consequence has been read."""
     workspace = shell.workspace()
-    command = ["remove-target", formatting.place(workspace.path), name]
+    command = ["remove-target", formatting.path(workspace.path), name]
     with st.popover("Remove", icon=":material/delete:"):
         st.write(
             f"Its columns and embeddings go, and all targets together are measured anew. The "

@@ -16,20 +16,20 @@ from curation.models.encoder import PRECISIONS, ModelSpec
 from curation.progress import Progress
 from curation.readers import READERS
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 if TYPE_CHECKING:
     from curation.pipeline.run import Summary
 
 
-class _PlaceType(click.ParamType[Place]):
+class _PlaceType(click.ParamType[Location]):
     """A local path, or a URL that fsspec reads."""
 
     name = "place"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Place:
+    ) -> Location:
         return locations.of(value) if isinstance(value, str) else value
 
 
@@ -121,14 +121,14 @@ _PLACE = _PlaceType()
 @quiet_option
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
 def score(
-    source: Place,
+    source: Location,
     workspace: Path,
     reader: str,
     image_column: str | None,
     caption_column: str | None,
     uid_column: str | None,
     features: str | None,
-    image_root: Place | None,
+    image_root: Location | None,
     shard_size: int,
     model: str | None,
     pretrained: str | None,

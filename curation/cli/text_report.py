@@ -8,7 +8,7 @@ from curation.analysis import label_auc as judging
 from curation.analysis.distribution import distribution
 from curation.catalog.catalog import Catalog
 from curation.catalog.columns import ColumnInfo
-from curation.formatting import count, place, plural, score, settings, share
+from curation.formatting import count, path, plural, score, settings, share
 from curation.selection.recipe import describe
 from curation.selection.select import Selection
 
@@ -21,7 +21,7 @@ def overview(catalog: Catalog) -> str:
     """Where the dataset comes from, its scores, and what was skipped."""
     about = catalog.dataset
     lines = [
-        f"{plural(len(catalog), 'sample')} of {place(about.source)}, read as {about.reader}",
+        f"{plural(len(catalog), 'sample')} of {path(about.source)}, read as {about.reader}",
         f"model {about.model}; targets {about.targets or 'none'}; scored {about.published}",
         "",
         _row("score", "missing", "min", "median", "max", "parameters"),

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from curation.catalog.catalog import Catalog
 from curation.selection.select import Selection
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 # Samples a file of a format that is a folder of files, as img2dataset has it.
 SHARD_SIZE = 10_000
@@ -39,7 +39,7 @@ class Order:
     catalog: Catalog
     selection: Selection
     columns: Sequence[str]
-    image_root: Place
+    image_root: Location
     shard_size: int = SHARD_SIZE
     advance: Callable[[int], object] = lambda _: None
 

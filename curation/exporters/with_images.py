@@ -25,7 +25,7 @@ from curation.exporters.base import LeftOut, Order
 from curation.images import decode, location
 from curation.images.location import ImageRef
 from curation.readers.base import distinct
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 WORKERS = 16
 # Images in memory: one from the web may have 20 MB.
@@ -161,7 +161,7 @@ def default_columns(catalog: Catalog) -> list[str]:
     return ["uid", "caption", *(["url"] if catalog.images.with_url else []), *measured]
 
 
-def _read(record: Mapping[str, Any], root: Place) -> tuple[bytes, str]:
+def _read(record: Mapping[str, Any], root: Location) -> tuple[bytes, str]:
     """The image of a sample and the extension of its format.
 
     Raises:

@@ -8,12 +8,12 @@ from typing import Any
 from curation.errors import CurationError
 from curation.images import decode, thumbnails
 from curation.images.location import COLUMNS, ImageRef
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 SIDE = 768
 
 
-def load(image_root: Place, row: Mapping[str, Any], from_the_web: bool = False) -> bytes:
+def load(image_root: Location, row: Mapping[str, Any], from_the_web: bool = False) -> bytes:
     """A JPEG no longer than SIDE pixels, of a row of ``Catalog.rows``.
 
     Args:

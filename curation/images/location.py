@@ -12,7 +12,7 @@ from typing import Any
 from curation.errors import CurationError, UnreadableError
 from curation.images import decode, fetch, parquet_cells
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 # Bytes: more than nearly every header.
 _HEAD = 1 << 16
@@ -51,7 +51,7 @@ class ImageRef:
     def is_on_the_web(self) -> bool:
         return self.file is None
 
-    def read(self, root: Place, at_most: int | None = None) -> bytes:
+    def read(self, root: Location, at_most: int | None = None) -> bytes:
         """The image's bytes, or the first ``at_most`` of them.
 
         Raises:
@@ -76,7 +76,7 @@ class ImageRef:
             told = getattr(error, "strerror", None) or error
             raise UnreadableError(f"the file cannot be read: {self.file}: {told}") from None
 
-    def size(self, root: Place) -> tuple[int, int]:
+    def size(self, root: Location) -> tuple[int, int]:
         """Width and height in pixels, reading no more of the image than that takes, as a rule.
 
         Raises:
@@ -92,7 +92,7 @@ class ImageRef:
         return decode.size(self.read(root))
 
 
-def _check_file(path: Place) -> None:
+def _check_file(path: Location) -> None:
     """Raises:
     OSError: there is no such file.
     CurationError: it is a folder, a pipe or a device, which one might wait for forever.
@@ -101,7 +101,7 @@ def _check_file(path: Place) -> None:
         raise CurationError("not a file but a folder, a pipe or a device")
 
 
-def inside(root: Place, file: str) -> Place:
+def inside(root: Location, file: str) -> Location:
     """``root / file``, resolved.
 
     Raises:

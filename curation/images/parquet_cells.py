@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from curation.errors import CurationError
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 # Rows that are decoded together; windows that are kept, and their bytes unless they are the last
 # few; files that are kept open.
@@ -27,7 +27,7 @@ FEWEST = 3
 OPEN = 4
 
 
-def read(place: Place, column: str, row: int) -> bytes:
+def read(place: Location, column: str, row: int) -> bytes:
     """The bytes in one cell.
 
     Args:
@@ -56,7 +56,7 @@ def bytes_of(values: pa.Array) -> pa.Array:
 class _Column:
     """A column of an open file, read forwards from the start of a row group."""
 
-    def __init__(self, place: Place, column: str) -> None:
+    def __init__(self, place: Location, column: str) -> None:
         file = pa.OSFile(str(place)) if locations.is_local(place) else locations.open_binary(place)
         # Not pre-buffered: a row group may be larger than the memory.
         self._file = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
@@ -99,7 +99,7 @@ _OPEN: OrderedDict[_Key, _Column] = OrderedDict()
 _KEPT: OrderedDict[tuple[_Key, int], pa.Array] = OrderedDict()
 
 
-def _window(place: Place, column: str, row: int) -> tuple[pa.Array, int]:
+def _window(place: Location, column: str, row: int) -> tuple[pa.Array, int]:
     """The window that holds a row, and its first row."""
     # A file that was replaced is another file; asking a remote one each time would take long.
     version = locations.stamp(place) if locations.is_local(place) else ()

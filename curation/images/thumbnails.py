@@ -18,7 +18,7 @@ from curation.images import decode
 from curation.images.location import COLUMNS, ImageRef
 from curation.storage import locations
 from curation.storage.atomic import atomic
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 from curation.storage.workspace import Workspace
 
 SIDE = 256
@@ -36,7 +36,7 @@ _lock = Lock()
 
 def load(
     workspace: Workspace,
-    image_root: Place,
+    image_root: Location,
     rows: Sequence[dict[str, Any]],
     from_the_web: bool = False,
 ) -> list[bytes | None]:
@@ -58,7 +58,7 @@ def failure(url: str) -> str | None:
 
 
 def _one(
-    workspace: Workspace, image_root: Place, row: dict[str, Any], from_the_web: bool
+    workspace: Workspace, image_root: Location, row: dict[str, Any], from_the_web: bool
 ) -> bytes | None:
     # A catalog of an earlier version lacks some of the columns.
     ref = ImageRef.of(dict.fromkeys(COLUMNS) | row)
@@ -94,7 +94,7 @@ def _remember(url: str, reason: str) -> None:
         _failed[url] = (time.monotonic() + PATIENCE, reason)
 
 
-def _is_good(kept: Path, ref: ImageRef, image_root: Place) -> bool:
+def _is_good(kept: Path, ref: ImageRef, image_root: Location) -> bool:
     """Whether a thumbnail is there, and no older than a local file that it was made of."""
     try:
         made = kept.stat().st_mtime_ns

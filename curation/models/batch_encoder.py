@@ -18,7 +18,7 @@ from curation.images.location import ImageRef
 from curation.models import image_loader
 from curation.models.encoder import Encoder, Pending
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 # Images a batch, by the kind of device. A GPU likes many. A CPU does not: the memory of large
 # results is given back and asked for anew at every layer, and 64 images take twice as long.
@@ -61,7 +61,7 @@ class Encoding:
     failed: dict[int, CurationError] = field(default_factory=dict)
 
     def images(
-        self, refs: Sequence[ImageRef | None], root: Place, advance: Callable[[int], object]
+        self, refs: Sequence[ImageRef | None], root: Location, advance: Callable[[int], object]
     ) -> Rows:
         """Image embeddings (N, dim), float16; NaN where there is none."""
         result = self._empty(len(refs))

@@ -21,7 +21,7 @@ from curation.errors import CurationError
 from curation.images import decode
 from curation.images.location import ImageRef
 from curation.models.encoder import Encoder
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 # Of the buffers, one is with the encoder while the caller reads the rows of the batch before.
 BUFFERS = 4
@@ -125,7 +125,9 @@ def batches(
         pool.shutdown(cancel_futures=True)
 
 
-def model_input(root: Place, encoder: Encoder, ref: ImageRef, turn: Turn | None = None) -> Picture:
+def model_input(
+    root: Location, encoder: Encoder, ref: ImageRef, turn: Turn | None = None
+) -> Picture:
     """What the model sees of an image, uint8 (H, W, 3).
 
     Args:

@@ -24,7 +24,7 @@ from curation.pipeline.read import write_skipped
 from curation.readers.base import Skipped
 from curation.storage import matrices
 from curation.storage.atomic import atomic, fingerprint
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 from curation.storage.workspace import Receipt, ShardFolder, Store
 
 # Raise it when what the embed stage writes changes, so that old shards are embedded again.
@@ -39,7 +39,7 @@ _COLUMNS = ["uid", "caption", *location.COLUMNS]
 
 def embed(
     store: Store,
-    image_root: Place,
+    image_root: Location,
     encoders: Encoders,
     *,
     devices: Sequence[str],
@@ -87,7 +87,7 @@ def sides(store: Store) -> tuple[str, ...]:
 def embed_shard(
     store: Store,
     shard: int,
-    image_root: Place,
+    image_root: Location,
     encoder: Encoder,
     model_mark: str,
     *,

@@ -22,7 +22,7 @@ from curation.progress import Progress
 from curation.readers import Options, Reader, open_source
 from curation.readers.base import BringsEmbeddings, SourceShard
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 from curation.storage.workspace import (
     LOCK,
     Receipt,
@@ -38,7 +38,7 @@ from curation.storage.workspace import (
 class Job:
     """What ``score`` is asked to do."""
 
-    source: Place
+    source: Location
     workspace: Path
     reader: str = "auto"
     options: Options = field(default_factory=Options)
@@ -245,7 +245,7 @@ def _with_features(job: Job, reader: BringsEmbeddings) -> Job:
 
 
 def _embed(
-    store: Store, image_root: Place, models: Encoders, job: Job, label: str, progress: Progress
+    store: Store, image_root: Location, models: Encoders, job: Job, label: str, progress: Progress
 ) -> list[Receipt]:
     receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
 
@@ -291,7 +291,7 @@ def _lies_at(model: ModelSpec) -> Mapping[str, str | None]:
     return {"folder": folder, "pretrained": tag}
 
 
-def _nothing_usable(workspace: Workspace, source: Place) -> CurationError:
+def _nothing_usable(workspace: Workspace, source: Location) -> CurationError:
     reasons = publish.skipped_reasons(workspace)
     first = f"; the first: {reasons[0][0]}: {reasons[0][1]}" if reasons else ""
     return CurationError(

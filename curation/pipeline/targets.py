@@ -20,7 +20,7 @@ from curation.scores.base import Floats, Rows, Target
 from curation.scores.normalize import check
 from curation.storage import locations, matrices
 from curation.storage.atomic import atomic, sha256_of
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 from curation.storage.workspace import Store, Workspace, check_name, now, read_toml, write_toml
 
 # A target given as ready-made embeddings is one shard of this model.
@@ -33,7 +33,7 @@ class TargetSource:
     """A target as the user names it: ``NAME=SOURCE``."""
 
     name: str
-    source: Place
+    source: Location
 
     @classmethod
     def parse(cls, text: str) -> TargetSource:
@@ -176,10 +176,10 @@ def mark(store: Store, model: str) -> list[str]:
     return receipts or [f"{file.name} {sha256_of(file)}" for file in files]
 
 
-def _read_samples(store: Store, target: TargetSource, progress: Progress) -> Place:
+def _read_samples(store: Store, target: TargetSource, progress: Progress) -> Location:
     options = Options(captions_required=False)
     reader: Reader
-    if CaptionsReader.recognises(target.source):
+    if CaptionsReader.recognizes(target.source):
         reader, noun = CaptionsReader(target.source, options), "caption"
     else:
         reader, noun = open_source(target.source, options=options), "image"
@@ -224,7 +224,7 @@ def _copy_embeddings(target: TargetSource, store: Store, model: str, progress: P
             matrices.save(partial, sides[side])
 
 
-def _ready_made(source: Place) -> dict[str, Rows]:
+def _ready_made(source: Location) -> dict[str, Rows]:
     """The matrices of a .npy (of images) or a .npz, by side."""
     kind = source.suffix.lower()
     try:

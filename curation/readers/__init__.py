@@ -11,7 +11,7 @@ from curation.readers.huggingface import HuggingfaceReader
 from curation.readers.table import TableReader
 from curation.readers.webdataset import WebdatasetReader
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 # In the order in which `auto` asks them: beside tars lie tables, and pictures may; and a dataset
 # of 🤗 datasets is one of Parquet files too.
@@ -28,8 +28,8 @@ READERS: dict[str, type[Reader]] = {
 }
 
 
-def open_source(source: Place, name: str = "auto", options: Options | None = None) -> Reader:
-    """The reader for a source: the one named, or the first that recognises it.
+def open_source(source: Location, name: str = "auto", options: Options | None = None) -> Reader:
+    """The reader for a source: the one named, or the first that recognizes it.
 
     Raises:
         CurationError: nothing is there, or no reader knows what it is.
@@ -40,7 +40,7 @@ def open_source(source: Place, name: str = "auto", options: Options | None = Non
     if name != "auto":
         return READERS[name](source, options)
     for reader in READERS.values():
-        if reader.recognises(source):
+        if reader.recognizes(source):
             return reader(source, options)
     if locations.is_dir(source) and next(source.iterdir(), None) is None:
         raise CurationError(f"{source} is empty: it should hold images or a table of them, or tars")

@@ -17,7 +17,7 @@ from curation.errors import CurationError
 from curation.images import parquet_cells
 from curation.readers.shared import rows
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 EXTENSION = ".arrow"
 
@@ -35,7 +35,7 @@ class ArrowFile:
         whole: all its bytes.
     """
 
-    place: Place
+    place: Location
     table: pa.Table
     whole: pa.Buffer
 
@@ -65,7 +65,7 @@ class ArrowFile:
                 yield (first + start, stop - start) if is_there else None
 
 
-def opened(place: Place) -> ArrowFile:
+def opened(place: Location) -> ArrowFile:
     """Open a file in Arrow's stream or file format; a remote one is read as a whole.
 
     Raises:
@@ -99,7 +99,7 @@ def opened(place: Place) -> ArrowFile:
 
 
 def _stream(
-    place: Place, stream: pa.RecordBatchReader, source: pa.BufferReader
+    place: Location, stream: pa.RecordBatchReader, source: pa.BufferReader
 ) -> Iterator[pa.RecordBatch]:
     yield from stream
     # A stream that breaks off between two batches looks like one that is over.
@@ -113,7 +113,7 @@ def _is_within(part: pa.Buffer, whole: pa.Buffer) -> bool:
     return not part.size or (start >= 0 and start + part.size <= whole.size)
 
 
-def _compressed(place: Place) -> CurationError:
+def _compressed(place: Location) -> CurationError:
     return CurationError(
         f"{place} is compressed: images are read in their place, so save it without compression, "
         "as save_to_disk of 🤗 datasets does"

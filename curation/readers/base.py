@@ -19,7 +19,7 @@ from curation.errors import CurationError, UnreadableError
 from curation.images.location import ImageRef
 from curation.storage import locations
 from curation.storage.atomic import fingerprint
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 from curation.storage.matrices import Matrix
 
 CAPTION_COLUMNS = ("caption", "text", "title", "alt", "alt_text", "description")
@@ -66,7 +66,7 @@ class Options:
     image_column: str | None = None
     caption_column: str | None = None
     uid_column: str | None = None
-    image_root: Place | None = None
+    image_root: Location | None = None
     shard_size: int = 10_000
     captions_required: bool = True
     features: str | None = None
@@ -85,7 +85,7 @@ class SourceShard:
     """
 
     index: int
-    path: Place
+    path: Location
     start: int
     stop: int
     fingerprint: str
@@ -138,12 +138,12 @@ class Reader(Protocol):
 
     name: str
     description: str
-    image_root: Place
+    image_root: Location
 
-    def __init__(self, source: Place, options: Options) -> None: ...
+    def __init__(self, source: Location, options: Options) -> None: ...
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         """Whether what lies at ``source`` looks like this format."""
         ...
 
@@ -167,7 +167,7 @@ class BringsEmbeddings(Protocol):
         ...
 
 
-def check(rows: Iterable[Row], root: Place, captions_required: bool) -> ShardSamples:
+def check(rows: Iterable[Row], root: Location, captions_required: bool) -> ShardSamples:
     """Open every image's header and keep the rows that are an image with a caption."""
     good: list[_Sample] = []
     extras: list[Mapping[str, object]] = []
@@ -234,7 +234,7 @@ def plain_array(values: Sequence[object]) -> pa.Array:
         return pa.array([None if v is None else str(v) for v in flat], type=pa.string())
 
 
-def cut(path: Place, total: int, size: int, first: int, mark: object) -> list[SourceShard]:
+def cut(path: Location, total: int, size: int, first: int, mark: object) -> list[SourceShard]:
     """The shards of a file of ``total`` rows, numbered from ``first``.
 
     A file without a single row is one shard: what is wrong with it is to be listed.
@@ -252,7 +252,7 @@ def cut(path: Place, total: int, size: int, first: int, mark: object) -> list[So
 
 
 def _each(
-    rows: Iterable[Row], check: Callable[[Row], _Sample | CurationError], root: Place
+    rows: Iterable[Row], check: Callable[[Row], _Sample | CurationError], root: Location
 ) -> Iterator[tuple[Row, _Sample | CurationError]]:
     """Each row with what came of it; remote images are asked for many at a time."""
     if locations.is_local(root):
@@ -263,14 +263,14 @@ def _each(
         yield from zip(several, pool.map(check, several), strict=True)
 
 
-def _checked(row: Row, root: Place, captions_required: bool) -> _Sample | CurationError:
+def _checked(row: Row, root: Location, captions_required: bool) -> _Sample | CurationError:
     try:
         return _sample(row, root, captions_required)
     except CurationError as problem:
         return problem
 
 
-def _sample(row: Row, root: Place, captions_required: bool) -> _Sample:
+def _sample(row: Row, root: Location, captions_required: bool) -> _Sample:
     if row.problem is not None:
         raise CurationError(row.problem)
     image = row.image

@@ -10,7 +10,7 @@ from curation import uids
 from curation.errors import CurationError
 from curation.readers import base
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 EXTENSION = ".txt"
 
@@ -24,13 +24,13 @@ class CaptionsReader:
     name = "captions"
     description = "a .txt file with one caption a line"
 
-    def __init__(self, source: Place, options: base.Options) -> None:
+    def __init__(self, source: Location, options: base.Options) -> None:
         self.source = source
         self.options = options
         self.image_root = locations.resolved(source.parent)
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         return locations.is_file(source) and source.suffix.lower() == EXTENSION
 
     def shards(self) -> Sequence[base.SourceShard]:

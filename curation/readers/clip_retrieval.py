@@ -15,7 +15,7 @@ from curation.readers import base
 from curation.readers.shared import aligned_tables, arrow_text, rows
 from curation.storage import locations
 from curation.storage.atomic import fingerprint
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 from curation.storage.matrices import Matrix
 
 _FEATURES = "clip"
@@ -26,8 +26,8 @@ _PATH = "image_path"
 
 @dataclass(frozen=True)
 class _Part:
-    metadata: Place
-    embeddings: Mapping[str, Place]
+    metadata: Location
+    embeddings: Mapping[str, Location]
 
 
 class ClipRetrievalReader:
@@ -40,14 +40,14 @@ class ClipRetrievalReader:
     name = "clip_retrieval"
     description = "clip-retrieval's output, img_emb/, text_emb/ and metadata/ with parts by number"
 
-    def __init__(self, source: Place, options: base.Options) -> None:
+    def __init__(self, source: Location, options: base.Options) -> None:
         self.options = options
         self.image_root = locations.resolved(options.image_root or source)
         self.features = aligned_tables.features(options.features or "") or _FEATURES
         self._parts = {part.metadata: part for part in _parts(source)}
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         if not locations.is_dir(source) or not locations.is_dir(source / _METADATA):
             return False
         return any(locations.is_dir(source / folder) for folder in _SIDES.values())
@@ -103,7 +103,7 @@ class ClipRetrievalReader:
         return pc.if_else(pc.starts_with(paths, root), names, pa.scalar(None, pa.string()))
 
 
-def _parts(source: Place) -> Iterator[_Part]:
+def _parts(source: Location) -> Iterator[_Part]:
     """The parts by their numbers.
 
     Raises:
@@ -129,12 +129,12 @@ def _parts(source: Place) -> Iterator[_Part]:
         yield _Part(metadata[number], {side: files[number] for side, files in sides.items()})
 
 
-def _numbered(source: Place, folder: str, extension: str) -> dict[int, Place]:
+def _numbered(source: Location, folder: str, extension: str) -> dict[int, Location]:
     """The files ``<folder>/<folder>_<number>``, by their number."""
     if not locations.is_dir(source / folder):
         return {}
     name = re.compile(rf"{folder}_(\d+){re.escape(extension)}")
-    found: dict[int, Place] = {}
+    found: dict[int, Location] = {}
     for file in locations.files_of(source / folder, lambda file: bool(name.fullmatch(file.name))):
         match = name.fullmatch(file.name)
         number = int(match[1]) if match else -1

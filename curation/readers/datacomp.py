@@ -9,7 +9,7 @@ from curation.readers import base
 from curation.readers.shared import aligned_tables, rows
 from curation.storage import locations
 from curation.storage.atomic import fingerprint
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 from curation.storage.matrices import Matrix, members
 
 # DataComp's own names (l14_img, l14_txt), and dataset2metadata's (oai-clip-vit-l14-image, …-text).
@@ -26,7 +26,7 @@ class DatacompReader:
     name = "datacomp"
     description = "DataComp metadata, <name>.parquet with <name>.npz beside"
 
-    def __init__(self, source: Place, options: base.Options) -> None:
+    def __init__(self, source: Location, options: base.Options) -> None:
         self.files = pairs(source)
         if not self.files:
             raise CurationError(f"{source} holds no .parquet with a .npz of that name beside it")
@@ -39,7 +39,7 @@ class DatacompReader:
         self.features = aligned_tables.features(stem)
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         return bool(pairs(source))
 
     def shards(self) -> Sequence[base.SourceShard]:
@@ -80,7 +80,7 @@ class DatacompReader:
         return aligned_tables.samples(table, known, used=(uid, caption))
 
 
-def pairs(source: Place) -> list[Place]:
+def pairs(source: Location) -> list[Location]:
     """The ``.parquet`` files that have their ``.npz`` beside them."""
     if locations.is_file(source):
         files = [source] if source.suffix == ".parquet" else []
@@ -89,7 +89,7 @@ def pairs(source: Place) -> list[Place]:
     return [file for file in files if locations.is_file(file.with_suffix(".npz"), guessed=True)]
 
 
-def _check_whole(source: Place, paired: Sequence[Place]) -> None:
+def _check_whole(source: Location, paired: Sequence[Location]) -> None:
     """Raises:
     CurationError: a file lacks its other half, as a download that broke off leaves it.
     """
@@ -103,11 +103,11 @@ def _check_whole(source: Place, paired: Sequence[Place]) -> None:
             )
 
 
-def _is_npz(file: Place) -> bool:
+def _is_npz(file: Location) -> bool:
     return file.suffix.lower() == ".npz"
 
 
-def _feature_columns(file: Place, wanted: str | None) -> tuple[str, str]:
+def _feature_columns(file: Location, wanted: str | None) -> tuple[str, str]:
     """The members of the images' and of the captions' embeddings.
 
     Raises:

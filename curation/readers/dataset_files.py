@@ -12,7 +12,7 @@ from curation.errors import CurationError
 from curation.readers import arrow_files
 from curation.readers.shared import features, rows
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 _SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
 # Results of map and filter, which datasets keeps beside a dataset that it has prepared.
@@ -45,7 +45,7 @@ class Part:
         split: the split that its rows are of, if that is told.
     """
 
-    file: Place
+    file: Location
     name: str
     split: str | None = None
 
@@ -54,7 +54,7 @@ class Part:
         return _is_arrow(self.file)
 
 
-def parts(source: Place) -> list[Part]:
+def parts(source: Location) -> list[Part]:
     """The files of a source: one, a folder that ``save_to_disk`` wrote, or one of Arrow or Parquet.
 
     Parquet may lie as on the hub: in ``data/``, and in a folder for each split.
@@ -75,7 +75,7 @@ def parts(source: Place) -> list[Part]:
     return list(_parts(source, arrows or _parquets(source)))
 
 
-def _parts(source: Place, files: list[Place]) -> Iterator[Part]:
+def _parts(source: Location, files: list[Location]) -> Iterator[Part]:
     for file in files:
         folder, named = file.parent.name, _OF_SPLIT.fullmatch(file.stem)
         split = None
@@ -84,7 +84,7 @@ def _parts(source: Place, files: list[Place]) -> Iterator[Part]:
         yield Part(file, locations.below(file, source) or file.name, split)
 
 
-def _parquets(source: Place) -> list[Place]:
+def _parquets(source: Location) -> list[Location]:
     first, *others = [files for files in _layouts(source) if files] or [[]]
     for files in others:
         if _holds_images(files[0]):
@@ -97,7 +97,7 @@ def _parquets(source: Place) -> list[Place]:
     return first
 
 
-def _layouts(source: Place) -> Iterator[list[Place]]:
+def _layouts(source: Location) -> Iterator[list[Location]]:
     """The Parquet files in each place where a dataset may have them."""
     for folder in (source, source / "data"):
         if not locations.is_dir(folder):
@@ -109,7 +109,7 @@ def _layouts(source: Place) -> Iterator[list[Place]]:
         yield [file for split in splits for file in locations.files_of(split, rows.is_parquet)]
 
 
-def _holds_images(file: Place) -> bool:
+def _holds_images(file: Location) -> bool:
     try:
         return bool(features.images(rows.schema(file)))
     except CurationError:
@@ -117,7 +117,7 @@ def _holds_images(file: Place) -> bool:
         return False
 
 
-def _saved(source: Place, folder: Place, split: str | None) -> Iterator[Part]:
+def _saved(source: Location, folder: Location, split: str | None) -> Iterator[Part]:
     """The files that a saved dataset lists, in its order."""
     state = folder / _SAVED
     listed = _told(state).get("_data_files")
@@ -127,7 +127,7 @@ def _saved(source: Place, folder: Place, split: str | None) -> Iterator[Part]:
         yield Part(file, locations.below(file, source) or name, split)
 
 
-def _told(file: Place) -> dict[str, Any]:
+def _told(file: Location) -> dict[str, Any]:
     with locations.reading(file) as opened:
         content = opened.read()
     try:
@@ -139,7 +139,7 @@ def _told(file: Place) -> dict[str, Any]:
     return told
 
 
-def _names(file: Place, told: object) -> list[str]:
+def _names(file: Location, told: object) -> list[str]:
     """Names of files or folders beside a file that lists them."""
     names = told if isinstance(told, list) else []
     plain = [name for name in names if isinstance(name, str) and re.fullmatch(r"[^/\\\0]+", name)]
@@ -148,9 +148,9 @@ def _names(file: Place, told: object) -> list[str]:
     return plain
 
 
-def _is_arrow(file: Place) -> bool:
+def _is_arrow(file: Location) -> bool:
     return file.suffix.lower() == arrow_files.EXTENSION
 
 
-def _is_of_rows(file: Place) -> bool:
+def _is_of_rows(file: Location) -> bool:
     return _is_arrow(file) or rows.is_parquet(file)

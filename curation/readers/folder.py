@@ -15,7 +15,7 @@ from curation.readers import base, img2dataset
 from curation.readers.table import TableReader
 from curation.storage import locations
 from curation.storage.atomic import fingerprint
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 METADATA_FILES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
@@ -32,7 +32,7 @@ class FolderReader:
     name = "folder"
     description = "images with metadata.csv or metadata.jsonl, or a .txt or .json beside each"
 
-    def __init__(self, source: Place, options: base.Options) -> None:
+    def __init__(self, source: Location, options: base.Options) -> None:
         if not locations.is_dir(source):
             raise CurationError(f"{source} is not a folder; name its format with --reader")
         self.source = source
@@ -44,13 +44,13 @@ class FolderReader:
             if metadata is None
             else TableReader(metadata, replace(options, image_root=self.image_root))
         )
-        self._listing: list[Place] | None = None
-        self._beside: list[tuple[int, Place]] | None = None
+        self._listing: list[Location] | None = None
+        self._beside: list[tuple[int, Location]] | None = None
         # Of remote files, which would take a request each to ask for.
         self._stamps = None if isinstance(source, Path) else locations.stamps(source)
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         if not locations.is_dir(source):
             return False
         if _metadata_file(source) is not None:
@@ -60,7 +60,7 @@ class FolderReader:
             return False
         # Beside a table of captions, images have theirs there.
         has_own = any(map(locations.is_file, _sidecars(first)))
-        return has_own or not TableReader.recognises(source)
+        return has_own or not TableReader.recognizes(source)
 
     def shards(self) -> Sequence[base.SourceShard]:
         if self._table is not None:
@@ -95,7 +95,7 @@ class FolderReader:
         failed = [one for table in self._tables(shard) for one in img2dataset.failures(table)]
         return base.ShardSamples(found.samples, [*skipped, *found.skipped, *failed])
 
-    def _files(self) -> list[Place]:
+    def _files(self) -> list[Location]:
         if self._listing is None:
             self._listing = sorted(_image_files(self.source), key=lambda file: file.as_posix())
         return self._listing
@@ -105,18 +105,18 @@ class FolderReader:
         full = locations.join(locations.resolved(self.source), where)
         return locations.below(full, self.image_root) or where
 
-    def _is_there(self, file: Place) -> bool:
+    def _is_there(self, file: Location) -> bool:
         if self._stamps is None:
             return locations.is_file(file)
         return locations.below(file, self.source) in self._stamps
 
-    def _pair_stamp(self, file: Place) -> list[tuple[object, ...]]:
+    def _pair_stamp(self, file: Location) -> list[tuple[object, ...]]:
         there = (f for f in (file, *_sidecars(file)) if self._is_there(f))
         if self._stamps is None:
             return [locations.stamp(f) for f in there]
         return [self._stamps[locations.below(f, self.source) or ""] for f in there]
 
-    def _tables(self, shard: base.SourceShard) -> list[Place]:
+    def _tables(self, shard: base.SourceShard) -> list[Location]:
         """The tables of failed downloads of the folders that begin in a shard."""
         if self._beside is None:
             names = [file.as_posix() for file in self._files()]
@@ -128,7 +128,7 @@ class FolderReader:
             ]
         return [table for at, table in self._beside if shard.start <= at < shard.stop]
 
-    def _rows(self, files: Sequence[Place], skipped: list[base.Skipped]) -> Iterator[base.Row]:
+    def _rows(self, files: Sequence[Location], skipped: list[base.Skipped]) -> Iterator[base.Row]:
         for file in files:
             where = locations.below(file, self.source) or file.name
             if not base.is_text(where):
@@ -154,21 +154,21 @@ class FolderReader:
             )
 
 
-def _metadata_file(source: Place) -> Place | None:
+def _metadata_file(source: Location) -> Location | None:
     files = (source / name for name in METADATA_FILES)
     return next((file for file in files if locations.is_file(file, guessed=True)), None)
 
 
-def _image_files(source: Place) -> Iterator[Place]:
+def _image_files(source: Location) -> Iterator[Location]:
     return (file for file in locations.walk(source) if file.suffix.lower() in decode.EXTENSIONS)
 
 
-def _sidecars(image: Place) -> tuple[Place, Place]:
+def _sidecars(image: Location) -> tuple[Location, Location]:
     return image.with_suffix(".txt"), image.with_suffix(".json")
 
 
 def _sidecar(
-    file: Place, is_there: Callable[[Place], bool]
+    file: Location, is_there: Callable[[Location], bool]
 ) -> tuple[str | None, dict[str, object]]:
     """The caption and the other facts that lie beside an image."""
     extra: dict[str, object] = {}

@@ -20,7 +20,7 @@ from curation.readers.dataset_files import Part
 from curation.readers.shared import arrow_text, column_roles, features, rows
 from curation.readers.table import rows_of
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 _CAPTIONS = (*base.CAPTION_COLUMNS, "captions", "texts", "sentences")
 
@@ -58,7 +58,7 @@ class HuggingfaceReader:
     name = "huggingface"
     description = "🤗 datasets: a folder of save_to_disk, .arrow files, or Parquet with images"
 
-    def __init__(self, source: Place, options: base.Options) -> None:
+    def __init__(self, source: Location, options: base.Options) -> None:
         self._parts = {part.file: part for part in dataset_files.parts(source)}
         if not self._parts:
             raise CurationError(f"{source} holds no dataset: no state.json, .arrow or .parquet")
@@ -71,7 +71,7 @@ class HuggingfaceReader:
         self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         first = next(iter(dataset_files.parts(source)), None)
         if first is None or first.is_arrow:
             return first is not None
@@ -193,7 +193,7 @@ class HuggingfaceReader:
     def _named(self, texts: Sequence[str | None]) -> Iterator[ImageRef | None]:
         return (column_roles.image_named(text, self.image_root) for text in texts)
 
-    def _full(self, part: Part) -> Place:
+    def _full(self, part: Part) -> Location:
         return locations.join(self._folder, part.name)
 
     def _image_file(self, part: Part) -> str:

@@ -9,7 +9,7 @@ from curation.errors import CurationError
 from curation.readers.base import Skipped
 from curation.readers.shared import rows
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 KEY = "key"
 STATUS, ERROR = "status", "error_message"
@@ -28,12 +28,12 @@ class Beside:
     problem: Skipped | None = None
 
 
-def file_of(tar: Place) -> Place:
+def file_of(tar: Location) -> Location:
     """Where the table of a tar lies, if there is one."""
     return tar.with_suffix(".parquet")
 
 
-def beside(tar: Place) -> Beside:
+def beside(tar: Location) -> Beside:
     """The table beside a tar. One that a killed download left unfinished is a problem, no error.
 
     Raises:
@@ -54,7 +54,7 @@ def beside(tar: Place) -> Beside:
     return Beside({str(row.pop(KEY)): row for row in table.to_pylist()})
 
 
-def beside_folders(source: Place) -> list[Place]:
+def beside_folders(source: Location) -> list[Location]:
     """The tables in ``source`` that have a folder of their name beside them."""
     tables = locations.files_of(source, rows.is_parquet)
     return [table for table in tables if locations.is_dir(table.with_suffix(""))]
@@ -82,7 +82,7 @@ def lost(table: Beside, found: Set[str], damage: str | None) -> Iterator[Skipped
             yield Skipped(str(row[rows.ORIGIN]), failure(row) or damage or "not in the tar")
 
 
-def failures(table: Place) -> Iterator[Skipped]:
+def failures(table: Location) -> Iterator[Skipped]:
     """The downloads that failed, by the table beside a folder; none by one of another make."""
     try:
         names = rows.schema(table).names
@@ -99,7 +99,7 @@ def failures(table: Place) -> Iterator[Skipped]:
             yield Skipped(row[rows.ORIGIN], reason)
 
 
-def _unreadable(table: Place, problem: CurationError) -> Skipped:
+def _unreadable(table: Location, problem: CurationError) -> Skipped:
     return Skipped(table.name, f"the table cannot be read: {problem}")
 
 

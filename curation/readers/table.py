@@ -15,7 +15,7 @@ from curation.images.location import ImageRef
 from curation.readers import base, img2dataset
 from curation.readers.shared import arrow_text, column_roles, rows
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class TableReader:
         "CSV, TSV, JSONL or Parquet with a caption and an image's path, URL or bytes in each row"
     )
 
-    def __init__(self, source: Place, options: base.Options) -> None:
+    def __init__(self, source: Location, options: base.Options) -> None:
         self.files = [source] if locations.is_file(source) else parts(source)
         if not self.files:
             raise CurationError(f"{source} holds no CSV, TSV, JSONL or Parquet file")
@@ -62,7 +62,7 @@ class TableReader:
         self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         if locations.is_file(source):
             return source.suffix.lower() in rows.EXTENSIONS
         return locations.is_dir(source) and bool(parts(source))
@@ -107,11 +107,11 @@ class TableReader:
         )
         return base.ShardSamples(found.samples, [*lost, *found.skipped])
 
-    def _is_empty(self, file: Place) -> bool:
+    def _is_empty(self, file: Location) -> bool:
         """Whether a part has no row that can be read; what Parquet has no row of has columns."""
         return not rows.is_parquet(file) and rows.is_empty(self._load(file)[0])
 
-    def _columns(self, file: Place) -> Columns:
+    def _columns(self, file: Location) -> Columns:
         """What the columns of a file are.
 
         Raises:
@@ -135,7 +135,7 @@ class TableReader:
         without = tuple(name for name in of_bytes if name not in (caption, uid))
         return Columns(image, caption, uid, image in of_bytes, without)
 
-    def _named(self, table: pa.Table, columns: Columns, file: Place) -> pa.Table:
+    def _named(self, table: pa.Table, columns: Columns, file: Location) -> pa.Table:
         """The rows with the columns renamed to what Row calls them."""
         called = {columns.image: _IMAGE, columns.caption: _CAPTION, columns.uid: _UID}
         found: dict[str, pa.ChunkedArray] = {}
@@ -187,7 +187,7 @@ class TableReader:
                 problem=problem,
             )
 
-    def _image_file(self, file: Place) -> str:
+    def _image_file(self, file: Location) -> str:
         """What the images in a table call it: its name below the image root, if it lies there."""
         full = locations.resolved(self._folder) / file.name
         return locations.below(full, self.image_root) or str(full)
@@ -196,7 +196,7 @@ class TableReader:
 _IMAGE, _CAPTION, _UID = "image_file", "caption", "uid"
 
 
-def parts(folder: Place) -> list[Place]:
+def parts(folder: Location) -> list[Location]:
     """The table files of a folder, in the order of their names."""
     return locations.files_of(folder, lambda file: file.suffix.lower() in rows.EXTENSIONS)
 
@@ -226,7 +226,7 @@ def _is_address(name: str) -> bool:
     return name.lower() in base.URL_COLUMNS
 
 
-def _as_text(column: pa.ChunkedArray, name: str, file: Place) -> pa.ChunkedArray:
+def _as_text(column: pa.ChunkedArray, name: str, file: Location) -> pa.ChunkedArray:
     try:
         return column.cast(pa.string())
     except pa.ArrowException as error:

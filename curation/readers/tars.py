@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from curation.errors import CurationError
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 EXTENSION = ".tar"
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
@@ -41,13 +41,13 @@ class Listing:
     damage: str | None
 
 
-def is_tar(path: Place) -> bool:
+def is_tar(path: Location) -> bool:
     """Whether a file is called as tars are, compressed ones included; hidden ones are not."""
     name = path.name.lower()
     return name.endswith((EXTENSION, *COMPRESSED)) and not name.startswith(".")
 
 
-def listing(path: Place, file: BinaryIO) -> Listing:
+def listing(path: Location, file: BinaryIO) -> Listing:
     """Every member of an open tar that is not a folder, from the headers alone.
 
     Raises:
@@ -82,7 +82,7 @@ def listing(path: Place, file: BinaryIO) -> Listing:
     return Listing(members, f"the tar is damaged: at byte {tar.offset}")
 
 
-def refuse_compressed(path: Place, start: bytes = b"") -> None:
+def refuse_compressed(path: Location, start: bytes = b"") -> None:
     """Raises:
     CurationError: the file's name or its first bytes are those of a compressed tar.
     """

@@ -15,7 +15,7 @@ from curation.images.location import ImageRef
 from curation.readers import base, img2dataset, tars
 from curation.storage import locations
 from curation.storage.atomic import fingerprint
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 # As the webdataset library: a key ends at the first dot of a file's name; `__meta__` is its own.
 _NAME = re.compile(r"((?:.*/)?[^./]+)\.([^/]*)\Z", re.DOTALL)
@@ -36,7 +36,7 @@ class WebdatasetReader:
     name = "webdataset"
     description = ".tar files with <key>.jpg and <key>.txt or .json, one or a folder of them"
 
-    def __init__(self, source: Place, options: base.Options) -> None:
+    def __init__(self, source: Location, options: base.Options) -> None:
         folder = source.parent if locations.is_file(source) else source
         self.files = [source] if locations.is_file(source) else _tars(source)
         if not self.files:
@@ -46,7 +46,7 @@ class WebdatasetReader:
         self._folder = locations.resolved(folder)
 
     @classmethod
-    def recognises(cls, source: Place) -> bool:
+    def recognizes(cls, source: Location) -> bool:
         if locations.is_file(source):
             return tars.is_tar(source)
         return locations.is_dir(source) and bool(_tars(source))
@@ -142,7 +142,7 @@ class WebdatasetReader:
             f"{url}\0{caption}" if url else f"{locations.name_of(tar.path)}\0{key}"
         )
 
-    def _image_file(self, tar: Place) -> str:
+    def _image_file(self, tar: Location) -> str:
         path = self._folder / tar.name
         name = locations.below(path, self.image_root)
         if name is None:
@@ -154,7 +154,7 @@ class WebdatasetReader:
 class _Tar:
     """A tar that is being read."""
 
-    path: Place
+    path: Location
     file: BinaryIO
     damage: str | None
     beside: img2dataset.Beside
@@ -186,7 +186,7 @@ class _Tar:
         return self.file.read(member.length)
 
 
-def _tars(folder: Place) -> list[Place]:
+def _tars(folder: Location) -> list[Location]:
     """The tars of a folder, in the order of their names."""
     return locations.files_of(folder, tars.is_tar)
 
@@ -220,5 +220,5 @@ def _check_members(key: str, parts: Parts, damage: str | None) -> None:
             raise CurationError(f"more than one sample with this key: {len(same)} .{extension}")
 
 
-def _where(tar: Place, key: str) -> str:
+def _where(tar: Location, key: str) -> str:
     return f"{tar.name} {key}".encode("utf-8", "replace").decode()

@@ -29,7 +29,7 @@ class ClipScore:
     title = "CLIPScore"
     help = (
         "Cosine of the image's and the caption's embedding, −1 to 1, higher is better. The "
-        "usual filter; it also favours pairs whose caption would fit many other images."
+        "usual filter; it also favors pairs whose caption would fit many other images."
     )
     source = "Hessel et al., EMNLP 2021, arXiv 2104.08718"
     needs: frozenset[Side] = frozenset({"image", "text"})

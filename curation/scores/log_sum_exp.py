@@ -123,9 +123,9 @@ def _near_zero(
     On a CPU a bfloat16 product comes out in bfloat16, whose 8 bits are a relative precision: what
     counts in a sum of exponentials, the exponents near the largest, is to be near 0.
     """
-    centre = right.mean(dim=0)
-    right = right - centre
-    base = left @ centre
+    center = right.mean(dim=0)
+    right = right - center
+    base = left @ center
     some = products.by(right[:: max(1, len(right) // _SAMPLE)], "bfloat16")(left)
     wanted = -some.amax(dim=1)
     # Two numbers of 8 bits hold the offset to 16; the rest of it goes to the offset returned.

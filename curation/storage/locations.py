@@ -17,7 +17,7 @@ from upath import UPath
 from curation.errors import CurationError
 
 # A local path, or one with a protocol: s3://, gs://, hf://, https://, memory://.
-Place = Path | UPath
+Location = Path | UPath
 
 # What a filesystem may tell of a file's version, best first.
 _VERSIONS = (
@@ -39,7 +39,7 @@ _VERSIONS = (
 _AT_ONCE = 32
 
 
-def of(text: str) -> Place:
+def of(text: str) -> Location:
     """The place that a path or a URL names.
 
     Raises:
@@ -62,11 +62,11 @@ def of(text: str) -> Place:
     return place
 
 
-def is_local(place: Place) -> bool:
+def is_local(place: Location) -> bool:
     return isinstance(place, Path)
 
 
-def is_file(place: Place, *, guessed: bool = False) -> bool:
+def is_file(place: Location, *, guessed: bool = False) -> bool:
     """Whether there is a file.
 
     Args:
@@ -78,7 +78,7 @@ def is_file(place: Place, *, guessed: bool = False) -> bool:
     return place.is_file() if isinstance(place, Path) else _is_dir(place, guessed) is False
 
 
-def is_dir(place: Place) -> bool:
+def is_dir(place: Location) -> bool:
     """Raises:
     CurationError: as ``is_file``.
     """
@@ -106,12 +106,12 @@ def _is_dir(place: UPath, guessed: bool = False) -> bool | None:
     raise AssertionError
 
 
-def resolved(place: Place) -> Place:
+def resolved(place: Location) -> Location:
     """The place by its full name, links followed where it is local."""
     return place.resolve() if isinstance(place, Path) else place
 
 
-def below(place: Place, root: Place) -> str | None:
+def below(place: Location, root: Location) -> str | None:
     """The name of a file or folder below a root, parts parted by ``/``; None if it is not there."""
     if isinstance(place, Path) and isinstance(root, Path):
         return place.relative_to(root).as_posix() if place.is_relative_to(root) else None
@@ -121,12 +121,12 @@ def below(place: Place, root: Place) -> str | None:
     return unquote(name.removeprefix(start)) if _is_web(place) else name.removeprefix(start)
 
 
-def join(folder: Place, name: str) -> Place:
+def join(folder: Location, name: str) -> Location:
     """A file or folder by its name below a folder, parts parted by ``/``; ``below``'s reverse."""
     return folder / (quote(name) if _is_web(folder) else name)
 
 
-def files_of(folder: Place, wanted: Callable[[Place], bool]) -> list[Place]:
+def files_of(folder: Location, wanted: Callable[[Location], bool]) -> list[Location]:
     """The files of a folder that are wanted, by their names, in the order of their names.
 
     Hidden ones are left out.
@@ -137,7 +137,7 @@ def files_of(folder: Place, wanted: Callable[[Place], bool]) -> list[Place]:
     with asking(folder):
         if isinstance(folder, Path):
             # A link that leads nowhere is a file: that it cannot be read is to be said.
-            found: list[Place] = [file for file in folder.iterdir() if not file.is_dir()]
+            found: list[Location] = [file for file in folder.iterdir() if not file.is_dir()]
         else:
             listed = folder.fs.ls(folder.path, detail=True)
             names = [_last(i["name"].rstrip("/")) for i in listed if i["type"] == "file"]
@@ -147,7 +147,7 @@ def files_of(folder: Place, wanted: Callable[[Place], bool]) -> list[Place]:
     return sorted(there, key=lambda file: file.name)
 
 
-def walk(folder: Place) -> Iterator[Place]:
+def walk(folder: Location) -> Iterator[Location]:
     """Every file anywhere below a folder, hidden ones left out.
 
     Raises:
@@ -189,11 +189,11 @@ def stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
     return {n: _stamp(n, info) for n, info in names.items() if not _last(n).startswith(".")}
 
 
-def _is_web(place: Place) -> bool:
+def _is_web(place: Location) -> bool:
     return isinstance(place, UPath) and place.protocol in ("http", "https")
 
 
-def name_of(place: Place) -> str:
+def name_of(place: Location) -> str:
     """The last part of its name, as a local file would have it."""
     return unquote(place.name) if _is_web(place) else place.name
 
@@ -203,7 +203,7 @@ def _last(name: str) -> str:
 
 
 @contextmanager
-def reading(place: Place) -> Iterator[BinaryIO]:
+def reading(place: Location) -> Iterator[BinaryIO]:
     """A file, open for reading bytes anywhere in it; a remote one is fetched as it is read.
 
     Raises:
@@ -213,7 +213,7 @@ def reading(place: Place) -> Iterator[BinaryIO]:
         yield file
 
 
-def open_binary(place: Place) -> BinaryIO:
+def open_binary(place: Location) -> BinaryIO:
     """As ``reading``, in the errors of whoever reads."""
     if isinstance(place, Path) or not _is_web(place) or place.fs.info(place.path).get("partial"):
         return place.open("rb")
@@ -226,7 +226,7 @@ def open_binary(place: Place) -> BinaryIO:
 
 
 @contextmanager
-def asking(place: Place) -> Iterator[None]:
+def asking(place: Location) -> Iterator[None]:
     """A block whose failure is told as one of this place's.
 
     Raises:
@@ -247,7 +247,7 @@ def asking(place: Place) -> Iterator[None]:
         raise CurationError(f"{place} cannot be read: {error}") from error
 
 
-def read_range(place: Place, start: int = 0, length: int | None = None) -> bytes:
+def read_range(place: Location, start: int = 0, length: int | None = None) -> bytes:
     """Some bytes of a file, or all from ``start`` on.
 
     Raises:
@@ -265,7 +265,7 @@ def read_range(place: Place, start: int = 0, length: int | None = None) -> bytes
     return data
 
 
-def stamp(place: Place) -> tuple[object, ...]:
+def stamp(place: Location) -> tuple[object, ...]:
     """What tells that a file has changed: its name, size, and version or modification time.
 
     Raises:

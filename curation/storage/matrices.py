@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from curation.errors import CurationError
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 Rows = NDArray[np.floating[Any]]
 
@@ -47,7 +47,7 @@ DAMAGED = (
 class Matrix:
     """Rows ``start`` to ``stop`` of the matrix in a ``.npy``, or of a member of a ``.npz``."""
 
-    file: Place
+    file: Location
     member: str | None = None
     start: int = 0
     stop: int | None = None
@@ -66,7 +66,7 @@ class Matrix:
         return open_matrix(self.file, self.member)[self.start : self.stop]
 
 
-def open_matrix(path: Place, member: str | None = None) -> Rows:
+def open_matrix(path: Location, member: str | None = None) -> Rows:
     """A matrix of floats (N, d), read-only; memory-mapped if it is local and not compressed.
 
     Args:
@@ -104,7 +104,7 @@ def save(path: Path, rows: NDArray[Any]) -> None:
         file.write(whole.data if whole.size else b"")
 
 
-def members(path: Place) -> list[str]:
+def members(path: Location) -> list[str]:
     """The names of the arrays in a ``.npz``.
 
     Raises:
@@ -117,7 +117,7 @@ def members(path: Place) -> list[str]:
         raise CurationError(f"{path} cannot be read as a .npz: {error}") from None
 
 
-def _member(path: Place, member: str) -> Rows:
+def _member(path: Location, member: str) -> Rows:
     there = members(path)
     if member not in there:
         raise CurationError(f"{path} holds no {member}; it holds {', '.join(there) or 'nothing'}")
@@ -132,7 +132,7 @@ def _member(path: Place, member: str) -> Rows:
             return _read(path, unpacked)
 
 
-def _read(path: Place, file: IO[bytes]) -> Rows:
+def _read(path: Location, file: IO[bytes]) -> Rows:
     array = np.lib.format.read_array(file, allow_pickle=False)
     _check(path, array.shape, array.dtype)
     array.flags.writeable = False
@@ -158,7 +158,7 @@ def _mapped(path: Path, file: IO[bytes], end: int) -> Rows:
     return rows
 
 
-def _check(path: Place, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check(path: Location, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if dtype.kind != "f" or len(shape) != 2:
         raise CurationError(
             f"{path} holds an array of {dtype} of shape {shape}; "

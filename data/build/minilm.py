@@ -65,7 +65,7 @@ class MiniLM:
         return pieces
 
     def _forward(self, tokens: list[list[int]]) -> Tensor:
-        """Mean of the last layer over each sentence's tokens, normalised."""
+        """Mean of the last layer over each sentence's tokens, normalized."""
         length = max(len(ids) for ids in tokens)
         ids = torch.tensor([row + [0] * (length - len(row)) for row in tokens])
         mask = torch.tensor([[1.0] * len(row) + [0.0] * (length - len(row)) for row in tokens])

@@ -35,7 +35,7 @@ class Pair:
     concept: str
     category: str
     author: str
-    licence: str
+    license: str
     origin: str
 
     @property
@@ -61,8 +61,8 @@ def _openclipart(work: Path) -> Iterator[Pair]:
         described = ElementTree.parse(file).getroot().find(f".//{CC}Work")
         if described is None:
             continue
-        licence = described.find(f"{CC}license")
-        link = "" if licence is None else licence.get(f"{RDF}resource", "")
+        license = described.find(f"{CC}license")
+        link = "" if license is None else license.get(f"{RDF}resource", "")
         title = _text(described.findtext(f"{DC}title"))
         name = str(file.relative_to(root))
         yield Pair(
@@ -73,7 +73,7 @@ def _openclipart(work: Path) -> Iterator[Pair]:
             concept=f"openclipart {concept_of(title) or file.stem}",
             category=name.rpartition("/")[0],
             author=_author(described.findtext(f"{DC}creator/{CC}Agent/{DC}title")),
-            licence="public domain" if link.lower().rstrip("/").endswith("publicdomain") else link,
+            license="public domain" if link.lower().rstrip("/").endswith("publicdomain") else link,
             origin=f"{parts.OPENCLIPART.package} {pictures.OPENCLIPART_FOLDER}/{name}",
         )
 
@@ -93,7 +93,7 @@ def _emoji(work: Path) -> Iterator[Pair]:
                 concept=f"emoji {emoji['label'].split(':')[0].lower()}",
                 category=subgroups.get(str(emoji.get("subgroup")), ""),
                 author=info["author"]["name"],
-                licence=part.licence,
+                license=part.license,
                 origin=f"{part.package} {hexcode}",
             )
 
@@ -114,7 +114,7 @@ def _stamps(work: Path) -> Iterator[Pair]:
                     concept=f"stamps {sentence.lower()}",
                     category=str(name.parent),
                     author="",
-                    licence=parts.STAMPS.licence,
+                    license=parts.STAMPS.license,
                     origin=f"{parts.STAMPS.package} {pictures.STAMPS_FOLDER}/{name}{suffix}",
                 )
                 break

@@ -21,7 +21,7 @@ class Part:
     package: str
     version: str
     registry: Literal["pip", "npm", "apt"]
-    licence: str
+    license: str
 
     @property
     def folder(self) -> str:

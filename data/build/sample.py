@@ -27,10 +27,10 @@ SAMPLE_COLUMNS = (
     "swapped",
     "original_caption",
     "author",
-    "licence",
+    "license",
     "source",
 )
-TARGET_COLUMNS = ("file_name", "caption", "source", "licence")
+TARGET_COLUMNS = ("file_name", "caption", "source", "license")
 TARGETS = {
     "animals": ("animal-",),
     "food": ("food-",),
@@ -65,7 +65,7 @@ def write_sample(work: Path, sample: Sequence[Pair], folder: Path) -> None:
                 "true" if giver != place else "false",
                 pair.caption,
                 pair.author,
-                pair.licence,
+                pair.license,
                 pair.origin,
             )
         )
@@ -79,7 +79,7 @@ def write_target(work: Path, chosen: Sequence[Pair], folder: Path) -> None:
     for pair in chosen:
         name = f"{_slug(pair)}.jpg"
         _write_jpeg(work, pair, scratch / name, TARGET_SIDE)
-        rows.append((name, pair.title, pair.origin, pair.licence))
+        rows.append((name, pair.title, pair.origin, pair.license))
     _finish(folder, TARGET_COLUMNS, rows)
 
 

@@ -176,7 +176,7 @@ def _is_fit(pair: Pair) -> bool:
     """Whether a pair may be shown to anyone: free, captioned, no hate, nudity or trade mark."""
     words = f"{pair.key} {pair.caption}".replace("_", " ")
     return (
-        pair.licence == "public domain"
+        pair.license == "public domain"
         and not pair.category.startswith(UNFIT_FOLDERS)
         and UNFIT_WORDS.search(words) is None
     )

@@ -168,22 +168,22 @@ def sql_line(workspace: Workspace) -> float:
 
 
 @pytest.mark.parametrize(
-    ("colour", "legend"), [("density", "samples a cell"), ("of:clip_score", "mean CLIPScore")]
+    ("color", "legend"), [("density", "samples a cell"), ("of:clip_score", "mean CLIPScore")]
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_picture_is_painted_and_explained(
-    visit: Visit, colour: str, legend: str, scheme: str
+    visit: Visit, color: str, legend: str, scheme: str
 ) -> None:
-    page = visit(f"/quadrants?colour={colour}", color_scheme=scheme)
+    page = visit(f"/quadrants?color={color}", color_scheme=scheme)
     expect(page.locator(".qc-legend")).to_contain_text(legend)
-    colours = page.evaluate(
+    colors = page.evaluate(
         """() => {
             const canvas = document.querySelector(".qc-under canvas");
             const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return new Set(new Uint32Array(pixels.data.buffer)).size;
         }"""
     )
-    assert colours > 8
+    assert colors > 8
 
 
 def test_a_box_is_made_and_mended_by_keyboard(visit: Visit) -> None:

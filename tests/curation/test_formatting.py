@@ -38,9 +38,9 @@ def test_numbers_are_written_for_people(found, expected):
 
 def test_a_place_below_here_is_named_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert formatting.place(tmp_path / "a" / "b") == "a/b"
-    assert formatting.place("/elsewhere/b") == "/elsewhere/b"
-    assert formatting.place("s3://bucket/b") == "s3://bucket/b"
+    assert formatting.path(tmp_path / "a" / "b") == "a/b"
+    assert formatting.path("/elsewhere/b") == "/elsewhere/b"
+    assert formatting.path("s3://bucket/b") == "s3://bucket/b"
 
 
 def test_settings_are_one_line():

@@ -252,9 +252,7 @@ def test_an_empty_selection_cannot_be_exported(open_page: Open) -> None:
 def test_a_file_name_cannot_leave_the_exports_folder(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe"})
     file_name(app).set_value("../../escaped").run()
-    assert any(
-        formatting.place(exports / "escaped.npy") in caption.value for caption in app.caption
-    )
+    assert any(formatting.path(exports / "escaped.npy") in caption.value for caption in app.caption)
 
 
 @pytest.mark.parametrize(
@@ -264,9 +262,7 @@ def test_a_file_name_is_made_to_fit(open_page: Open, exports: Path, name: str, s
     app = open_page("export", **{"from": "recipe"})
     file_name(app).set_value(name).run()
     assert not app.exception
-    assert any(
-        formatting.place(exports / f"{stem}.npy") in caption.value for caption in app.caption
-    )
+    assert any(formatting.path(exports / f"{stem}.npy") in caption.value for caption in app.caption)
 
 
 def test_the_file_is_named_after_the_selection_that_is_shown(open_page: Open) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from curation.analysis import grid
 from curation.analysis.quadrants import View
-from pages.widgets.quadrants.chart import Colour, _levels, _on_axis
+from pages.widgets.quadrants.chart import Color, _levels, _on_axis
 from tests import make
 
 
@@ -21,10 +21,10 @@ def test_a_line_at_infinity_lies_far_beyond_the_axis(tmp_path, line):
         assert told is not None and np.sign(told) == np.sign(line) and abs(told) > 1e30
 
 
-def test_infinite_means_do_not_take_the_colours_from_the_rest():
+def test_infinite_means_do_not_take_the_colors_from_the_rest():
     means = np.array([[0.1, 0.9], [np.inf, np.nan]], dtype=np.float32)
-    told = _levels(Colour("mean", means))
+    told = _levels(Color("mean", means))
     json.dumps(told, allow_nan=False)
     assert 0.1 <= told["low"] < told["high"] <= 0.91
-    nothing = _levels(Colour("mean", np.full((2, 2), np.nan, dtype=np.float32)))
+    nothing = _levels(Color("mean", np.full((2, 2), np.nan, dtype=np.float32)))
     json.dumps(nothing, allow_nan=False)

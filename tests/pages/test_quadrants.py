@@ -144,16 +144,16 @@ def test_other_random_samples_by_another_seed(open_page: Open) -> None:
     assert shown[0] != shown[1] == shown[2]
 
 
-def test_colour_by_a_third_score_and_by_a_selection(
+def test_color_by_a_third_score_and_by_a_selection(
     open_page: Open, sample_workspace: Workspace, tmp_path: Path
 ) -> None:
     own = Workspace(tmp_path / "own")
     shutil.copytree(sample_workspace.path, own.path)
     recipe = Recipe.parse("steps: [{score: clip_score, top: 0.1}]")
     Decisions.of(own).save_recipe("best_tenth", recipe)
-    for colour in ("of:clip_score", "in:best_tenth"):
-        app = open_page("quadrants", tmp_path, colour=colour)
-        assert app.selectbox(key="colour").value == colour
+    for color in ("of:clip_score", "in:best_tenth"):
+        app = open_page("quadrants", tmp_path, color=color)
+        assert app.selectbox(key="color").value == color
         assert len(metrics(app)) == 4
 
 
@@ -207,7 +207,7 @@ def test_no_box_yet_says_how_to_make_one(open_page: Open) -> None:
         {"zoom": "1e30,-5,nan,3"},
         {"scale": "log"},
         {"seed": "-1"},
-        {"colour": "of:nothing"},
+        {"color": "of:nothing"},
         {"x": "no_such_score"},
         {"x_by": "magic"},
         {"x_top": "many"},

@@ -68,7 +68,7 @@ def ended(job: Job) -> str:
     return jobs.state(job).status
 
 
-def test_a_source_is_recognised_before_anything_starts(
+def test_a_source_is_recognized_before_anything_starts(
     open_page: Open, root: Path, photos: Path
 ) -> None:
     app = open_page("score", root=root)

@@ -13,10 +13,10 @@ from curation import uids
 from curation.errors import CurationError
 from curation.readers import base
 from curation.readers.shared import arrow_text, rows
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 
-def table(file: Place) -> pa.Table:
+def table(file: Location) -> pa.Table:
     """A Parquet file, but for its nested columns; what of its text is not UTF-8 is U+FFFD."""
     with rows.reading(file) as opened:
         parquet = pq.ParquetFile(opened)
@@ -29,7 +29,7 @@ def table(file: Place) -> pa.Table:
     return arrow_text.table(found.rename_columns(base.distinct(found.column_names)))
 
 
-def pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Place) -> str:
+def pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Location) -> str:
     """The column that was named, or else the first of the usual names.
 
     Raises:
@@ -54,7 +54,7 @@ def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.fill_null(pc.utf8_trim_whitespace(arrow_text.text(column)), "")
 
 
-def uid(column: pa.ChunkedArray, name: str, file: Place) -> pa.ChunkedArray:
+def uid(column: pa.ChunkedArray, name: str, file: Location) -> pa.ChunkedArray:
     """A column of uids, in small letters.
 
     Raises:

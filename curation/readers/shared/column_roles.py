@@ -12,7 +12,7 @@ from curation.errors import CurationError
 from curation.images.location import ImageRef
 from curation.readers import base
 from curation.readers.shared import rows
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 _WEB = ("http://", "https://")
 _LARGEST_SIDE = 2**31
@@ -22,7 +22,7 @@ def caption_and_uid(
     names: Sequence[str],
     image: str,
     options: base.Options,
-    file: Place,
+    file: Location,
     captions: Sequence[str] = base.CAPTION_COLUMNS,
 ) -> tuple[str | None, str | None]:
     """The columns of the captions and of the uids; None where there is none.
@@ -56,7 +56,7 @@ def holds_images(type_: pa.DataType) -> bool:
     return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_))
 
 
-def image_named(named: str | None, root: Place) -> ImageRef | None:
+def image_named(named: str | None, root: Location) -> ImageRef | None:
     """What a cell names: a file below the image root, by its full path too, or an address."""
     if named is None:
         return None

@@ -19,7 +19,7 @@ from curation.errors import CurationError
 from curation.readers.base import Skipped, distinct, is_text, plain_array
 from curation.readers.shared import arrow_text
 from curation.storage import locations
-from curation.storage.locations import Place
+from curation.storage.locations import Location
 
 EXTENSIONS = frozenset({".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"})
 
@@ -31,7 +31,7 @@ _CODE = r"^([-+]?0\d|0[xX])"
 _LONG = r"^[-+]?\d{16,}$|[eE]\+?\d{3}"
 
 
-def load(path: Place) -> tuple[pa.Table, list[Skipped]]:
+def load(path: Location) -> tuple[pa.Table, list[Skipped]]:
     """Every readable row, with ORIGIN ("line 17"), and the rows that are not readable.
 
     Raises:
@@ -43,11 +43,11 @@ def load(path: Place) -> tuple[pa.Table, list[Skipped]]:
     return table, skipped
 
 
-def load_part(path: Place) -> tuple[pa.Table, list[Skipped]]:
+def load_part(path: Location) -> tuple[pa.Table, list[Skipped]]:
     """As ``load``, of a file that may be empty."""
     if is_parquet(path):
         return load_groups(path), []
-    loaders: dict[str, Callable[[Place, BinaryIO], tuple[pa.Table, list[Skipped]]]] = {
+    loaders: dict[str, Callable[[Location, BinaryIO], tuple[pa.Table, list[Skipped]]]] = {
         ".csv": _load_csv,
         ".tsv": _load_csv,
         ".jsonl": _load_jsonl,
@@ -64,7 +64,7 @@ def is_empty(table: pa.Table) -> bool:
     return not len(table) and table.column_names == [ORIGIN]
 
 
-def emptiness(path: Place, skipped: Sequence[Skipped]) -> CurationError:
+def emptiness(path: Location, skipped: Sequence[Skipped]) -> CurationError:
     """What is wrong with a file that is empty."""
     if path.suffix.lower() in (".csv", ".tsv"):
         return CurationError(f"{path} is empty: its first line must name the columns")
@@ -72,11 +72,11 @@ def emptiness(path: Place, skipped: Sequence[Skipped]) -> CurationError:
     return CurationError(f"{path} has no usable row{first}")
 
 
-def is_parquet(path: Place) -> bool:
+def is_parquet(path: Location) -> bool:
     return path.suffix.lower() == ".parquet"
 
 
-def schema(path: Place) -> pa.Schema:
+def schema(path: Location) -> pa.Schema:
     """The columns of a Parquet file, by their names in ``load_groups``."""
     with reading(path) as file:
         found = pq.read_schema(file)
@@ -84,7 +84,7 @@ def schema(path: Place) -> pa.Schema:
     return pa.schema(fields, found.metadata)
 
 
-def group_starts(path: Place) -> list[int]:
+def group_starts(path: Location) -> list[int]:
     """The first row of each row group of a Parquet file, and, last, how many rows it has."""
     with reading(path) as file:
         metadata = pq.read_metadata(file)
@@ -93,7 +93,7 @@ def group_starts(path: Place) -> list[int]:
 
 
 def load_groups(
-    path: Place,
+    path: Location,
     start: int = 0,
     stop: int | None = None,
     without: Sequence[str] = (),
@@ -131,7 +131,7 @@ def names(columns: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def reading(path: Place) -> Iterator[BinaryIO]:
+def reading(path: Location) -> Iterator[BinaryIO]:
     """A table file, open.
 
     Raises:
@@ -145,7 +145,7 @@ def reading(path: Place) -> Iterator[BinaryIO]:
 
 
 def pick_column(
-    columns: Sequence[str], wanted: str | None, guesses: Sequence[str], option: str, path: Place
+    columns: Sequence[str], wanted: str | None, guesses: Sequence[str], option: str, path: Location
 ) -> str:
     """The column the user named, else the first of the usual names.
 
@@ -188,7 +188,7 @@ def _has(column: pa.ChunkedArray, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())
 
 
-def _load_csv(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
+def _load_csv(path: Location, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     skipped: list[Skipped] = []
@@ -228,7 +228,7 @@ def _load_csv(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
     return pa.table(arrays, names=[*names(header), ORIGIN]), skipped
 
 
-def _load_jsonl(path: Place, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
+def _load_jsonl(path: Location, file: BinaryIO) -> tuple[pa.Table, list[Skipped]]:
     skipped: list[Skipped] = []
     records: list[dict[str, object]] = []
     for number, line in enumerate(file, 1):

@@ -75,7 +75,7 @@ def workspace() -> Workspace:
             "    --target animals=data/targets/animals --target food=data/targets/food",
             language="bash",
         )
-        folders = ", ".join(code(formatting.place(root)) for root in roots())
+        folders = ", ".join(code(formatting.path(root)) for root in roots())
         st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
         st.stop()
     try:

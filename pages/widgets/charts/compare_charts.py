@@ -23,8 +23,8 @@ NAMES: dict[Part, str] = {
 HEIGHT = 420
 SQUARE = 600
 
-# Blue and vermilion are told apart by every eye; what both have is in the colour of the text.
-_COLOURS = {
+# Blue and vermilion are told apart by every eye; what both have is in the color of the text.
+_COLORS = {
     False: {"only_a": "#0072B2", "both": "#3D4654", "only_b": "#C25100", "neither": "#E3E7EC"},
     True: {"only_a": "#4FA8E0", "both": "#C3CAD4", "only_b": "#F0904D", "neither": "#2A313B"},
 }
@@ -49,7 +49,7 @@ _CSS = """
 def bar(sets: Sets, a: str, b: str, dark: bool) -> str:
     """The whole pool as one bar of HTML, cut into its parts, with A above it and B below."""
     total = max(len(sets.a), 1)
-    colours = _COLOURS[dark]
+    colors = _COLORS[dark]
     cells = []
     for part in PARTS:
         count = sets.counts[part]
@@ -61,15 +61,15 @@ def bar(sets: Sets, a: str, b: str, dark: bool) -> str:
         cells.append(
             f"<div title='{NAMES[part]}: "
             f"{formatting.plural(count, 'sample')}, {share} of the pool' "
-            f"style='flex: {count / total:.6f} 0 0; background: {colours[part]}; color: {ink}'>"
+            f"style='flex: {count / total:.6f} 0 0; background: {colors[part]}; color: {ink}'>"
             f"{told}</div>"
         )
-    above = _extent("A", a, 0, sets.in_a, total, colours["only_a"], True)
-    below = _extent("B", b, sets.counts["only_a"], sets.in_b, total, colours["only_b"], False)
-    # The cards of the parts are told apart by the same colours.
+    above = _extent("A", a, 0, sets.in_a, total, colors["only_a"], True)
+    below = _extent("B", b, sets.counts["only_a"], sets.in_b, total, colors["only_b"], False)
+    # The cards of the parts are told apart by the same colors.
     edges = "".join(
         f".st-key-part_cards [data-testid=stColumn]:nth-child({n}) [data-testid=stMetric]"
-        f"{{border-left: 4px solid {colours[part]}}}"
+        f"{{border-left: 4px solid {colors[part]}}}"
         for n, part in enumerate(SELECTED, 1)
     )
     return (
@@ -79,7 +79,7 @@ def bar(sets: Sets, a: str, b: str, dark: bool) -> str:
 
 
 def _extent(
-    letter: str, name: str, start: int, count: int, total: int, colour: str, above: bool
+    letter: str, name: str, start: int, count: int, total: int, color: str, above: bool
 ) -> str:
     """How far a selection reaches along the bar, and what it is."""
     left, width = 100 * start / total, 100 * count / total
@@ -94,7 +94,7 @@ def _extent(
     edges, margin = ("2px 2px 0", "3px 0 3px") if above else ("0 2px 2px", "3px 0 3px")
     rule = (
         f"<div class='rule' style='margin: {margin} {left:.3f}%; width: {width:.3f}%; "
-        f"border-width: {edges}; border-color: {colour}'></div>"
+        f"border-width: {edges}; border-color: {color}'></div>"
     )
     return text + rule if above else rule + text
 
@@ -121,7 +121,7 @@ def histograms(spread: Spread, title: str, dark: bool) -> go.Figure:
             customdata=counts.astype(np.int32),
             name=NAMES[part],
             mode="lines",
-            line={"shape": "hvh", "width": 2, "color": _COLOURS[dark][part]},
+            line={"shape": "hvh", "width": 2, "color": _COLORS[dark][part]},
             hovertemplate="%{y:.1f} %, %{customdata:,} samples",
         )
     fig.update_layout(

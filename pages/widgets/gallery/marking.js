@@ -57,7 +57,7 @@ class Gallery {
     this.tell = tell;
     this.bar ??= new Bar(data.isPage ? KEYS : [...KEYS, ...KEYS_AMONG]);
     learn(data);
-    // The theme's colours are known below the component only.
+    // The theme's colors are known below the component only.
     const ring = getComputedStyle(foot).getPropertyValue("--st-primary-color");
     this.place.style.setProperty("--ring", ring);
     if (!foot.contains(this.bar.element)) foot.append(this.bar.element);

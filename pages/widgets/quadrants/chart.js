@@ -42,7 +42,7 @@ class Chart {
   hearGrid(grid) {
     const same = key => grid[key] === this.nextGrid?.[key];
     const isSame = ["name", "cells", "dark"].every(same)
-      && ["title", "levels"].every(key => grid.colour?.[key] === this.nextGrid.colour?.[key]);
+      && ["title", "levels"].every(key => grid.color?.[key] === this.nextGrid.color?.[key]);
     if (isSame) return;
     this.nextGrid = grid;
     this.hear();

@@ -58,8 +58,8 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Colour:
-    """What the picture's cells are coloured by, other than how many samples they hold.
+class Color:
+    """What the picture's cells are colored by, other than how many samples they hold.
 
     Attributes:
         means: (rows, columns) of the grid's picture, NaN where no sample is.
@@ -74,7 +74,7 @@ class Colour:
 def picture(
     view: View,
     over: Grid,
-    colour: Colour | None,
+    color: Color | None,
     box: Box | None,
     on_move: Callable[[], None],
     on_zoom: Callable[[], None],
@@ -89,7 +89,7 @@ def picture(
     with place:
         # In two parts: what has not changed is not sent again, and the grid is large.
         # In a list: in a dict Streamlit looks for tables, and imports pandas for it.
-        _component(key=f"{KEY}_grid", data=[_grid(view.catalog, over, colour)])
+        _component(key=f"{KEY}_grid", data=[_grid(view.catalog, over, color)])
         _component(
             key=f"{KEY}_lines",
             data=[_lines(view, over, _on_axes(over, view.catalog, box))],
@@ -148,7 +148,7 @@ def middles(axis: Axis, coarse: int) -> tuple[float, float]:
     return axis.start + axis.step * coarse / 2, axis.step * coarse
 
 
-def _grid(catalog: Catalog, over: Grid, colour: Colour | None) -> dict[str, Any]:
+def _grid(catalog: Catalog, over: Grid, color: Color | None) -> dict[str, Any]:
     return {
         "key": KEY,
         "name": _full_name(catalog, over),
@@ -165,7 +165,7 @@ def _grid(catalog: Catalog, over: Grid, colour: Colour | None) -> dict[str, Any]
         },
         "cells": _packed(over.cells),
         "coarse": over.coarse,
-        "colour": None if colour is None else _levels(colour),
+        "color": None if color is None else _levels(color),
     }
 
 
@@ -195,20 +195,20 @@ def _lines(view: View, over: Grid, box: Sequence[float | None] | None) -> dict[s
     }
 
 
-def _levels(colour: Colour) -> dict[str, Any]:
+def _levels(color: Color) -> dict[str, Any]:
     """The means in 255 steps; 0 is none."""
-    known = colour.means[np.isfinite(colour.means)]
-    low, high = (0.0, 1.0) if colour.share else (0.0, 0.0)
-    if not colour.share and len(known):
-        # A few odd cells do not take the colours from the rest.
+    known = color.means[np.isfinite(color.means)]
+    low, high = (0.0, 1.0) if color.share else (0.0, 0.0)
+    if not color.share and len(known):
+        # A few odd cells do not take the colors from the rest.
         low, high = (float(v) for v in np.quantile(known, (0.01, 0.99)))
-    steps = np.clip((colour.means - low) / max(high - low, 1e-12), 0, 1) * 254 + 1
+    steps = np.clip((color.means - low) / max(high - low, 1e-12), 0, 1) * 254 + 1
     levels = np.where(np.isnan(steps), 0, steps).astype(np.uint8)
     return {
-        "title": colour.title,
+        "title": color.title,
         "low": low,
         "high": high,
-        "share": colour.share,
+        "share": color.share,
         "levels": base64.b64encode(levels.tobytes()).decode(),
     }
 

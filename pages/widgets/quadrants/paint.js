@@ -18,12 +18,12 @@ class Painter {
 
   // Two pictures of the same cells: as kept, and as left.
   prepare(grid, sums) {
-    const { dark, colour } = grid;
+    const { dark, color } = grid;
     this.grid = grid;
     this.sums = sums;
     this.ramps = RAMPS[dark ? "dark" : "light"];
-    const levels = colour && bytes(colour.levels);
-    const scale = colour?.share ? SHARE : this.ramps.score;
+    const levels = color && bytes(color.levels);
+    const scale = color?.share ? SHARE : this.ramps.score;
     const top = Math.log(Math.max(sums.most, 2));
     // From 0 to 255, or nothing.
     const shade = i => {
@@ -37,20 +37,20 @@ class Painter {
 
   picture(shade, stops, alpha) {
     const [columns, rows] = this.sums.size;
-    const colours = Array.from({ length: 256 }, (_, i) => [...between(stops, i / 255), alpha]);
+    const colors = Array.from({ length: 256 }, (_, i) => [...between(stops, i / 255), alpha]);
     const picture = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
     const image = new ImageData(columns, rows);
     for (let j = 0; j < rows; j++)
       for (let k = 0; k < columns; k++) {
         const at = shade(j * columns + k);
-        if (at !== null) image.data.set(colours[at], ((rows - 1 - j) * columns + k) * 4);
+        if (at !== null) image.data.set(colors[at], ((rows - 1 - j) * columns + k) * 4);
       }
     picture.getContext("2d").putImageData(image, 0, 0);
     return picture;
   }
 
   tell(scale) {
-    const { colour } = this.grid;
+    const { color } = this.grid;
     const ramp = stops => {
       const bar = element("i");
       bar.style.background = `linear-gradient(to right, ${stops.join(", ")})`;
@@ -58,9 +58,9 @@ class Painter {
     };
     const gap = () => element("span", "gap");
     const word = text => element("span", "", text);
-    const parts = colour
-      ? [word(colour.title), gap(), word(short(colour.low, colour.share)), ramp(scale),
-         word(short(colour.high, colour.share)), gap(), word("paler: not kept")]
+    const parts = color
+      ? [word(color.title), gap(), word(short(color.low, color.share)), ramp(scale),
+         word(short(color.high, color.share)), gap(), word("paler: not kept")]
       : [word("kept"), ramp(this.ramps.kept), gap(), word("not kept"), ramp(this.ramps.rest), gap(),
          word(`1 to ${whole(this.sums.most)} samples a cell (log)`)];
     this.legend.replaceChildren(...parts);
@@ -114,9 +114,9 @@ class Painter {
     const count = (n, from) => beyond(n * coarse, from) - beyond((n + 1) * coarse, from);
     const most = Math.max(...Array.from({ length: bars }, (_, n) => count(n, 0)), 1);
     const room = isAcross ? f.top - f.outer.top - 6 : f.outer.right - f.right - 6;
-    const bar = (samples, colour, from, to) => {
+    const bar = (samples, color, from, to) => {
       const length = (samples / most) * room;
-      pen.fillStyle = colour;
+      pen.fillStyle = color;
       if (isAcross) pen.fillRect(from, f.top - 4 - length, to - from + 0.3, length);
       else pen.fillRect(f.right + 4, to, length, from - to + 0.3);
     };

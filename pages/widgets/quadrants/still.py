@@ -13,7 +13,7 @@ from pages.widgets.quadrants.chart import INK, middles
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-_GREYS = {False: ("#E3E5E8", "#5D636C"), True: ("#2A313B", "#AEB6C2")}
+_GRAYS = {False: ("#E3E5E8", "#5D636C"), True: ("#2A313B", "#AEB6C2")}
 
 
 def still(view: View, over: Grid, dark: bool) -> go.Figure:
@@ -30,7 +30,7 @@ def still(view: View, over: Grid, dark: bool) -> go.Figure:
         dy=y_step,
         z=np.log10(np.where(cells > 0, cells, np.nan)).astype(np.float32),
         zmin=0,
-        colorscale=[[0, _GREYS[dark][0]], [1, _GREYS[dark][1]]],
+        colorscale=[[0, _GRAYS[dark][0]], [1, _GRAYS[dark][1]]],
         showscale=False,
         hoverinfo="skip",
     )

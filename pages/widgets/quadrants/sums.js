@@ -64,7 +64,7 @@ function bytes(base64) {
   return Uint8Array.from(atob(base64), character => character.charCodeAt(0));
 }
 
-// The colour at a place from 0 to 1 along some stops, as [r, g, b].
+// The color at a place from 0 to 1 along some stops, as [r, g, b].
 function between(stops, at) {
   const place = Math.min(Math.max(at, 0), 1) * (stops.length - 1);
   const low = Math.min(Math.floor(place), stops.length - 2);

@@ -1,4 +1,4 @@
-"""The source to score: its field, and what it is recognised as."""
+"""The source to score: its field, and what it is recognized as."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOKED = "score_looked_at"
 
 @dataclass(frozen=True)
 class Found:
-    """What a source is recognised as; an error where it is not."""
+    """What a source is recognized as; an error where it is not."""
 
     reader: str = ""
     about: str = ""
@@ -49,17 +49,17 @@ def look(again: bool = False) -> None:
     """Someone asked for it: an edit, or the button."""
     st.session_state[_LOOKED] = st.session_state["score_source"]
     if again:
-        _recognised.clear()
+        _recognized.clear()
 
 
-def recognise(source: str, options: dict[str, str]) -> Found | None:
+def recognize(source: str, options: dict[str, str]) -> Found | None:
     """Say what the source is; None where nobody has asked yet."""
     if not source:
         return None
     if tidy(st.session_state.get(_LOOKED, "")) != source:
         st.caption(":material/visibility: Press Look to see what it is.")
         return None
-    found = _recognised(source, tuple(sorted(options.items())))
+    found = _recognized(source, tuple(sorted(options.items())))
     if found.error:
         st.error(plain(found.error))
         return found
@@ -76,7 +76,7 @@ def recognise(source: str, options: dict[str, str]) -> Found | None:
 
 
 @st.cache_resource(ttl=600, max_entries=64, show_spinner="Looking at the source …")
-def _recognised(source: str, options: tuple[tuple[str, str], ...]) -> Found:
+def _recognized(source: str, options: tuple[tuple[str, str], ...]) -> Found:
     said = dict(options)
     try:
         root, size = said.pop("image_root", None), said.pop("shard_size", "10000")

@@ -59,7 +59,7 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
         return
     given = f"{name}={source}"
     told = given if not given.startswith("-") else f"./{given}"
-    command = ["add-target", formatting.place(workspace.path), told, *options]
+    command = ["add-target", formatting.path(workspace.path), told, *options]
     st.code(jobs.command(command), language="bash", wrap_lines=True)
     ready = True
     try:
@@ -131,7 +131,7 @@ def _check(
         else:
             st.caption(
                 f":material/warning: {plain(target.name)} is there, from "
-                f"{plain(formatting.place(held))}: it is replaced."
+                f"{plain(formatting.path(held))}: it is replaced."
             )
 
 

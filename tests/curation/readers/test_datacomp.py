@@ -61,7 +61,7 @@ def score(source, folder, **changes):
     return Catalog(folder / "catalog.duckdb")
 
 
-def test_metadata_are_recognised_and_every_row_is_a_sample(metadata):
+def test_metadata_are_recognized_and_every_row_is_a_sample(metadata):
     reader = open_source(metadata)
     assert (reader.name, reader.features) == ("datacomp", "l14")
     shards = reader.shards()

@@ -143,7 +143,7 @@ def score(name: str, data: Data, **parameters: object) -> dict[str, list[object]
 def clustered(count: int, dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Pairs as CLIP makes them: images and captions in clusters, and alike in a pair."""
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((5, dim))[rng.integers(0, 5, count)]
-    image = centres + 0.6 * rng.standard_normal((count, dim))
-    text = centres + 0.6 * rng.standard_normal((count, dim))
+    centers = rng.standard_normal((5, dim))[rng.integers(0, 5, count)]
+    image = centers + 0.6 * rng.standard_normal((count, dim))
+    text = centers + 0.6 * rng.standard_normal((count, dim))
     return image.astype(np.float32), text.astype(np.float32)
