@@ -16,7 +16,7 @@ from curation.catalog.catalog import Catalog
 from curation.exporters import with_images
 from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
 from curation.exporters.with_images import Sample
-from curation.readers.img2dataset import ERROR, KEY, STATUS
+from curation.readers.shared.img2dataset import ERROR, KEY, STATUS
 
 
 class WebdatasetExporter:

@@ -7,9 +7,9 @@ from curation.readers.base import Options, Reader
 from curation.readers.clip_retrieval import ClipRetrievalReader
 from curation.readers.datacomp import DatacompReader
 from curation.readers.folder import FolderReader
-from curation.readers.huggingface import HuggingfaceReader
+from curation.readers.huggingface.reader import HuggingfaceReader
 from curation.readers.table import TableReader
-from curation.readers.webdataset import WebdatasetReader
+from curation.readers.webdataset.reader import WebdatasetReader
 from curation.storage import locations
 from curation.storage.locations import Location
 

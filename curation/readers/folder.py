@@ -11,7 +11,8 @@ from pathlib import Path
 from curation.errors import CurationError
 from curation.images import decode
 from curation.images.location import ImageRef
-from curation.readers import base, img2dataset
+from curation.readers import base
+from curation.readers.shared import img2dataset
 from curation.readers.table import TableReader
 from curation.storage import locations
 from curation.storage.atomic import fingerprint

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from curation.errors import CurationError
 from curation.images.location import ImageRef
-from curation.readers import base, img2dataset
-from curation.readers.shared import arrow_text, column_roles, rows
+from curation.readers import base
+from curation.readers.shared import arrow_text, column_roles, img2dataset, rows
 from curation.storage import locations
 from curation.storage.locations import Location
 

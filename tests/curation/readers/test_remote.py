@@ -20,7 +20,8 @@ from curation.readers import open_source
 from curation.storage import locations
 from curation.storage.workspace import Workspace
 from tests import make
-from tests.curation.readers import test_datacomp, test_webdataset
+from tests.curation.readers import test_datacomp
+from tests.curation.readers.webdataset.test_reader import downloaded
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def local(tmp_path):
     for number in range(3):
         make.jpeg(root / "folder" / "sub dir" / f"{number}.jpg", number)
         (root / "folder" / "sub dir" / f"{number}.txt").write_text(f"caption {number}")
-    test_webdataset.downloaded(root / "tars", [{}, {}, {"status": "failed_to_download"}])
-    test_webdataset.downloaded(root / "tars", [{}, {}], name="00001")
+    downloaded(root / "tars", [{}, {}, {"status": "failed_to_download"}])
+    downloaded(root / "tars", [{}, {}], name="00001")
     (root / "datacomp").mkdir()
     test_datacomp.write_pair(root / "datacomp" / ("0" * 32), 0)
     test_datacomp.write_pair(root / "datacomp" / ("1" * 32), 1, save=np.savez_compressed)

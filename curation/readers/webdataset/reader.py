@@ -12,7 +12,9 @@ from curation import uids
 from curation.errors import CurationError
 from curation.images import decode, location
 from curation.images.location import ImageRef
-from curation.readers import base, img2dataset, tars
+from curation.readers import base
+from curation.readers.shared import img2dataset
+from curation.readers.webdataset import tars
 from curation.storage import locations
 from curation.storage.atomic import fingerprint
 from curation.storage.locations import Location

@@ -2,8 +2,9 @@ import pyarrow as pa
 import pytest
 
 from curation.errors import CurationError
-from curation.readers import Options, arrow_files, open_source
-from tests.curation.readers.test_huggingface import (
+from curation.readers import Options, open_source
+from curation.readers.huggingface import arrow_files
+from tests.curation.readers.huggingface.test_reader import (
     CAPTIONS,
     JPEGS,
     dataset,

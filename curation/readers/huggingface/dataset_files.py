@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from curation.errors import CurationError
-from curation.readers import arrow_files
-from curation.readers.shared import features, rows
+from curation.readers.huggingface import arrow_files, features
+from curation.readers.shared import rows
 from curation.storage import locations
 from curation.storage.locations import Location
 

@@ -15,9 +15,10 @@ from curation import uids
 from curation.errors import CurationError
 from curation.images import location, parquet_cells
 from curation.images.location import ImageRef
-from curation.readers import arrow_files, base, dataset_files
-from curation.readers.dataset_files import Part
-from curation.readers.shared import arrow_text, column_roles, features, rows
+from curation.readers import base
+from curation.readers.huggingface import arrow_files, dataset_files, features
+from curation.readers.huggingface.dataset_files import Part
+from curation.readers.shared import arrow_text, column_roles, rows
 from curation.readers.table import rows_of
 from curation.storage import locations
 from curation.storage.locations import Location

@@ -8,7 +8,7 @@ from curation.errors import CurationError
 from curation.readers import Options, open_source
 from tests import make
 from tests.curation.readers.test_table import rows, told, write
-from tests.curation.readers.test_webdataset import packed
+from tests.curation.readers.webdataset.test_reader import packed
 
 TOO_LONG = b"9" * 5000
 

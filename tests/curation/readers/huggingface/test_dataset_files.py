@@ -3,7 +3,7 @@ import pytest
 
 from curation.errors import CurationError
 from curation.readers import open_source
-from tests.curation.readers.test_huggingface import JPEGS, dataset, pixels, read
+from tests.curation.readers.huggingface.test_reader import JPEGS, dataset, pixels, read
 
 
 def test_splits_are_read_in_their_order_and_told(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from curation.images.location import ImageRef
 from tests import make
-from tests.curation.readers.test_huggingface import JPEGS, RECORD, pixels, read, stream
+from tests.curation.readers.huggingface.test_reader import JPEGS, RECORD, pixels, read, stream
 from tests.curation.readers.test_table import rows, told
 
 NOT_UTF8 = "holds text that is not UTF-8"
