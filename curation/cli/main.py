@@ -9,8 +9,10 @@ from typing import Any, NoReturn
 
 import click
 
-from curation import __version__, formatting, progress
+from curation import __version__, extras, formatting, progress
+from curation.cli.app import app
 from curation.cli.common import FOLDER
+from curation.cli.demo import demo
 from curation.cli.marks import marks
 from curation.cli.score import score
 from curation.cli.target import add_target, remove_target
@@ -35,6 +37,11 @@ def _run() -> None:
         cli(standalone_mode=False)
     except CurationError as problem:
         _fail(problem)
+    except ImportError as problem:
+        advice = extras.missing(problem)
+        if advice is None:
+            raise
+        _fail(advice)
     except OSError as problem:
         _fail(f"{problem.filename or 'this machine'}: {problem.strerror or problem}")
     except click.ClickException as problem:
@@ -56,7 +63,7 @@ def _fail(problem: object) -> NoReturn:
 
 
 @click.group(context_settings=_HELP)
-@click.version_option(__version__, prog_name="curation")
+@click.version_option(__version__, prog_name="clip-curation")
 def cli() -> None:
     """Score image-text pairs, choose among them, and take the list away.
 
@@ -71,6 +78,8 @@ def cli() -> None:
     """
 
 
+cli.add_command(app)
+cli.add_command(demo)
 cli.add_command(score)
 cli.add_command(marks)
 cli.add_command(add_target)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from curation import progress
+from curation import progress, resources
 from curation.errors import CurationError
 from curation.jobs.record import (
     CANCELLED,
@@ -65,8 +65,6 @@ __all__ = [
 FOLDER = ".jobs"
 # Seconds that a cancelled job has to stop by itself; a shard's half-written file goes with it.
 GRACE = 20.0
-
-_ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def start(folder: Path, arguments: Sequence[str], workspace: Path, cwd: Path | None = None) -> Job:
@@ -181,7 +179,7 @@ def forget(job: Job) -> None:
 
 def _environment(home: Path) -> dict[str, str]:
     # Paths may begin anywhere; the project is found from there too.
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(resources.IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
         progress.VARIABLE: str(home / TOLD),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curation import resources
 from curation.errors import CurationError
 from curation.models import devices
 from curation.models.open_clip import import_open_clip, quiet
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 # The small model that ships with the project, so that the first run needs no network.
-SHIPPED = Path(__file__).resolve().parent.parent.parent / "data" / "models" / "clip-lite0"
+SHIPPED = resources.MODEL
 
 BPE_FILE = "bpe_vocab.txt.gz"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from curation import formatting
+from curation import formatting, resources
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.selection.decisions import Decisions
@@ -17,7 +17,6 @@ from curation.storage.workspace import Workspace
 from pages.widgets.app.markdown import code, problem
 from pages.widgets.state.url import choose
 
-_ROOT = Path(__file__).resolve().parents[3]
 _WIDGETS = Path(__file__).resolve().parents[1]
 ICON = Path(__file__).with_name("icon.png")
 
@@ -154,7 +153,7 @@ def _open(path: str, changed: int, inode: int) -> Catalog:
 
 def roots() -> list[Path]:
     """The folders that workspaces are looked for in; new ones and jobs go into the first."""
-    return [Path(argument) for argument in sys.argv[1:]] or [_ROOT / "data" / "workspaces"]
+    return [Path(argument) for argument in sys.argv[1:]] or [resources.ROOT / "data" / "workspaces"]
 
 
 def _picked(found: Mapping[str, Path]) -> Path:
