@@ -21,9 +21,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from curation.scores import neg_clip_loss, products
+from curation.scores import neg_clip_loss
 from curation.scores.base import Rows
-from curation.scores.log_sum_exp import ROWS
+from curation.scores.contrastive_loss.log_sum_exp import ROWS
+from curation.scores.shared import products
 
 TILE = 1024
 TAU = 0.01

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.pipeline.ready_made import open_place, place
-from curation.scores.normalize import unit
+from curation.scores.shared.normalize import unit
 from curation.storage.workspace import Workspace
 
 Side = Literal["image", "text"]

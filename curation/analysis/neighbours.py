@@ -25,7 +25,7 @@ from curation.images.location import COLUMNS
 from curation.pipeline import targets
 from curation.scores.base import Floats, check_parameters
 from curation.scores.neg_clip_loss import SCORE
-from curation.scores.normalize import chunks, unit
+from curation.scores.shared.normalize import chunks, unit
 from curation.storage import locations
 from curation.storage.matrices import Rows, open_matrix
 from curation.storage.workspace import Store, Workspace

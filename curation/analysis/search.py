@@ -19,7 +19,7 @@ from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images import decode
 from curation.models.encoder import Encoder, ModelSpec
-from curation.scores.normalize import chunks
+from curation.scores.shared.normalize import chunks
 from curation.storage.workspace import Workspace, read_toml
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from curation.executors.base import Executor
 from curation.pipeline.read import write_skipped
 from curation.progress import Progress
 from curation.readers.base import BringsEmbeddings, Skipped, SourceShard
-from curation.scores.normalize import check
+from curation.scores.shared.normalize import check
 from curation.storage import matrices
 from curation.storage.atomic import atomic, fingerprint
 from curation.storage.matrices import Matrix, Rows, open_matrix

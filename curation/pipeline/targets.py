@@ -17,7 +17,7 @@ from curation.progress import Progress
 from curation.readers import Options, Reader, open_source
 from curation.readers.captions import CaptionsReader
 from curation.scores.base import Floats, Rows, Target
-from curation.scores.normalize import check
+from curation.scores.shared.normalize import check
 from curation.storage import locations, matrices
 from curation.storage.atomic import atomic, sha256_of
 from curation.storage.locations import Location

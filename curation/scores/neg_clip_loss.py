@@ -17,8 +17,8 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
-from curation.scores.loss_by_partition import by_partition
-from curation.scores.loss_by_pool import by_pool
+from curation.scores.contrastive_loss.by_partition import by_partition
+from curation.scores.contrastive_loss.by_pool import by_pool
 
 
 class NegClipLoss:

@@ -25,7 +25,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
-from curation.scores.normalize import chunks, unit
+from curation.scores.shared.normalize import chunks, unit
 from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, suffix
 
 if TYPE_CHECKING:
@@ -152,13 +152,13 @@ class _Measure:
     """One side of a target on a device, and what each norm needs of it."""
 
     def __init__(self, items: Items, norms: Sequence[float], device: str) -> None:
-        from curation.scores import products, tiles_norm
+        from curation.scores.shared import products, target_norms
 
         self.items = items
         self.norms = norms
         self.device = device
         self.right = products.on(items.rows, device)
-        self.root = tiles_norm.root(self.right) if 2.0 in norms else None
+        self.root = target_norms.root(self.right) if 2.0 in norms else None
 
     def into(
         self,
@@ -168,25 +168,25 @@ class _Measure:
         rows: Floats,
     ) -> None:
         """Score unit rows into a part of each column."""
-        from curation.scores import products, tiles_norm
+        from curation.scores.shared import products, target_norms
 
         self.items.check_length(rows.shape[1])
         left = products.on(rows, self.device)
         for p in self.norms:
             name = _column(p, suffix(self.items.target, self.items.side))
             if math.isinf(p):
-                top, index = tiles_norm.nearest(left, self.right)
+                top, index = target_norms.nearest(left, self.right)
                 indices[f"{name}_nearest"][part] = self.items.places[index.cpu().numpy()]
             else:
                 top = self._finite(left, p)
             values[name][part] = top.cpu().numpy()
 
     def _finite(self, left: torch.Tensor, p: float) -> torch.Tensor:
-        from curation.scores import tiles_norm
+        from curation.scores.shared import target_norms
 
         if self.root is not None and p == 2:
-            return tiles_norm.root_norm(left, self.root)
-        return tiles_norm.power_sum(left, self.right, p)
+            return target_norms.root_norm(left, self.root)
+        return target_norms.power_sum(left, self.right, p)
 
 
 def together(

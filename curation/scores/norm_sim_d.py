@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from curation import uids
 from curation.errors import CurationError
-from curation.scores import dataset_rows, in_memory
+from curation.scores import in_memory
 from curation.scores.base import (
     Column,
     Data,
@@ -23,7 +23,8 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
-from curation.scores.normalize import chunks
+from curation.scores.shared import dataset_rows
+from curation.scores.shared.normalize import chunks
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,7 @@ class NormSimD:
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
         """Every round looks at every survivor, so all is computed here and looked up by shard."""
-        from curation.scores import float64
+        from curation.scores.shared import float64
 
         rounds = int(parameters["iterations"])
         pool = _Pool(data, float64.device(data.devices[0]))
@@ -167,7 +168,7 @@ class _Pool:
 
     def _units(self, rows: NDArray[np.int64]) -> Iterator[_Units]:
         """Unit rows at these ascending rows of the whole dataset, some at a time."""
-        from curation.scores import float64
+        from curation.scores.shared import float64
 
         cuts = np.searchsorted(rows, self.first)
         for position, shard in enumerate(self.data.shards):

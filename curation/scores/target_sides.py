@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from curation.errors import CurationError
 from curation.scores.base import Floats, Parameter, Target
-from curation.scores.normalize import unit
+from curation.scores.shared.normalize import unit
 
 # Shared by every score that looks at a target.
 TARGET_SIDE = Parameter(

@@ -20,7 +20,7 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
-from curation.scores.normalize import chunks, unit
+from curation.scores.shared.normalize import chunks, unit
 from curation.scores.target_sides import TARGET_SIDE, all_items, shown, suffix
 
 
@@ -54,11 +54,11 @@ class Vas:
         return 1
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        from curation.scores import products, tiles_norm
+        from curation.scores.shared import products, target_norms
 
         every = all_items(data.targets, parameters["target_side"])
         roots = {
-            device: [tiles_norm.root(products.on(items.rows, device)) for items in every]
+            device: [target_norms.root(products.on(items.rows, device)) for items in every]
             for device in data.devices
         }
 
@@ -72,7 +72,7 @@ class Vas:
                 left = products.on(rows, device)
                 for items, root, column in zip(every, roots[device], columns.values(), strict=True):
                     items.check_length(rows.shape[1])
-                    norms = tiles_norm.root_norm(left, root).cpu().numpy()
+                    norms = target_norms.root_norm(left, root).cpu().numpy()
                     # Rounding may lead a little beyond 1.
                     column[part] = np.minimum(norms**2 / len(items.rows), 1)
                     column[part][bad] = np.nan

@@ -10,7 +10,7 @@ from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.pipeline.run import score_dataset
 from curation.pipeline.targets import TargetSource
-from curation.scores.normalize import unit
+from curation.scores.shared.normalize import unit
 from curation.storage.workspace import Workspace
 from tests import make
 

@@ -1,4 +1,4 @@
-"""The kernel of ``fused``, in a module of its own because Triton is not installed everywhere."""
+"""The Triton kernel, in its own module because Triton is not installed everywhere."""
 
 import triton
 import triton.language as tl

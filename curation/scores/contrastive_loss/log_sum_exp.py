@@ -2,7 +2,7 @@
 
 Every exponential is taken below a maximum, so a cosine in [−1, 1] at any temperature down to
 0.001 neither overflows nor loses what counts. Where Triton drives the GPU, one kernel does it
-all (``fused``); elsewhere torch does, tile by tile.
+all (``triton_log_sum_exp``); elsewhere torch does, tile by tile.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 import torch
 
-from curation.scores import fused, products
-from curation.scores.normalize import chunks
+from curation.scores.contrastive_loss import triton_log_sum_exp
+from curation.scores.shared import products
+from curation.scores.shared.normalize import chunks
 
 # A tile of 8 MB of float32 stays in a CPU's last cache between the passes over it.
 ROWS = 256
@@ -34,8 +35,8 @@ def of_rows(
     left: torch.Tensor, right: torch.Tensor, temperature: float, precision: str = "float32"
 ) -> torch.Tensor:
     """log Σ_j exp(left_i · right_j / τ) for each i: shapes (N, d), (M, d) → (N,)."""
-    if precision == "float16" and fused.usable(left.device):
-        return fused.of_rows(left, right, temperature)
+    if precision == "float16" and triton_log_sum_exp.usable(left.device):
+        return triton_log_sum_exp.of_rows(left, right, temperature)
     sums = _RowSums(left)
     for across in chunks(len(right), _tile(left)[1]):
         for down, tile, top in _exponentials(left / temperature, right[across], precision):
@@ -51,8 +52,8 @@ def of_both(
     One product and one exponential an entry serve both: row i's exponentials, taken below the
     row's maximum m_i, are added to the columns with weight exp(m_i − max m).
     """
-    if precision == "float16" and fused.usable(left.device):
-        return fused.of_both(left, right, temperature)
+    if precision == "float16" and triton_log_sum_exp.usable(left.device):
+        return triton_log_sum_exp.of_both(left, right, temperature)
     sums = _RowSums(left)
     columns = torch.empty(len(right), device=left.device)
     for across in chunks(len(right), _tile(left)[1]):

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from curation import uids
-from curation.scores import dataset_rows
 from curation.scores.base import Data
-from curation.scores.normalize import chunks, unit
+from curation.scores.shared import dataset_rows
+from curation.scores.shared.normalize import chunks, unit
 
 ITERATIONS = 10
 # Rows a cluster that the centroids are trained on.

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from curation.scores.base import Data, Floats, Scorer, Shard
-from curation.scores.loss_sums import LossSums, own_cosines
-from curation.scores.normalize import chunks, unit
-from curation.scores.pools import draw_pools
+from curation.scores.contrastive_loss.loss_sums import LossSums, own_cosines
+from curation.scores.contrastive_loss.pools import draw_pools
+from curation.scores.shared.normalize import chunks, unit
 
 
 def by_pool(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     """The scorer of a shard; draws the pools."""
-    from curation.scores import log_sum_exp, products
-    from curation.scores.products import on
+    from curation.scores.contrastive_loss import log_sum_exp
+    from curation.scores.shared import products
+    from curation.scores.shared.products import on
 
     tau = float(parameters["temperature"])
     pools = draw_pools(

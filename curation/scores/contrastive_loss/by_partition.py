@@ -16,9 +16,9 @@ from curation import uids
 from curation.errors import CurationError
 from curation.executors.local import LocalExecutor
 from curation.scores.base import Data, Floats, Scorer, Shard
-from curation.scores.dataset_rows import first_rows, repeats, unit_rows
-from curation.scores.loss_sums import Halves, LossSums, own_cosines
-from curation.scores.normalize import chunks, unit, unusable
+from curation.scores.contrastive_loss.loss_sums import Halves, LossSums, own_cosines
+from curation.scores.shared.dataset_rows import first_rows, repeats, unit_rows
+from curation.scores.shared.normalize import chunks, unit, unusable
 
 
 def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
@@ -27,7 +27,8 @@ def by_partition(data: Data, parameters: Mapping[str, Any]) -> Scorer:
     Holds some 40 bytes a sample (twice that while a partition is drawn), and the embeddings of
     one batch a device.
     """
-    from curation.scores import log_sum_exp, products
+    from curation.scores.contrastive_loss import log_sum_exp
+    from curation.scores.shared import products
 
     tau = float(parameters["temperature"])
     first_row = first_rows(data.shards)

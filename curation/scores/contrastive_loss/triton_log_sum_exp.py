@@ -82,7 +82,7 @@ def _kernel() -> Any:
     # Triton 3.9 asks for a choice; fused multiply-adds are what its earlier releases did.
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
     try:
-        from curation.scores.fused_kernel import log_sum_exp
+        from curation.scores.contrastive_loss.triton_kernel import log_sum_exp
     except ImportError:
         return None
     return log_sum_exp

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import torch
 
-from curation.scores import products
-from curation.scores.normalize import chunks
+from curation.scores.shared import products
+from curation.scores.shared.normalize import chunks
 
 # 4 MB of float32; a GPU has no such cache and wants fewer, larger products (512 MB).
 _CPU_TILE = (512, 2048)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from curation import uids
 from curation.scores.base import Floats, Shard
-from curation.scores.normalize import chunks, unit
+from curation.scores.shared.normalize import chunks, unit
 
 
 def first_rows(shards: Sequence[Shard]) -> NDArray[np.int64]:

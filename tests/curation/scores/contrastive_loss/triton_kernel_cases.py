@@ -1,4 +1,4 @@
-"""What the Triton kernel must do, run by test_fused.py on a GPU or in Triton's interpreter."""
+"""Tests of the Triton kernel; test_triton_log_sum_exp.py runs them in a second process."""
 
 import os
 
@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from curation.scores import fused
+from curation.scores.contrastive_loss import triton_log_sum_exp
 from tests.curation.scores import reference
 
 
 @pytest.fixture
 def device() -> str:
     found = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
-    assert fused.usable(torch.device(found))
+    assert triton_log_sum_exp.usable(torch.device(found))
     return found
 
 
@@ -26,8 +26,8 @@ def test_rows_and_columns_of_rounded_embeddings_are_summed_exactly(device, rows,
     left, right = _half_rows(rows, dim, 0), _half_rows(columns, dim, 1)
     whole = left.astype(np.float64) @ right.astype(np.float64).T / tau
     on_device = [torch.from_numpy(side).to(device) for side in (left, right)]
-    by_row, by_column = fused.of_both(*on_device, tau)
-    alone = fused.of_rows(*on_device, tau)
+    by_row, by_column = triton_log_sum_exp.of_both(*on_device, tau)
+    alone = triton_log_sum_exp.of_rows(*on_device, tau)
     for found, axis in ((alone, 1), (by_row, 1), (by_column, 0)):
         expected = reference.log_sum_exp(whole, axis)
         np.testing.assert_allclose(tau * found.cpu().numpy(), tau * expected, atol=4e-6)
@@ -36,7 +36,7 @@ def test_rows_and_columns_of_rounded_embeddings_are_summed_exactly(device, rows,
 def test_a_row_and_a_column_far_below_the_largest_entry_keep_their_sums(device):
     left, right = torch.eye(3, device=device), torch.eye(3, device=device)
     right[2] = torch.tensor([-1, 0, 0])
-    by_row, by_column = fused.of_both(left, right, 0.001)
+    by_row, by_column = triton_log_sum_exp.of_both(left, right, 0.001)
     assert by_row.tolist() == pytest.approx([1000, 1000, np.log(3)], abs=1e-3)
     assert by_column.tolist() == pytest.approx([1000, 1000, np.log(2)], abs=1e-3)
 

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from curation import uids
-from curation.scores import dataset_rows
 from curation.scores.base import Columns, Rows, Scorer, Shard
+from curation.scores.shared import dataset_rows
 
 
 def device(name: str) -> str:

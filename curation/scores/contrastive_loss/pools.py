@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from curation import uids
 from curation.errors import CurationError
 from curation.scores.base import Floats, Shard
-from curation.scores.normalize import unit
+from curation.scores.shared.normalize import unit
 
 
 @dataclass(frozen=True)

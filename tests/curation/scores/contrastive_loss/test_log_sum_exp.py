@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.scores import log_sum_exp, products
+from curation.scores.contrastive_loss import log_sum_exp
+from curation.scores.shared import products
 from tests.curation.scores import reference
 
 

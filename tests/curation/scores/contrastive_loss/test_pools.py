@@ -3,7 +3,7 @@ import pytest
 
 from curation import uids
 from curation.scores.base import Shard
-from curation.scores.pools import Pool, draw_pools
+from curation.scores.contrastive_loss.pools import Pool, draw_pools
 from tests.curation.scores import reference
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from curation.scores.base import Floats
-from curation.scores.normalize import chunks
+from curation.scores.shared.normalize import chunks
 
 _BLOCK = 1024
 _TILE = 8192

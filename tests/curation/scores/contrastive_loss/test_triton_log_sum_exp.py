@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from curation.scores import fused
+from curation.scores.contrastive_loss import triton_log_sum_exp
 
 triton = pytest.importorskip("triton", reason="Triton has no build for this system")
-CASES = Path(__file__).with_name("kernel_cases.py")
+CASES = Path(__file__).with_name("triton_kernel_cases.py")
 
 
 def test_the_kernel_in_the_interpreter():
@@ -40,7 +40,7 @@ def test_the_kernel_compiles_to_tensor_core_instructions(capability, both):
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    kernel = fused._kernel()
+    kernel = triton_log_sum_exp._kernel()
     constants = {"both": both, "block_rows": 128, "block_columns": 128, "block_dim": 64}
     types = {
         "left": "*fp16",
