@@ -1,22 +1,13 @@
 """Scores: one file each, registered here.
 
-The functions take and give NumPy arrays; ``SCORES`` holds what the command line, the pipeline
-and the app read. torch is imported when a score is computed, not when it is declared.
+The functions take and return NumPy or Arrow arrays. The command line, the pipeline and the app
+read ``SCORES``. Importing a score must stay cheap, so torch is imported when one is computed.
 """
 
 from __future__ import annotations
 
-from curation.scores import basic_filter as _basic_filter
-from curation.scores import caption_length as _caption_length
-from curation.scores import clip_score as _clip_score
-from curation.scores import duplicate_of as _duplicate_of
-from curation.scores import image_size as _image_size
-from curation.scores import language as _language
-from curation.scores import nearest_neighbour as _nearest_neighbour
-from curation.scores import neg_clip_loss as _neg_clip_loss
-from curation.scores import norm_sim as _norm_sim
-from curation.scores import norm_sim_d as _norm_sim_d
-from curation.scores import vas as _vas
+from importlib import import_module
+
 from curation.scores.base import Score
 from curation.scores.basic_filter import basic_filter
 from curation.scores.caption_length import caption_length
@@ -30,22 +21,23 @@ from curation.scores.norm_sim import nearest, norm_sim
 from curation.scores.norm_sim_d import norm_sim_d
 from curation.scores.vas import vas
 
-SCORES: dict[str, Score] = {
-    score.name: score
-    for score in (
-        _clip_score.SCORE,
-        _neg_clip_loss.SCORE,
-        _norm_sim.SCORE,
-        _norm_sim_d.SCORE,
-        _nearest_neighbour.SCORE,
-        _vas.SCORE,
-        _caption_length.SCORE,
-        _image_size.SCORE,
-        _language.SCORE,
-        _basic_filter.SCORE,
-        _duplicate_of.SCORE,
-    )
-}
+# The registry: the file of each score, whose SCORE has the same name. The command line and the app
+# list scores in this order.
+_NAMES = (
+    "clip_score",
+    "neg_clip_loss",
+    "norm_sim",
+    "norm_sim_d",
+    "nearest_neighbour",
+    "vas",
+    "caption_length",
+    "image_size",
+    "language",
+    "basic_filter",
+    "duplicate_of",
+)
+
+SCORES: dict[str, Score] = {name: import_module(f"curation.scores.{name}").SCORE for name in _NAMES}
 
 __all__ = [
     "SCORES",

@@ -1,4 +1,4 @@
-"""What a score is: what it declares, what it needs, and how it is computed shard by shard."""
+"""The interface of a score, and the data that a score reads."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from curation import uids
 from curation.errors import CurationError
 from curation.storage.matrices import Matrix
 
+# Embeddings, shape (N, d), any float type.
 Rows = NDArray[np.floating[Any]]
 Floats = NDArray[np.float32]
-# What a score looks at: embeddings of images and captions, targets, or the samples' own columns.
+# What a score reads: image embeddings, caption embeddings, targets, the samples' own columns.
 Side = Literal["image", "text", "target", "samples"]
 
 
@@ -30,7 +31,19 @@ _KINDS: dict[type, tuple[Any, str]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting of a score; the command line makes its options from it."""
+    """One setting of a score; the command line makes an option of it.
+
+    Attributes:
+        name: the keyword argument and, with dashes, the option.
+        type: of one value: int, float or str.
+        default: a value, or a tuple of values if ``multiple``.
+        help: what the option does, for the command line and the app.
+        minimum, maximum: the range; both ends are allowed.
+        exclusive: whether values must exceed ``minimum``.
+        finite: whether infinity is refused.
+        choices: the allowed values; empty for any.
+        multiple: whether it takes several values, as a tuple.
+    """
 
     name: str
     type: type
@@ -41,14 +54,13 @@ class Parameter:
     maximum: float | None = None
     finite: bool = False
     choices: tuple[str, ...] = ()
-    # Takes several values: its default and its values are tuples.
     multiple: bool = False
 
     def check(self, value: Any) -> Any:
-        """``value`` if it is allowed.
+        """``value`` if it is allowed; repeated values of a ``multiple`` parameter are dropped.
 
         Raises:
-            CurationError: it is not; names the parameter, the value and what was expected.
+            CurationError: it is not allowed; names the parameter, the value and what was expected.
         """
         if self.multiple and not isinstance(value, tuple | list):
             raise CurationError(f"{self.name} is {value!r}; expected several values")
@@ -65,8 +77,8 @@ class Parameter:
         if self.finite and math.isinf(value):
             raise CurationError(f"{self.name} is {value}; expected a finite number")
         if self.minimum is not None:
-            low = value <= self.minimum if self.exclusive else value < self.minimum
-            if low or value != value:
+            too_low = value <= self.minimum if self.exclusive else value < self.minimum
+            if too_low or math.isnan(value):
                 sign = ">" if self.exclusive else "≥"
                 raise CurationError(f"{self.name} is {value}; expected {sign} {self.minimum:g}")
         if self.maximum is not None and not value <= self.maximum:
@@ -75,25 +87,40 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Column:
-    """A column that a score makes in the catalog."""
+    """A column that a score adds to the catalog.
+
+    Attributes:
+        name: in the catalog, for recipes and SQL.
+        title, help: in the app.
+        target: the target that it was measured against, if any.
+        of: the column that it describes, such as the score of a standard error. Such a column is
+            a detail, not offered for selection.
+        type: of its values; a missing one is NaN in an array, NULL in an Arrow array.
+        kind: ``score`` (how good a sample is) or ``measure`` (what it is: length, size, language).
+    """
 
     name: str
     title: str
     help: str
     target: str | None = None
-    # A standard error describes another column; it is not a score to select by.
     of: str | None = None
     type: Literal["float", "int32", "bool", "string"] = "float"
-    # A measure tells what a sample is (its length, size, language), not how good it is.
     kind: Literal["score", "measure"] = "score"
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard of ``rows`` samples: identifiers, embeddings and columns, opened when asked for.
+    """A shard of ``rows`` samples, whose uids, embeddings and columns are read on access.
 
-    Embeddings are mapped anew at each look, so that the pages of a shard that has been scored
-    are given back.
+    Each access to ``image`` or ``text`` maps the file again, which lets the system release the
+    pages of shards that have been scored.
+
+    Attributes:
+        index: the number of the shard in its dataset.
+        rows: N, the number of samples.
+        uids: returns the uids, shape (N, 2), uint64.
+        image_file, text_file: the embeddings, (N, d): a file, a matrix in a file, or an array.
+        samples: returns those of the named columns that the samples have, as a table of N rows.
     """
 
     index: int
@@ -105,18 +132,30 @@ class Shard:
 
     @property
     def image(self) -> Rows:
-        """Image embeddings (N, d)."""
+        """Image embeddings, shape (N, d).
+
+        Raises:
+            CurationError: the shard has none.
+        """
         return _open(self.image_file, "image")
 
     @property
     def text(self) -> Rows:
-        """Caption embeddings (N, d)."""
+        """Caption embeddings, shape (N, d).
+
+        Raises:
+            CurationError: the shard has none.
+        """
         return _open(self.text_file, "caption")
 
     def columns(self, names: Sequence[str]) -> pa.Table:
-        """Some of the samples' own columns, N rows."""
+        """Those of the named columns that the samples have, as a table of N rows.
+
+        Raises:
+            CurationError: the shard has embeddings only.
+        """
         if self.samples is None:
-            raise CurationError("these samples have no columns beside their embeddings")
+            raise CurationError("these samples have embeddings only, no columns")
         return self.samples(names)
 
     def __len__(self) -> int:
@@ -125,7 +164,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Target:
-    """A target's embeddings, float32, one row a reference item; NaN where an item has none."""
+    """The embeddings of a target's M items, each (M, d), float32; NaN rows where there is none."""
 
     image: Floats | None = None
     text: Floats | None = None
@@ -133,11 +172,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Data:
-    """Everything a score may look at before it scores shards one by one.
+    """A dataset, as a score reads it.
 
     Attributes:
-        devices: where to compute, by torch's names; several GPUs take shards side by side.
-        advance: called with how many samples have been worked on, from any thread.
+        shards: all shards of the dataset.
+        targets: by name; empty for scores that need none.
+        devices: torch's names of the devices to compute on. With several GPUs, each works on a
+            shard of its own.
+        advance: reports progress, in samples; safe to call from any thread.
     """
 
     shards: Sequence[Shard]
@@ -146,39 +188,82 @@ class Data:
     advance: Callable[[int], object] = lambda _: None
 
 
-# Column by column, N values each.
+# The values of a shard's N samples, N per column, by the column's name.
 Columns = Mapping[str, NDArray[Any] | pa.Array]
-# Scores a shard on one of the devices; several threads may call it at once.
+# Scores a shard on the device with this name; several threads may call it at once.
 Scorer = Callable[[Shard, str], Columns]
 
 
 class Score(Protocol):
-    """One score. ``curation/scores/<name>.py`` holds one, and ``SCORES`` registers it."""
+    """One score: ``curation/scores/<name>.py`` defines it as ``SCORE``, and ``SCORES`` lists it.
 
-    name: str
-    title: str
-    help: str
-    source: str
-    needs: frozenset[Side]
-    parameters: tuple[Parameter, ...]
-    # Whether it is made where no scores are named.
-    default: bool
+    A score whose columns depend on one shard alone and that has no parameters is a
+    ``curation.scores.shared.simple_score.SimpleScore``.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name on the command line, in Python and of the folder below ``scores/``."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The name in the app."""
+        ...
+
+    @property
+    def help(self) -> str:
+        """What the score says about a sample, in one to three sentences."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """The paper or other origin of the score."""
+        ...
+
+    @property
+    def needs(self) -> frozenset[Side]:
+        """What it reads."""
+        ...
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Its settings; names are shared by all scores."""
+        ...
+
+    @property
+    def default(self) -> bool:
+        """Whether it is computed if the user names no scores."""
+        ...
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
-        """The columns it will make."""
+        """The columns that it adds for these parameters and targets."""
         ...
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        """Look over the whole dataset; return what scores a shard, column by column."""
+        """Read whatever the score needs of the whole dataset; return the scorer of a shard.
+
+        Args:
+            data: the dataset.
+            parameters: a value for each of the score's parameters, from ``check_parameters``.
+        """
         ...
 
     def passes(self, parameters: Mapping[str, Any]) -> int:
-        """How often ``prepare`` and the scorer together advance over every sample."""
+        """How often ``prepare`` and the scorer together report progress on every sample."""
         ...
 
 
 def check_parameters(score: Score, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The score's own parameters among ``values``, defaults filled in, each checked."""
+    """A checked value for each parameter of a score.
+
+    Args:
+        score: whose parameters count; ``values`` may hold those of other scores too.
+        values: by parameter name; None and an empty tuple mean the default.
+
+    Raises:
+        CurationError: a value is not allowed.
+    """
     return {
         p.name: p.check(p.default if values.get(p.name) in (None, ()) else values[p.name])
         for p in score.parameters

@@ -1,67 +1,45 @@
-"""DataComp's basic filter: an English caption of some length, an image of some size."""
+"""DataComp's basic filter: an English caption of some length and an image of some size."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curation.scores.base import Column, Data, Parameter, Score, Scorer, Shard, Side
+from curation.scores.base import Column, Columns, Score, Shard
 from curation.scores.caption_length import caption_length
-from curation.scores.image_size import image_size, sides
+from curation.scores.image_size import image_size, source_size
 from curation.scores.language import language
 from curation.scores.shared import captions
+from curation.scores.shared.simple_score import SimpleScore
 
 MORE_WORDS_THAN = 2
 MORE_CHARACTERS_THAN = 5
 SMALLEST_SIDE = 200
 WIDEST_ASPECT_RATIO = 3.0
 
-
-class BasicFilter:
-    """Whether a pair passes the filter that DataComp's strongest baselines start from."""
-
-    name = "basic_filter"
-    title = "Basic filter"
-    help = (
-        f"Whether the pair passes DataComp's basic filter: an English caption of more than "
-        f"{MORE_WORDS_THAN} words and {MORE_CHARACTERS_THAN} characters, an image of at least "
-        f"{SMALLEST_SIDE} pixels on its smaller side and an aspect ratio of at most "
-        f"{WIDEST_ASPECT_RATIO:g}. What is unknown does not pass."
-    )
-    source = "Gadre et al., NeurIPS 2023, arXiv 2304.14108"
-    needs: frozenset[Side] = frozenset({"samples"})
-    parameters: tuple[Parameter, ...] = ()
-    default = True
-
-    def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
-        return [Column(self.name, self.title, self.help, type="bool", kind="measure")]
-
-    def passes(self, parameters: Mapping[str, Any]) -> int:
-        return 1
-
-    def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        def score(shard: Shard, device: str) -> dict[str, NDArray[np.bool_]]:
-            passes = basic_filter(captions.of(shard), *sides(shard))
-            data.advance(len(shard))
-            return {self.name: passes}
-
-        return score
+_TITLE = "Basic filter"
+_HELP = (
+    f"Whether the pair passes DataComp's basic filter: an English caption of more than "
+    f"{MORE_WORDS_THAN} words and {MORE_CHARACTERS_THAN} characters, an image of at least "
+    f"{SMALLEST_SIDE} pixels on its smaller side and an aspect ratio of at most "
+    f"{WIDEST_ASPECT_RATIO:g}. A pair whose language or size is unknown does not pass."
+)
 
 
 def basic_filter(texts: captions.Captions, width: pa.Array, height: pa.Array) -> NDArray[np.bool_]:
-    """Which pairs pass, shape (N,); a missing caption, width or height does not.
+    """Which of N pairs pass DataComp's basic filter (arXiv 2304.14108).
 
     Args:
         texts: N captions.
-        width: of the images before any resizing, in pixels; Arrow numbers (N,).
+        width: pixels before any resizing, an Arrow array of N numbers.
         height: likewise.
+
+    Returns:
+        Shape (N,), bool; False where the caption, the width or the height is missing.
     """
-    lines = captions.strings(texts)
+    lines = captions.to_arrow(texts)
     words, characters = caption_length(lines)
     smaller, ratio = image_size(width, height)
     large = pc.and_(
@@ -69,11 +47,23 @@ def basic_filter(texts: captions.Captions, width: pa.Array, height: pa.Array) ->
     )
     passes: NDArray[np.bool_] = np.asarray(large.fill_null(False), dtype=bool)
     passes &= (words > MORE_WORDS_THAN) & (characters > MORE_CHARACTERS_THAN)
-    # The language takes longest, so only what passed so far is asked for it.
-    passed = np.flatnonzero(passes)
-    english = pc.equal(language(lines.take(pa.array(passed))).code, "en").fill_null(False)
-    passes[passed] = np.asarray(english, dtype=bool)
+    # Language detection is the slowest test, so only the remaining pairs take it.
+    remaining = np.flatnonzero(passes)
+    english = pc.equal(language(lines.take(pa.array(remaining))).code, "en").fill_null(False)
+    passes[remaining] = np.asarray(english, dtype=bool)
     return passes
 
 
-SCORE: Score = BasicFilter()
+def _passes(shard: Shard) -> Columns:
+    return {"basic_filter": basic_filter(captions.of_shard(shard), *source_size(shard))}
+
+
+SCORE: Score = SimpleScore(
+    name="basic_filter",
+    title=_TITLE,
+    help=_HELP,
+    source="Gadre et al., NeurIPS 2023, arXiv 2304.14108",
+    needs=frozenset({"samples"}),
+    made=(Column("basic_filter", _TITLE, _HELP, type="bool", kind="measure"),),
+    compute=_passes,
+)

@@ -1,4 +1,4 @@
-"""Captions as the scores take them that look at nothing else."""
+"""Captions as Arrow strings, for scores that read nothing else."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pyarrow as pa
 
 from curation.scores.base import Shard
 
-# Strings, None where one is missing, or an Arrow array of them.
+# N strings, None where a caption is missing, or an Arrow string array (pyarrow has no types).
 Captions = Sequence[str | None] | Any
 
 
-def of(shard: Shard) -> pa.Array:
-    """A shard's captions."""
-    return strings(shard.columns(["caption"]).column("caption"))
+def of_shard(shard: Shard) -> pa.Array:
+    """The captions of a shard's N samples: strings, "" where a caption is missing."""
+    return to_arrow(shard.columns(["caption"]).column("caption"))
 
 
-def strings(captions: Captions) -> pa.Array:
-    """Captions as one Arrow array of text (N,), a missing one as an empty one."""
+def to_arrow(captions: Captions) -> pa.Array:
+    """Captions as one Arrow string array of length N, "" where a caption is missing."""
     if isinstance(captions, pa.ChunkedArray):
         captions = captions.combine_chunks()
     array = captions if isinstance(captions, pa.Array) else pa.array(captions, pa.string())
