@@ -13,7 +13,7 @@ from curation.catalog.catalog import Catalog, Mask
 from curation.errors import CurationError
 from curation.selection.select import select
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.app.metrics import tile
 from pages.widgets.charts import compare_charts
 from pages.widgets.gallery import gallery, web_images
@@ -61,7 +61,7 @@ def main() -> None:
         selections(catalog)
     else:
         scores(catalog)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
 
 
 def selections(catalog: Catalog) -> None:
@@ -79,7 +79,7 @@ def selections(catalog: Catalog) -> None:
         kept = kept_quadrant(catalog) if "quadrant" in (a, b) else None
         first, second = (members(catalog, origin, kept) for origin in (a, b))
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return
     web_images.switch(catalog)
     sets = Sets(first.mask, second.mask)
@@ -160,7 +160,7 @@ def set_cards(sets: Sets) -> None:
 def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
     """The samples of one part."""
     with st.container(horizontal=True, vertical_alignment="top"):
-        start = next((part for part in PART_NAMES if sets.counts[part]), "only_a")
+        start: Part = next((part for part in PART_NAMES if sets.counts[part]), "only_a")
         part = choose(
             st.segmented_control, "Samples", PART_NAMES, "part", start, always=True, required=True
         )
@@ -231,7 +231,9 @@ def pick_score(
 
 
 @st.cache_resource(
-    max_entries=8, show_spinner="Looking up the selection …", hash_funcs={Catalog: caches.key}
+    max_entries=8,
+    show_spinner="Looking up the selection …",
+    hash_funcs={Catalog: caches.catalog_key},
 )
 def _named(catalog: Catalog, name: str, changed: int) -> Members:
     return compare.named(catalog, shell.decisions(), name)

@@ -16,7 +16,7 @@ from curation.selection.marks import Marks, in_words
 from curation.selection.recipe import Recipe, describe
 from curation.selection.select import Selection, select
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import code, plain, problem
+from pages.widgets.app.markdown import code, plain, show_error
 from pages.widgets.export import preview
 from pages.widgets.export.export_form import Form, pick_form, resharder
 from pages.widgets.quadrants import thresholds
@@ -51,7 +51,7 @@ def main() -> None:
             form = write(catalog, selection)
     if selection and selection.count:
         preview.preview(catalog, selection, form.format, form.columns, form.shard_size)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
 
 
 def pick_recipe(catalog: Catalog) -> Recipe | None:
@@ -71,7 +71,7 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
             return saved_recipe()
         return typed_recipe(catalog)
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return None
 
 
@@ -148,7 +148,7 @@ def evaluate(recipe: Recipe, catalog: Catalog) -> Selection | None:
     try:
         return select(recipe, catalog, shell.decisions())
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return None
 
 
@@ -206,7 +206,7 @@ def save(name: str, recipe: Recipe) -> None:
         shell.decisions().save_recipe(name, recipe)
         st.toast(f"Saved as {name}", icon=":material/bookmark:")
     except CurationError as error:
-        problem(error)
+        show_error(error)
 
 
 def write(catalog: Catalog, selection: Selection) -> Form:
@@ -249,13 +249,17 @@ def write(catalog: Catalog, selection: Selection) -> Form:
             st.session_state["exported_recipe"] = selection.recipe
             st.rerun()
         except (CurationError, OSError) as error:
-            problem(error)
+            show_error(error)
     if selection.count == 0:
         st.info("This selection is empty: there is nothing to export.")
-    exported = st.session_state.get("exported")
-    is_this = isinstance(exported, export.Exported) and exported.path == path
-    if is_this and path.exists() and st.session_state.get("exported_recipe") == selection.recipe:
-        files(exported)
+    last = st.session_state.get("exported")
+    if (
+        isinstance(last, export.Exported)
+        and last.path == path
+        and path.exists()
+        and st.session_state.get("exported_recipe") == selection.recipe
+    ):
+        files(last)
     if format_ == "datacomp":
         resharder(path)
     return form

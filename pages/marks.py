@@ -16,7 +16,7 @@ from curation.images import thumbnails
 from curation.selection.marks import Change, Kind, Logged, Mark, Marks
 from curation.storage import locations
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import problem
+from pages.widgets.app.markdown import show_error
 from pages.widgets.gallery import web_images
 from pages.widgets.state.url import choose, number
 
@@ -52,10 +52,10 @@ _CSS = """
 def main() -> None:
     catalog = shell.catalog()
     web_images.switch(catalog)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
     marks = Marks.of(shell.workspace())
     if PROBLEM in st.session_state:
-        problem(st.session_state.pop(PROBLEM))
+        show_error(st.session_state.pop(PROBLEM))
     try:
         tiles(catalog, marks)
         changes(marks)
@@ -76,7 +76,7 @@ def main() -> None:
         else:
             log(catalog, marks)
     except CurationError as error:
-        problem(error)
+        show_error(error)
 
 
 def nothing(told: str) -> None:

@@ -26,7 +26,7 @@ KEEP = 0.3
 def main() -> None:
     catalog = shell.catalog()
     web_images.switch(catalog)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
     facts(catalog)
     st.subheader("Scores", anchor=False)
     tiles(catalog, catalog.scores)

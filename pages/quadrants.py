@@ -9,7 +9,7 @@ from curation.analysis.grid import Grid, Scale
 from curation.analysis.quadrants import QUADRANTS, Cut, View
 from curation.errors import CurationError
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.gallery import web_images
 from pages.widgets.quadrants import chart, sample_lists, thresholds
 from pages.widgets.quadrants.chart import Color
@@ -26,7 +26,7 @@ def main() -> None:
     catalog = shell.catalog()
     view = thresholds.controls(catalog)
     web_images.switch(catalog)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
     names = quadrant_names(view)
     cards(view, names)
     with st.container(key="desk"):
@@ -99,7 +99,7 @@ def saved() -> list[str]:
     try:
         return shell.decisions().selections()
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return []
 
 
@@ -126,7 +126,7 @@ def color(view: View, over: Grid, by: str) -> Color | None:
                 means = caches.share(view.catalog, over, recipe, decisions)
                 return Color(f"share kept by {name}", means, share=True)
         except CurationError as error:
-            problem(error)
+            show_error(error)
     return None
 
 

@@ -16,7 +16,7 @@ from curation.catalog.columns import ColumnInfo
 from curation.errors import CurationError
 from curation.uids import is_uid
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.charts import waterfall
 from pages.widgets.gallery import gallery, sample_cards, web_images
 from pages.widgets.quadrants import thresholds
@@ -47,7 +47,7 @@ def main() -> None:
     catalog = shell.catalog()
     view = thresholds.controls(catalog)
     web_images.switch(catalog)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
     uid = ask(catalog)
     if not uid:
         st.subheader("One sample, explained", anchor=False)
@@ -80,14 +80,14 @@ def main() -> None:
         confused(catalog, rowid)
     except CurationError as error:
         # Without embeddings nothing is known of targets either.
-        problem(error)
+        show_error(error)
         return
     targets(catalog, rowid)
 
 
 def ask(catalog: Catalog) -> str:
     """The uid in view: of the address, which the field and the button write."""
-    uid = st.query_params.get("uid", st.session_state.get(LAST, "")).strip().lower()
+    uid = str(st.query_params.get("uid", st.session_state.get(LAST, ""))).strip().lower()
     _show(uid)
     st.session_state["uid_field"] = uid
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -232,7 +232,7 @@ def targets(catalog: Catalog, rowid: int) -> None:
                 )
             sample_cards.items(workspace, found)
         except CurationError as error:
-            problem(error)
+            show_error(error)
 
 
 def _show(uid: str) -> None:
@@ -248,7 +248,7 @@ def _go() -> None:
 
 
 def _go_anywhere(catalog: Catalog) -> None:
-    (row,) = catalog.rows([np.random.default_rng().integers(len(catalog))])
+    (row,) = catalog.rows([int(np.random.default_rng().integers(len(catalog)))])
     _show(row["uid"])
 
 

@@ -14,7 +14,7 @@ from curation.jobs import jobs
 from curation.jobs.jobs import Job, State
 from curation.storage.workspace import Workspace
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import code, plain, problem
+from pages.widgets.app.markdown import code, plain, show_error
 from pages.widgets.scoring import job_status, score_form, score_pick, score_source
 from pages.widgets.state.url_text_field import field
 
@@ -109,7 +109,7 @@ def start(command: list[str], folder: Path) -> None:
     try:
         follow(jobs.start(job_status.folder(), command, folder))
     except CurationError as error:
-        problem(error)
+        show_error(error)
     else:
         st.rerun()
 
@@ -197,7 +197,7 @@ def came_of(job: Job, now: State) -> None:
     try:
         catalog = shell.opened(job.workspace / "catalog.duckdb")
     except (FileNotFoundError, CurationError) as error:
-        return problem(error)
+        return show_error(error)
     about = catalog.dataset
     with st.container(horizontal=True):
         st.metric("Samples", formatting.count(about.samples), border=True)

@@ -19,7 +19,7 @@ from curation.models import encoder
 from curation.models.encoder import Encoder, ModelSpec
 from curation.storage.workspace import Workspace
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.gallery import gallery, web_images
 from pages.widgets.quadrants import still, thresholds
 from pages.widgets.quadrants.names import quadrant_names
@@ -60,19 +60,19 @@ def main() -> None:
     catalog = shell.catalog()
     view = thresholds.controls(catalog)
     web_images.switch(catalog)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
     st.html(f"<style>{_CSS}</style>")
     try:
         asked = ask(catalog)
         if asked is not None:
             name, query, wanted = asked
             found = _nearest(
-                shell.workspace(), catalog, caches.key(catalog), query.tobytes(), wanted
+                shell.workspace(), catalog, caches.catalog_key(catalog), query.tobytes(), wanted
             )
             results(view, name, found)
     except CurationError as error:
         st.subheader("Nothing found", anchor=False)
-        problem(error)
+        show_error(error)
 
 
 def ask(catalog: Catalog) -> tuple[str, Vector, int] | None:
@@ -257,7 +257,7 @@ def _tell(key: str) -> None:
 
 
 def _anything(catalog: Catalog) -> None:
-    (row,) = catalog.rows([np.random.default_rng().integers(len(catalog))])
+    (row,) = catalog.rows([int(np.random.default_rng().integers(len(catalog)))])
     st.session_state["like"] = row["uid"]
     _tell("like")
 

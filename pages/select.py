@@ -17,7 +17,7 @@ from curation.selection.marks import Marks
 from curation.selection.recipe import Recipe, ScoreStep, SetStep, describe
 from curation.selection.select import Walk
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import problem
+from pages.widgets.app.markdown import show_error
 from pages.widgets.gallery import gallery, web_images
 from pages.widgets.recipe import draft as drafts
 from pages.widgets.recipe import recipe_sources, step_edits, steps
@@ -38,12 +38,12 @@ def main() -> None:
     draft = history.now
     wrong = drafts.problem_of_link()
     if wrong:
-        problem(wrong)
+        show_error(wrong)
     try:
         saved, names = shell.decisions().listing(), shell.decisions().names()
         keep, drop = Marks.of(shell.workspace()).all()
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return
     recipe = draft.recipe((keep, drop))
     walk = follow(catalog, recipe)
@@ -61,7 +61,7 @@ def main() -> None:
     with right:
         result(catalog, recipe, walk)
     web_images.switch(catalog)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
 
 
 def follow(catalog: Catalog, recipe: Recipe) -> Walk:
@@ -101,7 +101,7 @@ def toolbar(history: History, recipe: Recipe, saved: Sequence[Saved], walk: Walk
             kept = {"ws": st.query_params["ws"]} if "ws" in st.query_params else {}
             st.switch_page("pages/export.py", query_params=kept | {"from": "recipe"})
     if "save_problem" in st.session_state:
-        problem(st.session_state.pop("save_problem"))
+        show_error(st.session_state.pop("save_problem"))
     with st.container(horizontal=True, gap="small"):
         for name, icon, shortcut, by, ends in (
             ("Undo", "undo", "Mod+Z", -1, 0),

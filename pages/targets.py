@@ -10,7 +10,7 @@ from curation.catalog.columns import ALL_TARGETS, ColumnInfo
 from curation.errors import CurationError
 from curation.jobs import jobs
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.charts import distributions
 from pages.widgets.gallery import gallery, web_images
 from pages.widgets.state import caches
@@ -57,7 +57,7 @@ def main() -> None:
         else:
             web_images.switch(catalog)
             (one if view == "one" else two)(catalog, measured, names)
-    shell.facts(catalog)
+    shell.dataset_facts(catalog)
 
 
 def nothing_yet(catalog: Catalog) -> None:
@@ -102,7 +102,7 @@ def listed(catalog: Catalog, names: list[str]) -> None:
         try:
             about = target_items.about(name, catalog.dataset.model)
         except CurationError as error:
-            problem(error)
+            show_error(error)
             continue
         rows.append(
             {
@@ -142,7 +142,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     try:
         about = target_items.about(name, column.model)
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return
     facts(about)
     left, right = st.columns([9, 11], gap="medium")
@@ -174,9 +174,18 @@ def pick_measure(measures: list[str]) -> str:
     told = {measure: target_summary.in_words(measure) for measure in measures}
     if len(told) == 1:
         return next(iter(told))
-    widget = st.segmented_control if len(told) <= 4 else st.selectbox
-    more = {"required": True} if len(told) <= 4 else {"width": 240}
-    return choose(widget, "Measured by", told, "measure", label_visibility="collapsed", **more)
+    if len(told) > 4:
+        return choose(
+            st.selectbox, "Measured by", told, "measure", width=240, label_visibility="collapsed"
+        )
+    return choose(
+        st.segmented_control,
+        "Measured by",
+        told,
+        "measure",
+        required=True,
+        label_visibility="collapsed",
+    )
 
 
 def facts(about: About) -> None:

@@ -26,6 +26,6 @@ def code(text: object) -> str:
     return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown}{fence}"
 
 
-def problem(error: Exception) -> None:
+def show_error(error: Exception) -> None:
     """What went wrong, in place, in the backend's own words."""
     st.error(plain(error))

@@ -14,7 +14,7 @@ from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.selection.decisions import Decisions
 from curation.storage.workspace import Workspace
-from pages.widgets.app.markdown import code, problem
+from pages.widgets.app.markdown import code, show_error
 from pages.widgets.state.url import choose
 
 _WIDGETS = Path(__file__).resolve().parents[1]
@@ -80,7 +80,7 @@ def workspace() -> Workspace:
     try:
         return Workspace.open(_picked(found))
     except CurationError as error:
-        problem(error)
+        show_error(error)
         st.stop()
 
 
@@ -105,7 +105,7 @@ def catalog() -> Catalog:
             "Run the same `python -m curation score` again; it goes on where it stopped."
         )
     except CurationError as error:
-        problem(error)
+        show_error(error)
     st.stop()
 
 
@@ -135,7 +135,7 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def facts(opened: Catalog) -> None:
+def dataset_facts(opened: Catalog) -> None:
     """The dataset in two lines, at the foot of the sidebar."""
     about = opened.dataset
     with st.sidebar:

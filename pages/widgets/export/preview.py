@@ -16,7 +16,7 @@ from curation.exporters.base import Look
 from curation.exporters.trial import Size
 from curation.images import decode
 from curation.selection.select import Selection
-from pages.widgets.app.markdown import problem
+from pages.widgets.app.markdown import show_error
 
 # Of a line or a cell: what is longer is looked at in the file.
 _LONGEST = 2000
@@ -48,7 +48,7 @@ def preview(
     try:
         look = _look(catalog, selection, key, format_, tuple(columns), shard_size)
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return
     if look is None:
         st.caption(_NOT_HERE)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from html import escape
-from itertools import count
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -78,8 +77,10 @@ def _place(workspace: Workspace, uids: Sequence[str]) -> tuple[DeltaGenerator, s
     """A container for these samples' cards, and its name; a page may show the same ones twice."""
     # Two workspaces may have the same samples, but never the same marks.
     name = f"cards_{from_key(' '.join([str(workspace.path), *uids]))[:12]}"
-    for copy in count():
+    copy = 0
+    while True:
+        key = f"{name}_{copy}"
         try:
-            return st.container(key=f"{name}_{copy}", gap="small"), f"{name}_{copy}"
+            return st.container(key=key, gap="small"), key
         except StreamlitDuplicateElementKey:
-            continue
+            copy += 1

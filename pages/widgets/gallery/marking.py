@@ -17,7 +17,7 @@ import streamlit as st
 from curation.errors import CurationError
 from curation.selection.marks import KINDS, Marks, in_words
 from curation.storage.workspace import Workspace
-from pages.widgets.app.markdown import problem
+from pages.widgets.app.markdown import show_error
 
 _HERE = Path(__file__)
 _component = st.components.v2.component(
@@ -41,11 +41,11 @@ def marking(workspace: Workspace, uids: Sequence[str], key: str, is_page: bool =
         st.rerun()
     marks = Marks.of(workspace)
     if "problem" in state:
-        problem(state.pop("problem"))
+        show_error(state.pop("problem"))
     try:
         seen = marks.seen(uids)
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return
     if state.pop("told", False):
         state["lines"] = seen.lines

@@ -13,7 +13,7 @@ from curation.selection import paper_recipes
 from curation.selection.decisions import Decisions, Saved
 from curation.selection.recipe import Recipe
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.quadrants import thresholds
 from pages.widgets.quadrants.names import quadrant_names
 from pages.widgets.recipe import draft as drafts
@@ -56,7 +56,7 @@ def panel(catalog: Catalog, saved: Sequence[Saved], is_open: bool) -> None:
             label_visibility="collapsed",
         )
         if _WRONG in st.session_state:
-            problem(st.session_state.pop(_WRONG))
+            show_error(st.session_state.pop(_WRONG))
         if kind == "paper":
             _paper(catalog)
         elif kind == "saved":
@@ -111,7 +111,7 @@ def _quadrant(catalog: Catalog) -> None:
     try:
         recipe = view.recipe(quadrant, f"{view.x}_{view.y}_{quadrant}")
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return
     count = formatting.plural(view.counts()[quadrant], "sample")
     st.button(

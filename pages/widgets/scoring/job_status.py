@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from curation.errors import CurationError
 from curation.jobs import jobs
 from curation.jobs.jobs import Job, State, Status
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 
 # Seconds between two looks at a running job.
 EVERY = 1.0
@@ -161,7 +162,7 @@ def _ended(
             try:
                 started(jobs.resume(job))
             except CurationError as error:
-                problem(error)
+                show_error(error)
             else:
                 st.rerun()
     elif done is not None:
@@ -174,7 +175,7 @@ def _ended(
     with st.expander("Log", icon=":material/terminal:"):
         st.code(jobs.command(job.arguments), language="bash", wrap_lines=True)
         log = jobs.log(job) or "(nothing)"
-        height = 260 if log.count("\n") > 10 else "content"
+        height: int | Literal["content"] = 260 if log.count("\n") > 10 else "content"
         st.code(log, language=None, wrap_lines=True, height=height)
         st.button(
             "Delete this record",

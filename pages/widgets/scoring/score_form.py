@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
@@ -145,7 +146,7 @@ def target_rows() -> list[str]:
 
 
 def _target_row(row: int, is_first: bool) -> tuple[str, str]:
-    shown = "visible" if is_first else "collapsed"
+    visibility: Literal["visible", "collapsed"] = "visible" if is_first else "collapsed"
     keys = f"target_name_{row}", f"target_source_{row}"
     for key in keys:
         st.session_state[key] = st.session_state.get(key, "")
@@ -156,7 +157,7 @@ def _target_row(row: int, is_first: bool) -> tuple[str, str]:
             "Name",
             key=keys[0],
             placeholder=suggested or "animals",
-            label_visibility=shown,
+            label_visibility=visibility,
             persist_state="session",
         )
     with columns[1]:
@@ -164,7 +165,7 @@ def _target_row(row: int, is_first: bool) -> tuple[str, str]:
             "Target source",
             key=keys[1],
             placeholder="data/targets/animals",
-            label_visibility=shown,
+            label_visibility=visibility,
             persist_state="session",
         )
     with columns[2]:

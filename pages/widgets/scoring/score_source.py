@@ -77,15 +77,22 @@ def recognize(source: str, options: dict[str, str]) -> Found | None:
 
 @st.cache_resource(ttl=600, max_entries=64, show_spinner="Looking at the source …")
 def _recognized(source: str, options: tuple[tuple[str, str], ...]) -> Found:
-    said = dict(options)
+    given = dict(options)
+    root, size = given.get("image_root"), given.get("shard_size", "10000")
+    if not size.isdecimal() or not int(size):
+        return Found(error=f"shard size is {size!r}; expected a whole number > 0")
     try:
-        root, size = said.pop("image_root", None), said.pop("shard_size", "10000")
-        if not size.isdecimal() or not int(size):
-            return Found(error=f"shard size is {size!r}; expected a whole number > 0")
         reader = open_source(
             locations.of(source),
-            said.pop("reader", "auto"),
-            Options(image_root=locations.of(root) if root else None, shard_size=int(size), **said),
+            given.get("reader", "auto"),
+            Options(
+                image_column=given.get("image_column"),
+                caption_column=given.get("caption_column"),
+                uid_column=given.get("uid_column"),
+                image_root=locations.of(root) if root else None,
+                shard_size=int(size),
+                features=given.get("features"),
+            ),
         )
         features = reader.features if isinstance(reader, BringsEmbeddings) else ""
         return Found(reader.name, reader.description, len(reader.shards()), features)

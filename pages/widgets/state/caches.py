@@ -24,12 +24,12 @@ def grid(
     catalog: Catalog, x: str, y: str, scale: Scale = "value", zoom: Zoom | None = None
 ) -> Grid:
     """How many samples lie where over two scores."""
-    return _grid(catalog, key(catalog), x, y, scale, zoom)
+    return _grid(catalog, catalog_key(catalog), x, y, scale, zoom)
 
 
 def mean(catalog: Catalog, over: Grid, score: str) -> NDArray[np.float32]:
     """The mean of a third score in each cell of a grid's picture."""
-    return _mean(catalog, over, key(catalog), _axes(over), score)
+    return _mean(catalog, over, catalog_key(catalog), _axes(over), score)
 
 
 def share(
@@ -40,24 +40,26 @@ def share(
     Raises:
         CurationError: as ``selection.select``.
     """
-    return _share(catalog, over, recipe, decisions, key(catalog), _axes(over), recipe.to_yaml())
+    return _share(
+        catalog, over, recipe, decisions, catalog_key(catalog), _axes(over), recipe.to_yaml()
+    )
 
 
 def distribution(catalog: Catalog, name: str) -> Distribution:
     """How a column is spread."""
-    return _distribution(catalog, key(catalog), name)
+    return _distribution(catalog, catalog_key(catalog), name)
 
 
 def judge(catalog: Catalog, label: str, keep: float) -> list[LabelResult]:
     """Every score against a label."""
-    return _judge(catalog, key(catalog), label, keep)
+    return _judge(catalog, catalog_key(catalog), label, keep)
 
 
 def _axes(over: Grid) -> tuple[object, ...]:
     return tuple((a.score, a.scale, a.start, a.end) for a in (over.x, over.y))
 
 
-def key(catalog: Catalog) -> str:
+def catalog_key(catalog: Catalog) -> str:
     """What tells a catalog from the one that it replaced, for these and others' caches."""
     # It is another object; both have the path.
     return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"

@@ -22,19 +22,19 @@ def confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> 
     """Raises:
     CurationError: as ``neighbours.confused``.
     """
-    return _confused(workspace, catalog, caches.key(catalog), rowid, side)
+    return _confused(workspace, catalog, caches.catalog_key(catalog), rowid, side)
 
 
 def nearest(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> Nearest:
     """Raises:
     CurationError: as ``neighbours.nearest``.
     """
-    return _nearest(workspace, catalog, caches.key(catalog), rowid, target)
+    return _nearest(workspace, catalog, caches.catalog_key(catalog), rowid, target)
 
 
 def picture(catalog: Catalog, rowid: int, from_the_web: bool) -> tuple[bytes | None, str]:
     """A sample's picture, or None and why there is none."""
-    return _picture(catalog, caches.key(catalog), rowid, from_the_web)
+    return _picture(catalog, caches.catalog_key(catalog), rowid, from_the_web)
 
 
 @st.cache_resource(max_entries=256, ttl=_KEPT, show_spinner="Comparing with every sample …")

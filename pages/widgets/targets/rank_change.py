@@ -26,7 +26,7 @@ def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
         most: how many pictures a person might page through.
         prefix: what keeps this page's URL and state apart from others'.
     """
-    compared = _ranks(catalog, caches.key(catalog), a, b)
+    compared = _ranks(catalog, caches.catalog_key(catalog), a, b)
     if not compared.count:
         st.info("No sample has both of these scores: choose another one.")
         return

@@ -18,7 +18,7 @@ from curation.pipeline.targets import READY_MADE, TargetSource
 from curation.scores.target_sides import TARGET_SIDE
 from curation.storage import locations
 from curation.storage.workspace import Workspace
-from pages.widgets.app.markdown import plain, problem
+from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.scoring import job_status
 from pages.widgets.state.url import choose
 from pages.widgets.state.url_text_field import field
@@ -66,7 +66,7 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
         _check(workspace, catalog, TargetSource.parse(given), options)
     except CurationError as error:
         ready = False
-        problem(error)
+        show_error(error)
     if jobs.running_in(job_status.folder(), workspace.path) is not None:
         st.caption(":material/info: A job is writing into this workspace; wait for it.")
         ready = False
@@ -79,7 +79,7 @@ def start(command: list[str], workspace: Workspace) -> None:
     try:
         job_status.follow(jobs.start(job_status.folder(), command, workspace.path))
     except CurationError as error:
-        problem(error)
+        show_error(error)
     else:
         st.rerun()
 

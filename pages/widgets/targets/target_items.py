@@ -14,7 +14,7 @@ from curation.analysis.target_summary import About, Item
 from curation.catalog.columns import ALL_TARGETS
 from curation.errors import CurationError
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import problem
+from pages.widgets.app.markdown import show_error
 from pages.widgets.gallery import web_images
 from pages.widgets.state.url import number
 
@@ -79,7 +79,7 @@ def strip(name: str) -> None:
     try:
         found = some(name, 0, STRIP)
     except CurationError as error:
-        problem(error)
+        show_error(error)
         return
     if found:
         show(found, strip=True)
