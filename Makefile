@@ -1,4 +1,4 @@
-# `make run` shows the app on the sample that ships; `make test` and `make check` are what CI runs.
+# `make run` opens the app on the bundled sample; CI runs `make check` and `make test`.
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,28 +11,27 @@ SAMPLE := $(WORKSPACES)/sample
 .DEFAULT_GOAL := help
 .PHONY: help run sample test check format clean
 
-help:  ## this list
+help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: sample  ## install, score the sample, start the app on 127.0.0.1:8501
-	@echo "Open http://127.0.0.1:$(PORT)"
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/clip-curation app $(WORKSPACES) --port $(PORT) --no-browser
 
 sample: $(VENV)/.installed  ## score data/sample into data/workspaces/sample
-	$(BIN)/python -m curation score data/sample --workspace $(SAMPLE) \
+	$(BIN)/clip-curation score data/sample --workspace $(SAMPLE) \
 	    --target animals=data/targets/animals --target food=data/targets/food
 
 test: $(VENV)/.installed-dev $(PRODUCERS)/.installed  ## every test, browser tests included
 	CHROMIUM="$$(tests/browser/find-chromium.sh $(BIN)/playwright)" && export CHROMIUM && \
 	    $(BIN)/python -m pytest
 
-check: $(VENV)/.installed-dev  ## ruff, mypy --strict on curation/, and the house rules
+check: $(VENV)/.installed-dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-format: $(VENV)/.installed-dev  ## let ruff mend what it can
+format: $(VENV)/.installed-dev  ## let ruff format and fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -43,16 +42,16 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed: requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+$(VENV)/.installed-dev: requirements-dev.txt requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -r requirements-dev.txt
 	@touch $(VENV)/.installed $@
 
-# clip-retrieval comes alone: of it only what writes is used, and its models, index and server
-# would bring another torch.
+# clip-retrieval is installed without dependencies: only its writer is used, and its models, index,
+# and server would bring another torch.
 $(PRODUCERS)/.installed: requirements-producers.txt | $(VENV)/bin/python
 	rm -rf $(PRODUCERS)
 	$(BIN)/python -m venv $(PRODUCERS)
