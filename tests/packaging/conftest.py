@@ -21,6 +21,8 @@ from packaging.utils import canonicalize_name
 
 from tests.make import ROOT
 
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -51,11 +53,8 @@ class Installed:
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--disable-pip-version-check", "--wheel-dir", str(folder), str(ROOT)],
-        check=True,
-    )
+    options = ["--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+    subprocess.run([*PIP, "wheel", *options, str(ROOT)], check=True)
     (file,) = folder.glob("*.whl")
     return file
 
@@ -68,11 +67,8 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         folder = tmp_path_factory.mktemp("environment")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
         python = str(folder / "bin" / "python")
-        subprocess.run(
-            [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps"]
-            + ["--disable-pip-version-check", "--no-index", str(wheel)],
-            check=True,
-        )
+        options = ["install", "--no-deps", "--no-index", str(wheel)]
+        subprocess.run([*PIP, "--python", python, *options], check=True)
         paths = {"base": str(folder), "platbase": str(folder)}
         packages = Path(sysconfig.get_path("purelib", "venv", paths))
         (packages / "borrowed.pth").write_text(f"{borrowed}\n")
