@@ -121,12 +121,12 @@ def test_an_unwritable_place_is_named_and_nothing_is_half_written(world, tmp_pat
 ON_A_FULL_DISK = """
 import json, resource, signal, sys
 from pathlib import Path
-from curation.catalog import Catalog
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.export import export
+from curation.exporters.export import export
 from curation.exporters import EXPORTERS
-from curation.recipe import Recipe
-from curation.selection import select
+from curation.selection.recipe import Recipe
+from curation.selection.select import select
 
 catalog = Catalog(Path(sys.argv[1]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -152,8 +152,8 @@ AS_A_GUEST = """
 import os, sys
 from pathlib import Path
 from curation.errors import CurationError
-from curation.marks import Marks
-from curation.decisions import Decisions
+from curation.selection.marks import Marks
+from curation.selection.decisions import Decisions
 if os.geteuid() == 0:
     os.setgid(65534); os.setuid(65534)
 path = Path(sys.argv[1])
