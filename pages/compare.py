@@ -102,7 +102,7 @@ def selections(catalog: Catalog) -> None:
 
 def known_origins() -> dict[str, str]:
     """What can be A or B: what the address says, and what people read."""
-    saved, every = shell.decisions().selections(), shell.decisions().names()
+    saved, every = shell.decisions().selection_names(), shell.decisions().names()
     return {
         **{f"saved:{name}": name for name in saved},
         **{f"list:{name}": f"{name} (uid list)" for name in every if name not in saved},

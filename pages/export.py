@@ -12,7 +12,7 @@ from curation import formatting
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS, export, manifest
-from curation.selection.marks import Marks, in_words
+from curation.selection.marks import Marks, describe_counts
 from curation.selection.recipe import Recipe, describe
 from curation.selection.select import Selection, select
 from pages.widgets.app import shell
@@ -82,7 +82,7 @@ def marked() -> tuple[tuple[str, ...], tuple[str, ...]]:
         return (), ()
     counts = choose(
         st.segmented_control,
-        in_words(len(keep), len(drop)),
+        describe_counts(len(keep), len(drop)),
         MARKS,
         "marks",
         required=True,
@@ -134,7 +134,7 @@ def example(catalog: Catalog) -> str:
 
 
 def saved_recipe() -> Recipe | None:
-    saved = shell.decisions().selections()
+    saved = shell.decisions().selection_names()
     if not saved:
         st.info(
             "Nothing is saved yet. Save a selection here, or with "
@@ -165,11 +165,14 @@ def attrition(selection: Selection) -> None:
     )
     rows = [
         ("the pool", total),
-        *((describe(s), n) for s, n in zip(selection.recipe.steps, selection.left, strict=True)),
+        *(
+            (describe(s), n)
+            for s, n in zip(selection.recipe.steps, selection.remaining, strict=True)
+        ),
     ]
     keep, drop = len(selection.recipe.keep), len(selection.recipe.drop)
     if keep or drop:
-        rows.append((in_words(keep, drop), selection.count))
+        rows.append((describe_counts(keep, drop), selection.count))
     st.dataframe(
         [{"After": what, "Left": left, "Share": 100 * left / max(total, 1)} for what, left in rows],
         hide_index=True,
@@ -228,7 +231,7 @@ def write(catalog: Catalog, selection: Selection) -> Form:
         f"{told[0].upper()}{told[1:]} will be written to {code(formatting.path(path))}, "
         "with its recipe and a manifest beside it."
     )
-    there = export.in_the_way(selection, path)
+    there = export.files_to_replace(selection, path)
     names = ", ".join(plain(file.name) for file in there)
     overwrite = bool(there) and st.checkbox(f"Replace what is there already: {names}")
     ready = selection.count > 0 and (overwrite or not there)

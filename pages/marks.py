@@ -13,7 +13,7 @@ from curation import formatting
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images import thumbnails
-from curation.selection.marks import Change, Kind, Logged, Mark, Marks
+from curation.selection.marks import Change, Kind, LogEntry, Mark, Marks
 from curation.storage import locations
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import show_error
@@ -99,7 +99,7 @@ def tiles(catalog: Catalog, marks: Marks) -> None:
 
 def changes(marks: Marks) -> None:
     """Undo, redo, and all at once."""
-    can_undo, can_redo = marks.steps()
+    can_undo, can_redo = marks.can_undo_redo()
     any_marked = any(marks.counts().values())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -212,7 +212,7 @@ def described(mark: Mark, sample: dict[str, Any] | None, picture: bytes | None) 
 
 def log(catalog: Catalog, marks: Marks) -> None:
     """What became of every mark, newest first; what still stands can be reverted."""
-    total = marks.seen(()).lines
+    total = marks.status(()).log_length
     lines = marks.log(PAGE, PAGE * paged("log_page", total, "change"))
     samples = of(catalog, [line.uid for line in lines])
     for line in lines:
@@ -222,14 +222,16 @@ def log(catalog: Catalog, marks: Marks) -> None:
                 "Revert",
                 icon=":material/undo:",
                 key=f"revert_line_{line.number}",
-                disabled=not line.stands,
-                help="Give it the mark it had before" if line.stands else "It was changed since",
+                disabled=not line.is_current,
+                help="Give it the mark it had before"
+                if line.is_current
+                else "It was changed since",
                 on_click=change,
                 args=("", partial(marks.revert, line.number)),
             )
 
 
-def changed(line: Logged, sample: dict[str, Any] | None) -> str:
+def changed(line: LogEntry, sample: dict[str, Any] | None) -> str:
     """A line of the log as a line of HTML."""
     return (
         f"<div class='marked-row line' data-uid='{line.uid}'>"

@@ -97,7 +97,7 @@ def how(view: View) -> tuple[Scale, str]:
 def saved() -> list[str]:
     """The saved selections; none where they cannot be read, which the page then says."""
     try:
-        return shell.decisions().selections()
+        return shell.decisions().selection_names()
     except CurationError as error:
         show_error(error)
         return []

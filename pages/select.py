@@ -12,7 +12,7 @@ from curation.analysis import compare
 from curation.catalog.catalog import Catalog, Mask
 from curation.errors import CurationError
 from curation.selection import select
-from curation.selection.decisions import Saved
+from curation.selection.decisions import SavedSelection
 from curation.selection.marks import Marks
 from curation.selection.recipe import Recipe, ScoreStep, SetStep, describe
 from curation.selection.select import Walk
@@ -40,7 +40,7 @@ def main() -> None:
     if wrong:
         show_error(wrong)
     try:
-        saved, names = shell.decisions().listing(), shell.decisions().names()
+        saved, names = shell.decisions().saved_selections(), shell.decisions().names()
         keep, drop = Marks.of(shell.workspace()).all()
     except CurationError as error:
         show_error(error)
@@ -73,7 +73,7 @@ def follow(catalog: Catalog, recipe: Recipe) -> Walk:
     return _follow(catalog, key(catalog), said(recipe), changed, recipe)
 
 
-def toolbar(history: History, recipe: Recipe, saved: Sequence[Saved], walk: Walk) -> None:
+def toolbar(history: History, recipe: Recipe, saved: Sequence[SavedSelection], walk: Walk) -> None:
     """The recipe's name, what can be done with the whole of it, undo and redo."""
     is_whole = walk.problem is None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -124,7 +124,7 @@ def rename() -> None:
     drafts.change(lambda draft: replace(draft, name=name))
 
 
-def save(recipe: Recipe, saved: dict[str, Saved], is_whole: bool) -> None:
+def save(recipe: Recipe, saved: dict[str, SavedSelection], is_whole: bool) -> None:
     """Under the recipe's name; where that is taken, only when asked again."""
     there = saved.get(recipe.name)
     icon = ":material/bookmark:"
@@ -152,7 +152,7 @@ def save(recipe: Recipe, saved: dict[str, Saved], is_whole: bool) -> None:
             )
 
 
-def keep_as(recipe: Recipe, seen: Saved | None) -> None:
+def keep_as(recipe: Recipe, seen: SavedSelection | None) -> None:
     """Save, unless what has this name is not what the curator was asked about."""
     decisions = shell.decisions()
     try:
@@ -164,7 +164,7 @@ def keep_as(recipe: Recipe, seen: Saved | None) -> None:
 
 
 def add(catalog: Catalog, draft: Draft, walk: Walk) -> None:
-    left, total = walk.selection.left, len(draft.lines)
+    left, total = walk.selection.remaining, len(draft.lines)
     share = (left[-1] if left else len(catalog)) / max(len(catalog), 1)
     st.button(
         "Add a step",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.catalog.catalog import Catalog
-from curation.selection.select import best
+from curation.selection.select import top_by_value
 
 # Values that are compared each with each.
 _EXACT = 1_000_000
@@ -43,7 +43,7 @@ def judge(catalog: Catalog, label: str, keep: float = 0.3) -> list[LabelResult]:
         usable = known & ~np.isnan(values)
         if not (marked & usable).any() or not (~marked & usable).any():
             continue
-        kept = best(catalog, values, usable, round(keep * len(catalog)))
+        kept = top_by_value(catalog, values, usable, round(keep * len(catalog)))
         results.append(
             LabelResult(
                 column.name,

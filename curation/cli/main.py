@@ -179,7 +179,7 @@ def select(workspace: Path, recipe: Path, save: str | None) -> None:
     from curation.catalog.catalog import Catalog
     from curation.cli import text_report
     from curation.selection.decisions import Decisions
-    from curation.selection.select import Recipe
+    from curation.selection.recipe import Recipe
     from curation.selection.select import select as evaluate
     from curation.storage.workspace import Workspace
 
@@ -242,7 +242,7 @@ def export(
     from curation.cli import text_report
     from curation.exporters import export as exporting
     from curation.selection.decisions import Decisions
-    from curation.selection.select import Recipe
+    from curation.selection.recipe import Recipe
     from curation.selection.select import select as evaluate
     from curation.storage.workspace import Workspace
 

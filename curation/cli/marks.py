@@ -21,7 +21,7 @@ def marks(workspace: Path, log: bool, clear: bool, undo: bool) -> None:
     They are the `keep` and `drop` of the recipes that the app makes of a quadrant.
     """
     from curation.catalog.catalog import Catalog
-    from curation.selection.marks import Marks, in_words
+    from curation.selection.marks import Marks, describe_counts
     from curation.storage.workspace import Workspace
 
     opened = Workspace.open(workspace)
@@ -42,4 +42,4 @@ def marks(workspace: Path, log: bool, clear: bool, undo: bool) -> None:
         counts = made.counts()
         absent = len(listed) - len(Catalog.of(opened).located([mark.uid for mark in listed]))
         missing = f", {formatting.count(absent)} of them not in this dataset" if absent else ""
-        click.echo(in_words(counts["keep"], counts["drop"]) + missing)
+        click.echo(describe_counts(counts["keep"], counts["drop"]) + missing)

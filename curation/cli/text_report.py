@@ -74,7 +74,7 @@ def selection(chosen: Selection) -> str:
     lines = [f"{count(whole):>12}  in the pool"]
     lines += [
         f"{count(left):>12}  {share(left, whole):>8}  after {describe(step)}"
-        for step, left in zip(chosen.recipe.steps, chosen.left, strict=True)
+        for step, left in zip(chosen.recipe.steps, chosen.remaining, strict=True)
     ]
     lines.append(
         f"{count(chosen.count):>12}  {share(chosen.count, whole):>8}  selected by "

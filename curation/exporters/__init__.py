@@ -1,4 +1,4 @@
-"""Output formats: one file each, registered here."""
+"""The output formats, one file each, by name and in the order of the app and the help."""
 
 from __future__ import annotations
 

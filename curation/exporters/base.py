@@ -1,4 +1,4 @@
-"""What an exporter is: a selection written in a format that something else reads."""
+"""The interface of an exporter: it writes a selection in one output format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from curation.catalog.catalog import Catalog
 from curation.selection.select import Selection
 from curation.storage.locations import Location
 
-# Samples a file of a format that is a folder of files, as img2dataset has it.
+# Default number of samples in each file of a format that is a folder of files; img2dataset's too.
 SHARD_SIZE = 10_000
 
 
@@ -26,14 +26,14 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be written.
+class ExportRequest:
+    """What to write.
 
     Attributes:
-        columns: of the catalog, in their order in the file.
-        image_root: what ``image_file`` is relative to.
-        shard_size: samples a file, where the format is a folder of files.
-        advance: to be called with how many samples have been worked on.
+        columns: the columns of the catalog to write, in this order.
+        image_root: the folder that ``image_file`` is relative to.
+        shard_size: samples in each file, for formats that are a folder of files.
+        advance: reports progress; call it with the number of samples handled since the last call.
     """
 
     catalog: Catalog
@@ -44,15 +44,18 @@ class Order:
     advance: Callable[[int], object] = lambda _: None
 
     def batches(self) -> pa.RecordBatchReader:
-        """The columns of the selected samples, as often as they are selected, streamed."""
-        return self.catalog.batches(self.columns, self.selection.times)
+        """Stream the columns of the selected samples, by rowid, repeats kept."""
+        return self.catalog.batches(self.columns, self.selection.copies)
 
 
 @dataclass(frozen=True)
-class Look:
-    """A small export as one finds it: the lines of a text, or the rows of a table.
+class Preview:
+    """The first samples of an export, as text or as a table.
 
-    ``image`` names the column that holds images, if one does.
+    Attributes:
+        lines: the lines of a text format.
+        rows: the rows of any other format.
+        image: the column of ``rows`` with image files as bytes; empty if there is none.
     """
 
     lines: tuple[str, ...] = ()
@@ -64,41 +67,50 @@ ColumnChoice = Literal["none", "one", "any"]
 
 
 class Exporter(Protocol):
-    """One output format."""
+    """One output format.
+
+    Attributes:
+        name: the name on the command line.
+        extension: the file's extension with its dot; empty if the format is a folder.
+        title: the name in the app.
+        description: a line on what is written and what reads it.
+        takes_columns: how many columns the user chooses.
+        takes_shard_size: whether the user chooses the number of samples in each file.
+        sorts_by_uid: whether samples are sorted by uid, instead of by rowid.
+        bytes_per_uid: bytes a sample takes if only uids are written; None if that varies.
+    """
 
     name: str
-    # Of the file; empty where the format is a folder.
     extension: str
     title: str
     description: str
-    # How many columns the curator chooses to be written.
     takes_columns: ColumnChoice
-    # Whether it is files of so many samples each, which the curator chooses too.
     takes_shard_size: bool
-    # Whether it writes samples by uid, and not in the catalog's order.
-    sorts: bool
-    # Bytes a sample if uids are all that is written; None where that varies.
-    uid_bytes: int | None
+    sorts_by_uid: bool
+    bytes_per_uid: int | None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
-        """What is written unless told otherwise."""
+        """The columns to write if the user chooses none."""
         ...
 
-    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
-        """Write to ``path``, which becomes the final file or folder only when this returns.
+    def write(self, request: ExportRequest, path: Path) -> Sequence[LeftOut]:
+        """Write the selection to ``path``, a temporary path that the caller then renames.
+
+        Returns:
+            The selected samples that could not be written.
 
         Raises:
-            CurationError: this cannot be written.
+            CurationError: the selection cannot be written in this format.
         """
         ...
 
-    def look(self, path: Path) -> Look:
-        """What ``write`` wrote there, of a few samples."""
+    def preview(self, path: Path) -> Preview:
+        """Read back a small export that ``write`` wrote to ``path``."""
         ...
 
 
 def table_columns(catalog: Catalog) -> list[str]:
-    """What a table has unless told otherwise: identity, then every score and measure."""
+    """The default columns of a table: uid, caption, image, then every score and measure."""
     measured = [c.name for c in [*catalog.scores, *catalog.measures]]
     only_on_the_web = catalog.images.only_url and not catalog.images.in_files
     return ["uid", "caption", "url" if only_on_the_web else "image_file", *measured]

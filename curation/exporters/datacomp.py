@@ -1,4 +1,4 @@
-"""DataComp's subset file: the sorted uids as a ``u8,u8`` array, for its resharder."""
+"""DataComp's subset file: the sorted uids as an .npy array of dtype ``u8,u8``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from curation import uids
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
+from curation.exporters.base import ColumnChoice, ExportRequest, LeftOut, Preview
 from curation.storage import matrices
 
 DTYPE = np.dtype("u8,u8")
@@ -21,30 +21,32 @@ class DatacompExporter:
     name = "datacomp"
     extension = ".npy"
     title = "DataComp subset"
-    description = "the sorted uids as a u8,u8 .npy, as DataComp's resharder reads them"
+    description = "sorted uids as a u8,u8 .npy array, for DataComp's resharder"
     takes_columns: ColumnChoice = "none"
     takes_shard_size = False
-    sorts = True
-    uid_bytes: int | None = 16
+    sorts_by_uid = True
+    bytes_per_uid: int | None = 16
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return ["uid"]
 
-    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
-        ranked = np.ascontiguousarray(order.selection.ranked)
-        matrices.save(path, ranked.view(DTYPE).ravel())
-        # The resharder does not notice an unsorted file: it silently loses samples.
-        found = load(path)
-        if not (np.array_equal(found, ranked) and uids.is_sorted(found)):
-            raise CurationError(f"{path} does not read back as it was written; is the disk full?")
-        order.advance(len(ranked))
+    def write(self, request: ExportRequest, path: Path) -> Sequence[LeftOut]:
+        words = np.ascontiguousarray(request.selection.sorted_uids)
+        matrices.save(path, words.view(DTYPE).ravel())
+        # Check, because the resharder loses samples of an unsorted file without an error.
+        saved = load(path)
+        if not (np.array_equal(saved, words) and uids.is_sorted(saved)):
+            raise CurationError(
+                f"{path} does not contain what was written to it; check that the disk is not full"
+            )
+        request.advance(len(words))
         return []
 
-    def look(self, path: Path) -> Look:
+    def preview(self, path: Path) -> Preview:
         words = load(path)
         names = uids.to_hex(words).to_pylist()
-        # As text: so large a number is none in a browser.
-        return Look(
+        # As text, because a browser cannot show integers of 64 bits.
+        return Preview(
             rows=tuple(
                 {"u8,u8": f"({first}, {second})", "uid": name}
                 for (first, second), name in zip(words.tolist(), names, strict=True)
@@ -52,8 +54,8 @@ class DatacompExporter:
         )
 
 
-def resharder(path: Path) -> str:
-    """The command that makes shards of a subset file's samples: DataComp's ``resharder.py``."""
+def resharder_command(path: Path) -> str:
+    """The command of DataComp's ``resharder.py`` that writes shards of a subset file's samples."""
     return (
         "python resharder.py --input-dir SHARDS --output-dir NEW_SHARDS "
         f"--subset-file {shlex.quote(str(path))}"
@@ -61,17 +63,20 @@ def resharder(path: Path) -> str:
 
 
 def load(path: Path) -> uids.Words:
-    """The uids (M, 2) of a DataComp subset file.
+    """The uids of a DataComp subset file, (M, 2) uint64, in the file's order, repeats kept.
 
     Raises:
-        CurationError: the file is not one.
+        CurationError: the file is not a DataComp subset file.
     """
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise CurationError(f"{path} is not a .npy file of uids: {error}") from None
+        raise CurationError(f"{path} is not an .npy file of uids: {error}") from None
     if not isinstance(array, np.ndarray):
-        raise CurationError(f"{path} is not a .npy file of uids but a .npz")
+        raise CurationError(f"{path} is an .npz file; expected an .npy file of uids")
     if array.dtype != DTYPE or array.ndim != 1:
-        raise CurationError(f"{path} holds {array.dtype}; a DataComp subset holds u8,u8")
+        raise CurationError(
+            f"{path} has dtype {array.dtype} and {array.ndim} dimensions; "
+            "a DataComp subset file has dtype u8,u8 and one dimension"
+        )
     return array.view("u8").reshape(-1, 2)

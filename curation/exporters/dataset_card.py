@@ -1,4 +1,4 @@
-"""The card of an exported dataset: what is in it, and how it was chosen."""
+"""The dataset card of a Hugging Face export: its content, origin, recipe and scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from curation.catalog.columns import ColumnInfo
 from curation.exporters.base import LeftOut
 from curation.selection.select import Selection
 
-# The hub's words for how many samples there are, each with the first number that is too many.
+# The hub's size categories, each with the first number of samples above it.
 _SIZES = (
     (1_000, "n<1K"),
     (10_000, "1K<n<10K"),
@@ -25,11 +25,11 @@ _SIZES = (
 
 
 def card(catalog: Catalog, selection: Selection, left_out: Sequence[LeftOut]) -> str:
-    """The README.md of a dataset: YAML for the hub, then Markdown."""
+    """The README.md of an exported dataset: YAML front matter for the hub, then Markdown."""
     count = selection.count - len(left_out)
     parts = [
         _front_matter(count),
-        f"# {_plain(selection.recipe.name)}",
+        f"# {_escape(selection.recipe.name)}",
         _counts(catalog, selection, len(left_out)),
         _origin(catalog),
         "## Recipe",
@@ -39,8 +39,8 @@ def card(catalog: Catalog, selection: Selection, left_out: Sequence[LeftOut]) ->
         parts += ["## Scores", _table(measured)]
     parts += [
         "## Check",
-        "The SHA-256 of the sorted uids of the selection, one a line, as "
-        "`LC_ALL=C sort uids.txt | sha256sum` gives it:",
+        "SHA-256 of the selection's sorted uids, one a line "
+        "(`LC_ALL=C sort uids.txt | sha256sum`):",
         _code(selection.digest),
     ]
     return "\n\n".join(parts) + "\n"
@@ -48,8 +48,8 @@ def card(catalog: Catalog, selection: Selection, left_out: Sequence[LeftOut]) ->
 
 def _front_matter(count: int) -> str:
     size = next((name for limit, name in _SIZES if count < limit), "10B<n<100B")
-    # Nothing of where the data lie: 🤗 datasets finds them, and would take two exports with one
-    # such line for one dataset, and show the one that it has cached.
+    # No data_files: 🤗 datasets finds the files itself. With data_files it would take two exports
+    # with the same line for one dataset, and load the cached one.
     return f"""---
 size_categories:
 - {size}
@@ -69,12 +69,13 @@ def _counts(catalog: Catalog, selection: Selection, lost: int) -> str:
 
 def _origin(catalog: Catalog) -> str:
     source = catalog.dataset.source
-    # A card is for others: the way to a folder of one's own says nothing to them.
+    # Only the last part of a local path: cards are published.
     name = source if "://" in source else source.rstrip("/").rpartition("/")[2]
-    read = "fetched from their addresses" if not catalog.images.in_files else "copied byte for byte"
+    reader = _escape(catalog.dataset.reader)
+    copied = "copied byte for byte" if catalog.images.in_files else "downloaded from their URLs"
     return (
-        f"Captions and images come from {_plain(name)} (read as {_plain(catalog.dataset.reader)}), "
-        f"the images {read}. Whose they are, and what may be done with them, the source tells."
+        f"Captions and images come from {_escape(name)} (read as {reader}), "
+        f"the images {copied}. See the source for copyright and license."
     )
 
 
@@ -82,17 +83,17 @@ def _table(columns: Sequence[ColumnInfo]) -> str:
     rows = ["| column | what it is | model | parameters |", "|---|---|---|---|"]
     for c in columns:
         cells = (c.name, c.title, c.model, formatting.settings(c.parameters))
-        rows.append("| " + " | ".join(map(_plain, cells)) + " |")
+        rows.append("| " + " | ".join(map(_escape, cells)) + " |")
     return "\n".join(rows)
 
 
 def _code(text: str, language: str = "") -> str:
-    # A fence is longer than any in the text.
+    # The fence must be longer than any run of backticks in the text.
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
-def _plain(text: str) -> str:
-    """Text of a dataset's in Markdown, as it is: no markup, no line break."""
+def _escape(text: str) -> str:
+    """Escape text for Markdown: no markup, no line break."""
     return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(text.split()))

@@ -1,4 +1,4 @@
-"""Export a selection: the list, and beside it what is needed to make and to check it again."""
+"""Export a selection, with the recipe that reproduces it and a manifest to check it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from pathlib import Path
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import EXPORTERS, manifest
-from curation.exporters.base import SHARD_SIZE, LeftOut, Order
+from curation.exporters.base import SHARD_SIZE, ExportRequest, LeftOut
 from curation.selection.recipe import Recipe
 from curation.selection.select import Selection
 from curation.storage import locations
 from curation.storage.atomic import atomic, sha256_of
 
-# As s3:// looks once it is a path.
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
+# s3:// as part of a Path, which drops the second slash.
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """The files that were written.
+    """A finished export.
 
     Attributes:
-        path: the file, or the folder.
+        path: the file or folder.
+        recipe: the file of the recipe.
+        manifest: the file of the manifest.
         digest: the SHA-256 of the selection's sorted uids.
-        left_out: what is selected and could not be written.
+        left_out: the selected samples that could not be written.
     """
 
     path: Path
@@ -38,7 +40,7 @@ class Exported:
 
 
 def default_columns(catalog: Catalog, format: str = "parquet") -> list[str]:
-    """What an export has unless told otherwise."""
+    """The columns that an export writes if none are chosen."""
     return EXPORTERS[format].default_columns(catalog)
 
 
@@ -56,122 +58,130 @@ def export(
     """Write a selection, ``<name>.recipe.yaml`` and ``<name>.manifest.json``.
 
     Args:
-        path: the file, or the folder of a format that is many files.
-        columns: of the catalog; by default those of ``default_columns``.
-        shard_size: samples a file of a folder.
-        advance: called with how many samples have been worked on.
+        format: a name in EXPORTERS.
+        path: the file to write, or the folder if the format is a folder.
+        columns: columns of the catalog; by default those of ``default_columns``.
+        shard_size: samples in each file, if the format is a folder of files.
+        overwrite: replace an earlier export. Files that no export wrote are never replaced.
+        advance: called with the number of samples handled since the last call.
 
     Raises:
-        CurationError: the format or a column is unknown, the place cannot be written, or one of
-            the files is there already, of another selection, and ``overwrite`` is False.
+        CurationError: the format or a column is unknown, the path cannot be written, or a file
+            exists and ``overwrite`` is False.
     """
     if format not in EXPORTERS:
         raise CurationError(f"there is no format {format!r}; there are {', '.join(EXPORTERS)}")
     exporter = EXPORTERS[format]
-    path = _place(path)
-    wanted = dict.fromkeys(columns)
-    chosen = [catalog.column(name).name for name in wanted] or exporter.default_columns(catalog)
+    path = _full_path(path)
+    chosen = [catalog.column(name).name for name in dict.fromkeys(columns)]
+    chosen = chosen or exporter.default_columns(catalog)
     if exporter.extension and path.is_dir():
         raise CurationError(
             f"{path} is a folder; name a file in it, as in {path / 'selection'}{exporter.extension}"
         )
-    if not overwrite and (there := in_the_way(selection, path)):
-        raise CurationError(f"{there[0]} is there already; pass --overwrite, or another name")
-    recipe_file, manifest_file = _beside(path)
+    if not overwrite and (existing := files_to_replace(selection, path)):
+        raise CurationError(
+            f"{existing[0]} already exists; pass --overwrite, or choose another name"
+        )
+    recipe_file, manifest_file = _companions(path)
     before = manifest.load(manifest_file)
     if before.get("sha256_of_sorted_uids", selection.digest) != selection.digest:
-        _check_others(path, before)
+        _check_other_formats(path, before)
     if not exporter.extension:
         _check_folder(path, before)
     # The same selection in another format shares the recipe and the manifest.
-    recipe_is_there = _holds(recipe_file, selection.recipe)
-    same = recipe_is_there and before.get("sha256_of_sorted_uids") == selection.digest
+    is_same_recipe = _contains(recipe_file, selection.recipe)
+    is_same = is_same_recipe and before.get("sha256_of_sorted_uids") == selection.digest
     root = locations.of(catalog.dataset.image_root)
-    order = Order(catalog, selection, chosen, root, shard_size, advance)
+    request = ExportRequest(catalog, selection, chosen, root, shard_size, advance)
     with atomic(path) as partial:
-        left_out = tuple(exporter.write(order, partial))
-    if not recipe_is_there:
+        left_out = tuple(exporter.write(request, partial))
+    if not is_same_recipe:
         with atomic(recipe_file) as partial:
             partial.write_text(selection.recipe.to_yaml(), encoding="utf-8")
     record = manifest.record(catalog, selection, format, path, left_out)
-    manifest.write(manifest_file, manifest.joined(before, record, path) if same else record)
+    manifest.write(manifest_file, manifest.merge(before, record, path) if is_same else record)
     return Exported(path, recipe_file, manifest_file, selection.digest, left_out)
 
 
-def in_the_way(selection: Selection, path: Path) -> list[Path]:
-    """The files that an export to ``path`` would replace.
+def files_to_replace(selection: Selection, path: Path) -> list[Path]:
+    """The existing files that an export to ``path`` would replace.
 
-    The recipe and the manifest of the same selection in another format are not among them.
+    The recipe and manifest of the same selection in another format are shared, not replaced.
     """
-    recipe_file, manifest_file = _beside(path)
-    there = [path] if path.exists() else []
-    same = _holds(recipe_file, selection.recipe)
-    if recipe_file.exists() and not same:
-        there.append(recipe_file)
+    recipe_file, manifest_file = _companions(path)
+    existing = [path] if path.exists() else []
+    is_same_recipe = _contains(recipe_file, selection.recipe)
+    if recipe_file.exists() and not is_same_recipe:
+        existing.append(recipe_file)
     if manifest_file.exists() and not (
-        same and manifest.load(manifest_file).get("sha256_of_sorted_uids") == selection.digest
+        is_same_recipe
+        and manifest.load(manifest_file).get("sha256_of_sorted_uids") == selection.digest
     ):
-        there.append(manifest_file)
-    return there
+        existing.append(manifest_file)
+    return existing
 
 
-def _beside(path: Path) -> tuple[Path, Path]:
-    """Where the recipe and the manifest of an export go."""
-    manifest_file = manifest.beside(path)
-    return path.with_name(manifest_file.name.replace(".manifest.json", ".recipe.yaml")), (
-        manifest_file
-    )
+def _companions(path: Path) -> tuple[Path, Path]:
+    """The paths of the recipe and the manifest of the export ``path``."""
+    manifest_file = manifest.path_for(path)
+    stem = manifest_file.name.removesuffix(".manifest.json")
+    return path.with_name(f"{stem}.recipe.yaml"), manifest_file
 
 
-def _place(path: Path) -> Path:
-    """The path in full: a library that writes there may read ``~`` or ``name:`` in its own way.
+def _full_path(path: Path) -> Path:
+    """The absolute path, because some libraries interpret ``~`` or ``name:`` in a relative one.
 
     Raises:
-        CurationError: it is an address, or no name.
+        CurationError: it is a URL, or has no file name.
     """
-    if _ADDRESS.match(str(path)):
-        raise CurationError(f"{path} is an address; exports are written to this machine")
+    if _URL.match(str(path)):
+        raise CurationError(f"{path} is a URL; exports are written to local paths only")
     full = path.expanduser().absolute()
     if full.name in ("", ".."):
-        raise CurationError(f"{path} is no name for an export; name a file or folder in it")
+        raise CurationError(f"{path} has no file name; name a file or folder in it")
     return full
 
 
-def _check_others(path: Path, before: manifest.Record) -> None:
-    """Raises:
-    CurationError: other formats of the selection before lie there under the same name.
+def _check_other_formats(path: Path, before: manifest.Record) -> None:
+    """Refuse to leave other formats of an earlier selection next to the new recipe and manifest.
+
+    Raises:
+        CurationError: such exports exist under the same name.
     """
     names = {name.partition("/")[0] for name in before.get("files", {})} - {path.name}
-    there = sorted(name for name in names if path.with_name(name).exists())
-    if there:
+    existing = sorted(name for name in names if path.with_name(name).exists())
+    if existing:
         raise CurationError(
-            f"{', '.join(there)} beside {path} are of the selection before, and would be taken for "
-            "this one's: delete them, or choose another name"
+            f"{', '.join(existing)} next to {path} contain another selection under the same name; "
+            "delete them, or choose another name"
         )
 
 
 def _check_folder(path: Path, before: manifest.Record) -> None:
-    """Raises:
-    CurationError: something lies there that no export wrote, and would be lost.
+    """Refuse to replace a folder with content that no export wrote.
+
+    Raises:
+        CurationError: there is such content, or the path is a file or a link.
     """
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         what = "a link" if path.is_symlink() else "a file"
-        raise CurationError(f"{path} is {what}; this format is a folder: give another name")
+        raise CurationError(f"{path} is {what}, but this format is a folder; choose another name")
     written = before.get("files", {})
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path.parent).as_posix()
-        # A link is a file of someone's, wherever it leads.
-        is_other = file.is_symlink() or (file.is_file() and name not in written)
+        # No export writes a link.
+        is_foreign = file.is_symlink() or (file.is_file() and name not in written)
         with locations.asking(file):
-            if is_other or (file.is_file() and sha256_of(file) != written[name]):
-                what = "is not of an export" if is_other else "was changed after its export"
+            if is_foreign or (file.is_file() and sha256_of(file) != written[name]):
+                what = "is not from an export" if is_foreign else "was changed after its export"
                 raise CurationError(
-                    f"{path} is a folder in which {file.relative_to(path)} {what}; it would be "
-                    "replaced as a whole: give another name"
+                    f"{path} cannot be replaced: {file.relative_to(path)} in it {what} and would "
+                    "be lost; move it away, or choose another name"
                 )
 
 
-def _holds(file: Path, recipe: Recipe) -> bool:
+def _contains(file: Path, recipe: Recipe) -> bool:
     try:
         return Recipe.load(file) == recipe
     except CurationError:

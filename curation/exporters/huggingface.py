@@ -1,4 +1,4 @@
-"""A dataset as the Hugging Face hub holds it: Parquet with the images in it, and a card."""
+"""Hugging Face dataset: Parquet files that contain the images, and a dataset card."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pyarrow.parquet as pq
 
 from curation.catalog.catalog import Catalog
 from curation.exporters import dataset_card, with_images
-from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
+from curation.exporters.base import ColumnChoice, ExportRequest, LeftOut, Preview
 from curation.exporters.with_images import Sample
 
 IMAGE = "image"
-# Rows that a reader has in memory at least: as 🤗 datasets writes images.
+# Rows a row group, the least that a reader loads at once; the same as 🤗 datasets uses for images.
 ROW_GROUP = 100
-# A row group is in memory several times over while it is written.
+# Largest row group in bytes, because writing one needs several times its size in memory.
 _GROUP_BYTES = 1 << 25
 
 _IMAGE_TYPE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-# Where 🤗 datasets calls a type otherwise than Arrow.
+# Types whose name in 🤗 datasets differs from that in Arrow.
 _DTYPES = {"float": "float32", "double": "float64", "date32[day]": "date32"}
 
 
@@ -30,41 +30,41 @@ class HuggingfaceExporter:
     name = "huggingface"
     extension = ""
     title = "Hugging Face dataset"
-    description = "a folder of .parquet files with the images in them and a dataset card"
+    description = "a folder of .parquet files that contain the images, with a dataset card"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = True
-    sorts = False
-    uid_bytes: int | None = None
+    sorts_by_uid = False
+    bytes_per_uid: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return with_images.default_columns(catalog)
 
-    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
+    def write(self, request: ExportRequest, path: Path) -> Sequence[LeftOut]:
         data = path / "data"
         data.mkdir(parents=True)
-        names = with_images.own_names(order.columns, taken=(IMAGE,))
-        samples = with_images.Samples(order, names)
+        names = with_images.export_names(request.columns, taken=(IMAGE,))
+        samples = with_images.Samples(request, names)
         schema = _schema(samples.schema)
         files: list[Path] = []
-        for number, shard in enumerate(with_images.shards(samples, order.shard_size)):
+        for number, shard in enumerate(with_images.shards(samples, request.shard_size)):
             files.append(data / f"{number:05d}.parquet")
             _write_parquet(files[-1], shard, schema)
         for number, file in enumerate(files):
             file.rename(data / f"train-{number:05d}-of-{len(files):05d}.parquet")
-        card = dataset_card.card(order.catalog, order.selection, samples.left_out)
+        card = dataset_card.card(request.catalog, request.selection, samples.left_out)
         (path / "README.md").write_text(card, encoding="utf-8")
         return samples.left_out
 
-    def look(self, path: Path) -> Look:
+    def preview(self, path: Path) -> Preview:
         first = min((path / "data").iterdir())
         rows = pq.read_table(first).to_pylist()
-        return Look(rows=tuple(row | {IMAGE: row[IMAGE]["bytes"]} for row in rows), image=IMAGE)
+        return Preview(rows=tuple(row | {IMAGE: row[IMAGE]["bytes"]} for row in rows), image=IMAGE)
 
 
 def _write_parquet(path: Path, shard: Iterator[Sample], schema: pa.Schema) -> None:
-    # An image is no word that comes again: a dictionary of them would only be thrown away.
-    words = [name for name in schema.names if name != IMAGE]
-    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=words) as writer:
+    # Images hardly repeat, so a dictionary of them only costs time.
+    repeating = [name for name in schema.names if name != IMAGE]
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating) as writer:
         while group := _group(shard):
             images = [{"bytes": s.image, "path": f"{s.uid}.{s.extension}"} for s in group]
             table = pa.Table.from_batches([sample.row for sample in group])
@@ -85,12 +85,12 @@ def _group(shard: Iterator[Sample]) -> list[Sample]:
 
 
 def _schema(columns: pa.Schema) -> pa.Schema:
-    """The image, then the columns, and what 🤗 datasets is to make of each."""
+    """The schema of the files, with the features of 🤗 datasets as metadata."""
     schema = pa.schema([(IMAGE, _IMAGE_TYPE), *columns])
-    features = {field.name: _value(field.type) for field in columns}
-    told = {"info": {"features": {IMAGE: {"_type": "Image"}, **features}}}
-    return schema.with_metadata({"huggingface": json.dumps(told)})
+    features = {field.name: _feature(field.type) for field in columns}
+    metadata = {"info": {"features": {IMAGE: {"_type": "Image"}, **features}}}
+    return schema.with_metadata({"huggingface": json.dumps(metadata)})
 
 
-def _value(type_: pa.DataType) -> dict[str, str]:
+def _feature(type_: pa.DataType) -> dict[str, str]:
     return {"dtype": _DTYPES.get(str(type_), str(type_)), "_type": "Value"}

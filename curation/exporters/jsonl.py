@@ -1,6 +1,6 @@
-"""JSON Lines: an object a selected sample, streamed, in UTF-8.
+"""JSON Lines: one object a sample, in UTF-8.
 
-A missing value is null, and so are NaN and the infinities; bytes are hex, times text as in CSV.
+Missing values, NaN and infinities are null. Bytes are hex digits, and times are text as in CSV.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ import pyarrow as pa
 
 from curation.catalog.catalog import Catalog
 from curation.exporters import values
-from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
+from curation.exporters.base import ColumnChoice, ExportRequest, LeftOut, Preview, table_columns
 
 
 class JsonlExporter:
     name = "jsonl"
     extension = ".jsonl"
     title = "JSON Lines"
-    description = "an object of the chosen columns a line, for scripts, jq, 🤗 datasets"
+    description = "one object a line with the chosen columns, for scripts, jq, 🤗 datasets"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = False
-    sorts = False
-    uid_bytes: int | None = None
+    sorts_by_uid = False
+    bytes_per_uid: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return table_columns(catalog)
 
-    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
-        # DuckDB writes JSON five times as fast as Python's own encoder.
+    def write(self, request: ExportRequest, path: Path) -> Sequence[LeftOut]:
+        # DuckDB encodes JSON five times as fast as Python's json.
         with path.open("wb") as file, duckdb.connect(":memory:") as encoder:
-            for batch in order.batches():
-                # One column of records: a name of the catalog's must not shadow the table's.
+            for batch in request.batches():
+                # A single column of structs, so that no column name can shadow the table's name.
                 records = values.json(batch).to_struct_array()
                 encoder.register("samples", pa.record_batch({"record": records}))
                 lines = encoder.sql("SELECT to_json(record) FROM samples").fetchall()
                 file.writelines(f"{line}\n".encode() for (line,) in lines)
-                order.advance(len(batch))
+                request.advance(len(batch))
         return []
 
-    def look(self, path: Path) -> Look:
-        return Look(lines=tuple(path.read_text(encoding="utf-8").removesuffix("\n").split("\n")))
+    def preview(self, path: Path) -> Preview:
+        return Preview(lines=tuple(path.read_text(encoding="utf-8").removesuffix("\n").split("\n")))

@@ -1,4 +1,4 @@
-"""The record beside an export: how it was made, what is in it, and what was left out."""
+"""The manifest of an export: how it was made, its files and their hashes, and what was left out."""
 
 from __future__ import annotations
 
@@ -20,30 +20,31 @@ from curation.storage.workspace import now
 Record = Mapping[str, Any]
 
 
-def beside(path: Path) -> Path:
-    """Where the manifest of an export goes: formats of one selection share it."""
-    # What follows the dot of a folder such as dfn-0.2 is no extension.
+def path_for(path: Path) -> Path:
+    """The path of the manifest of the export ``path``. Exports with one stem share a manifest."""
+    # Only a known extension is removed: dfn-0.2 is the name of a folder.
     is_file = path.suffix in {e.extension for e in EXPORTERS.values() if e.extension}
     return path.with_name(f"{path.stem if is_file else path.name}.manifest.json")
 
 
 def load(file: Path) -> dict[str, Any]:
-    """A manifest that an earlier export wrote; empty where there is none."""
+    """The manifest that an earlier export wrote; empty if there is none."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def write(file: Path, record: Record) -> None:
+    """Write a manifest as strict JSON."""
     with atomic(file) as partial:
-        text = json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(_strict(record), indent=2, ensure_ascii=False, allow_nan=False)
         partial.write_text(text, encoding="utf-8")
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files of an export: itself, or what the folder holds."""
+    """The files of an export: the file itself, or all files in the folder, sorted."""
     if not path.is_dir():
         return [path]
     return sorted(file for file in path.rglob("*") if file.is_file())
@@ -56,7 +57,7 @@ def record(
     path: Path,
     left_out: Sequence[LeftOut],
 ) -> dict[str, Any]:
-    """The manifest of what lies at ``path``."""
+    """The manifest of the export at ``path``."""
     dataset = catalog.dataset
     return {
         "name": selection.recipe.name,
@@ -70,15 +71,15 @@ def record(
         "fraction": selection.fraction,
         "steps": [
             {"step": describe(step), "left": left}
-            for step, left in zip(selection.recipe.steps, selection.left, strict=True)
+            for step, left in zip(selection.recipe.steps, selection.remaining, strict=True)
         ],
         "uids_not_found": list(selection.unknown),
-        # What the recipe refers to may be another tomorrow.
+        # What the recipe refers to can change later, so record it as it is now.
         "sets": {
             used.name: {
                 "recipe": None if used.recipe is None else used.recipe.to_yaml(),
-                "uids": len(used.ranked),
-                "sha256_of_sorted_uids": uids.digest(used.ranked),
+                "uids": len(used.sorted_uids),
+                "sha256_of_sorted_uids": uids.digest(used.sorted_uids),
             }
             for used in selection.sets
         },
@@ -94,8 +95,8 @@ def record(
     }
 
 
-def joined(before: Record, record: Record, path: Path) -> Record:
-    """A manifest with what an earlier one tells of the same selection's other exports."""
+def merge(before: Record, record: Record, path: Path) -> Record:
+    """Add the other exports of the same selection in an earlier manifest to the one of ``path``."""
     files = {
         name: digest
         for name, digest in before.get("files", {}).items()
@@ -109,10 +110,10 @@ def joined(before: Record, record: Record, path: Path) -> Record:
     }
 
 
-def _plain(value: Any) -> Any:
-    """The value with infinities as text: JSON has none, and NormSim's p may be one."""
+def _strict(value: Any) -> Any:
+    """The value with infinities as text: strict JSON has none, and NormSim's p can be infinite."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: _strict(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [_strict(v) for v in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Parquet: the selected samples with their columns, streamed."""
+"""Parquet: one row a sample."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from curation.catalog.catalog import Catalog
-from curation.exporters.base import ColumnChoice, LeftOut, Look, Order, table_columns
+from curation.exporters.base import ColumnChoice, ExportRequest, LeftOut, Preview, table_columns
 
+# Columns whose values hardly repeat: a dictionary of them only costs time and space.
 _DISTINCT = ("uid", "caption", "image_file", "url")
 
 
@@ -20,22 +21,21 @@ class ParquetExporter:
     description = "a table of the chosen columns, for pandas, Polars, DuckDB, Spark"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = False
-    sorts = False
-    uid_bytes: int | None = None
+    sorts_by_uid = False
+    bytes_per_uid: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return table_columns(catalog)
 
-    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
-        batches = order.batches()
-        # Of texts that hardly repeat, a dictionary only costs time and space.
-        coded = [name for name in batches.schema.names if name not in _DISTINCT]
+    def write(self, request: ExportRequest, path: Path) -> Sequence[LeftOut]:
+        batches = request.batches()
+        repeating = [name for name in batches.schema.names if name not in _DISTINCT]
         schema = batches.schema
-        with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=coded) as writer:
+        with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeating) as writer:
             for batch in batches:
                 writer.write_batch(batch)
-                order.advance(len(batch))
+                request.advance(len(batch))
         return []
 
-    def look(self, path: Path) -> Look:
-        return Look(rows=tuple(pq.read_table(path).to_pylist()))
+    def preview(self, path: Path) -> Preview:
+        return Preview(rows=tuple(pq.read_table(path).to_pylist()))

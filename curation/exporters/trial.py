@@ -1,4 +1,4 @@
-"""What an export will look like and how large it will be: a few of its samples, written aside."""
+"""A preview of an export and an estimate of its size, from a few samples in a temporary folder."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from numpy.typing import NDArray
 from curation import formatting, uids
 from curation.catalog.catalog import Catalog
 from curation.exporters import EXPORTERS, manifest
-from curation.exporters.base import SHARD_SIZE, Exporter, Look, Order
+from curation.exporters.base import SHARD_SIZE, Exporter, ExportRequest, Preview
 from curation.selection.select import Selection
 from curation.storage import locations
 
+# Samples in a preview.
 SHOWN = 8
-# Samples that a size is estimated from: of tables, and of what holds images.
+# Samples that an estimate takes: of tables and lists, and of formats with images.
 ROWS, IMAGES = 1000, 100
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many bytes an export will take, without its recipe and manifest."""
+    """The size of an export in bytes, without its recipe and manifest."""
 
     bytes: int
     is_exact: bool
@@ -39,61 +40,62 @@ class Size:
         return f"about {formatting.file_size(rounded)}"
 
 
-def look(
+def preview(
     catalog: Catalog,
     selection: Selection,
     format: str,
     columns: Sequence[str],
     shard_size: int = SHARD_SIZE,
-) -> Look | None:
-    """The first samples of an export as its format writes them.
+) -> Preview | None:
+    """The first samples of an export, as the format writes them.
 
-    None where that would mean to fetch images: they are not on this machine.
+    Returns None if images would have to be downloaded for it.
 
     Raises:
-        CurationError: not one of them can be written.
+        CurationError: none of these samples can be written.
     """
     exporter = EXPORTERS[format]
-    rowids = _first(selection, exporter)
-    if not _are_here(catalog, exporter, rowids):
+    rowids = _first_rowids(selection, exporter)
+    if not _is_local(catalog, exporter, rowids):
         return None
-    with _written(catalog, selection, exporter, columns, shard_size, rowids) as path:
-        return exporter.look(path)
+    with _write_trial(catalog, selection, exporter, columns, shard_size, rowids) as path:
+        return exporter.preview(path)
 
 
-def size(
+def estimate_size(
     catalog: Catalog,
     selection: Selection,
     format: str,
     columns: Sequence[str],
     shard_size: int = SHARD_SIZE,
 ) -> Size | None:
-    """How large an export will be, by samples from all over it.
+    """Estimate the size of an export from samples spread evenly over it.
 
-    None where that would mean to fetch images: they are not on this machine.
+    The size is exact if only uids are written in a format with a fixed size for each. Returns None
+    if images would have to be downloaded for the estimate.
 
     Raises:
-        CurationError: not one of those samples can be written.
+        CurationError: none of these samples can be written.
     """
     exporter = EXPORTERS[format]
-    every = _members(selection)
+    every = _rowids(selection)
     count = len(every)
-    each = exporter.uid_bytes if list(columns) == ["uid"] else None
+    each = exporter.bytes_per_uid if list(columns) == ["uid"] else None
     if each is not None and count:
-        with _written(catalog, selection, exporter, columns, shard_size, every[:1]) as path:
-            return Size(_bytes(path) + (count - 1) * each, True)
-    wanted = ROWS if exporter.extension else IMAGES
-    # From all over: sources differ, and lie one after the other.
-    rowids = every[np.linspace(0, count - 1, min(wanted, count)).astype(np.int64)]
-    if not _are_here(catalog, exporter, rowids):
+        with _write_trial(catalog, selection, exporter, columns, shard_size, every[:1]) as path:
+            return Size(_size_of(path) + (count - 1) * each, True)
+    limit = ROWS if exporter.extension else IMAGES
+    # Spread over the whole selection, because parts of a dataset differ.
+    rowids = every[np.linspace(0, count - 1, min(limit, count)).astype(np.int64)]
+    if not _is_local(catalog, exporter, rowids):
         return None
-    with _written(catalog, selection, exporter, columns, shard_size, rowids) as path:
-        return Size(round(_bytes(path) * count / max(len(rowids), 1)), False)
+    with _write_trial(catalog, selection, exporter, columns, shard_size, rowids) as path:
+        return Size(round(_size_of(path) * count / max(len(rowids), 1)), False)
 
 
 @dataclass(frozen=True)
-class _Few(Order):
-    """An order of a few samples, which reads no more of the catalog than them."""
+class _SmallRequest(ExportRequest):
+    """A request for a few samples that reads only their rows from the catalog."""
 
     rowids: tuple[int, ...] = ()
 
@@ -104,7 +106,7 @@ class _Few(Order):
 
 
 @contextmanager
-def _written(
+def _write_trial(
     catalog: Catalog,
     selection: Selection,
     exporter: Exporter,
@@ -112,12 +114,12 @@ def _written(
     shard_size: int,
     rowids: NDArray[np.int64],
 ) -> Iterator[Path]:
-    """An export of these samples only, in a folder that goes again."""
-    times = np.zeros_like(selection.times)
-    np.add.at(times, rowids, 1)
-    order = _Few(
+    """Export only these samples, to a temporary path that exists within the ``with`` block."""
+    copies = np.zeros_like(selection.copies)
+    np.add.at(copies, rowids, 1)
+    request = _SmallRequest(
         catalog=catalog,
-        selection=replace(selection, times=times),
+        selection=replace(selection, copies=copies),
         columns=columns,
         image_root=locations.of(catalog.dataset.image_root),
         shard_size=shard_size,
@@ -125,33 +127,33 @@ def _written(
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"trial{exporter.extension}"
-        exporter.write(order, path)
+        exporter.write(request, path)
         yield path
 
 
-def _members(selection: Selection) -> NDArray[np.int64]:
-    """The rowids of what is selected, as often as it is."""
+def _rowids(selection: Selection) -> NDArray[np.int64]:
+    """The rowids of the selected samples, repeats kept."""
     rows = np.flatnonzero(selection.mask)
-    return rows if len(rows) == selection.count else np.repeat(rows, selection.times[rows])
+    return rows if len(rows) == selection.count else np.repeat(rows, selection.copies[rows])
 
 
-def _first(selection: Selection, exporter: Exporter) -> NDArray[np.int64]:
-    every = _members(selection)
-    if exporter.sorts:
+def _first_rowids(selection: Selection, exporter: Exporter) -> NDArray[np.int64]:
+    every = _rowids(selection)
+    if exporter.sorts_by_uid:
         every = every[uids.order(selection.catalog.words_of(every))]
     return every[:SHOWN]
 
 
-def _are_here(catalog: Catalog, exporter: Exporter, rowids: NDArray[np.int64]) -> bool:
-    """Whether all that is to be read of these samples lies on this machine."""
-    if exporter.extension or not catalog.images.with_url:
-        return bool(exporter.extension) or locations.is_local(
-            locations.of(catalog.dataset.image_root)
-        )
-    return locations.is_local(locations.of(catalog.dataset.image_root)) and all(
+def _is_local(catalog: Catalog, exporter: Exporter, rowids: NDArray[np.int64]) -> bool:
+    """Whether these samples can be exported without reading from another machine."""
+    if exporter.extension:
+        return True
+    if not locations.is_local(locations.of(catalog.dataset.image_root)):
+        return False
+    return not catalog.images.with_url or all(
         row["image_file"] is not None for row in catalog.rows(rowids)
     )
 
 
-def _bytes(path: Path) -> int:
+def _size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in manifest.files_of(path))

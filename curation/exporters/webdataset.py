@@ -1,4 +1,4 @@
-"""WebDataset: new tars of images, captions and columns, as img2dataset writes them."""
+"""WebDataset: tars of images, captions and columns, laid out as img2dataset's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from curation.catalog.catalog import Catalog
 from curation.exporters import with_images
-from curation.exporters.base import ColumnChoice, LeftOut, Look, Order
+from curation.exporters.base import ColumnChoice, ExportRequest, LeftOut, Preview
 from curation.exporters.with_images import Sample
 from curation.readers.shared.img2dataset import ERROR, KEY, STATUS
 
@@ -26,42 +26,42 @@ class WebdatasetExporter:
     description = "a folder of .tar files with images, captions and the chosen columns"
     takes_columns: ColumnChoice = "any"
     takes_shard_size = True
-    sorts = False
-    uid_bytes: int | None = None
+    sorts_by_uid = False
+    bytes_per_uid: int | None = None
 
     def default_columns(self, catalog: Catalog) -> list[str]:
         return with_images.default_columns(catalog)
 
-    def write(self, order: Order, path: Path) -> Sequence[LeftOut]:
+    def write(self, request: ExportRequest, path: Path) -> Sequence[LeftOut]:
         path.mkdir()
-        names = with_images.own_names(order.columns, taken=(KEY, STATUS, ERROR))
-        samples = with_images.Samples(order, names)
-        digits = max(4, len(str(order.shard_size - 1)))
-        for number, shard in enumerate(with_images.shards(samples, order.shard_size)):
+        names = with_images.export_names(request.columns, taken=(KEY, STATUS, ERROR))
+        samples = with_images.Samples(request, names)
+        digits = max(4, len(str(request.shard_size - 1)))
+        for number, shard in enumerate(with_images.shards(samples, request.shard_size)):
             stem = f"{number:05d}"
-            keyed = ((f"{stem}{place:0{digits}d}", sample) for place, sample in enumerate(shard))
+            keyed = ((f"{stem}{index:0{digits}d}", sample) for index, sample in enumerate(shard))
             table = _write_tar(path / f"{stem}.tar", keyed, samples.schema)
             pq.write_table(table, path / f"{stem}.parquet", compression="zstd")
         return samples.left_out
 
-    def look(self, path: Path) -> Look:
+    def preview(self, path: Path) -> Preview:
         rows: dict[str, dict[str, Any]] = {}
         first = min(path.glob("*.tar"))
         with tarfile.open(first) as tar:
             for member in tar:
-                held = tar.extractfile(member)
+                file = tar.extractfile(member)
                 key, _, extension = member.name.partition(".")
-                data = held.read() if held else b""
+                data = file.read() if file else b""
                 row = rows.setdefault(key, {})
                 if extension in ("txt", "json"):
                     row[f".{extension}"] = data.decode()
                 else:
                     row |= {"image": data, f"in {first.name}": member.name}
-        return Look(rows=tuple(rows.values()), image="image")
+        return Preview(rows=tuple(rows.values()), image="image")
 
 
 def _write_tar(path: Path, keyed: Iterator[tuple[str, Sample]], schema: pa.Schema) -> pa.Table:
-    """Write a tar of samples with their keys; returns the table that goes beside it."""
+    """Write samples, each with its key, to a tar; return the table for the .parquet next to it."""
     keys: list[str] = []
     rows: list[pa.RecordBatch] = []
     with tarfile.open(path, "w") as tar:
@@ -70,7 +70,7 @@ def _write_tar(path: Path, keyed: Iterator[tuple[str, Sample]], schema: pa.Schem
             _add(tar, f"{key}.{sample.extension}", sample.image)
             _add(tar, f"{key}.txt", sample.caption.encode())
             _add(tar, f"{key}.json", record.encode())
-            # Or the tar would remember every header.
+            # Free the headers that the tar collects. (typeshed lacks the attribute.)
             tar.members.clear()  # type: ignore[attr-defined]
             keys.append(key)
             rows.append(sample.row)
@@ -81,8 +81,8 @@ def _write_tar(path: Path, keyed: Iterator[tuple[str, Sample]], schema: pa.Schem
     return table.combine_chunks()
 
 
-def _add(tar: tarfile.TarFile, name: str, held: bytes) -> None:
-    # No time and no owner: the same selection gives the same bytes.
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    # Without time and owner, so that the same selection gives the same bytes.
     info = tarfile.TarInfo(name)
-    info.size = len(held)
-    tar.addfile(info, io.BytesIO(held))
+    info.size = len(content)
+    tar.addfile(info, io.BytesIO(content))

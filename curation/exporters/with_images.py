@@ -1,7 +1,6 @@
-"""Selected samples with their images: what the formats that hold images share.
+"""Selected samples with their images, for the formats that contain images.
 
-Images are read by threads, some ahead of the one that is written, so that a slow disk or web
-keeps no one waiting, and never so many that memory fills.
+Threads read a limited number of images ahead of the one being written.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from curation import formatting
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import values
-from curation.exporters.base import LeftOut, Order
+from curation.exporters.base import ExportRequest, LeftOut
 from curation.images import decode, location
 from curation.images.location import ImageRef
 from curation.readers.base import distinct
 from curation.storage.locations import Location
 
 WORKERS = 16
-# Images in memory: one from the web may have 20 MB.
+# Images in memory at once. An image from the web may have 20 MB.
 AHEAD = 32
-# Rows that are made Python's own at a time.
+# Rows converted to Python objects at once.
 _ROWS = 1000
 
-# Pillow's names of formats that are not the usual extension in capitals. A camera's MPO is a JPEG
-# with more pictures behind it.
+# Extensions of the image formats whose name in Pillow is not the extension in capitals. MPO is a
+# camera's JPEG followed by more pictures.
 _EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "TIFF": "tif", "JPEG2000": "jp2"}
 
 
@@ -43,9 +42,10 @@ class Sample:
     """A selected sample with its image.
 
     Attributes:
-        row: the chosen columns, a batch of one row.
-        record: the same as JSON has them.
-        extension: of the image's own format, as ``jpg``.
+        row: the chosen columns as a batch of one row.
+        record: the chosen columns as JSON values.
+        image: the content of the image file.
+        extension: the extension for the image's format, such as ``jpg``.
     """
 
     uid: str
@@ -61,52 +61,54 @@ _Reading = Future[tuple[bytes, str]]
 
 
 class Samples:
-    """The selected samples in their order, as often as they are selected.
+    """The selected samples by rowid, repeats kept. Iterate once.
 
     Attributes:
-        schema: of the chosen columns, under the names they are written by.
-        left_out: those so far whose image cannot be read, and why.
+        schema: the chosen columns under their names in the export.
+        left_out: the samples so far whose image cannot be read.
     """
 
-    def __init__(self, order: Order, names: Sequence[str]) -> None:
-        """``names`` are those that the chosen columns are written by."""
+    def __init__(self, request: ExportRequest, names: Sequence[str]) -> None:
+        """``names`` are the names of the chosen columns in the export."""
         needed = ["uid", "caption", *location.COLUMNS]
-        columns = list(dict.fromkeys([*order.columns, *needed]))
-        self._order = order
+        columns = list(dict.fromkeys([*request.columns, *needed]))
+        self._request = request
         self._names = names
-        self._batches = replace(order, columns=columns).batches()
-        types = [self._batches.schema.field(name).type for name in order.columns]
+        self._batches = replace(request, columns=columns).batches()
+        types = [self._batches.schema.field(name).type for name in request.columns]
         self.schema = pa.schema(list(zip(names, types, strict=True)))
         self.left_out: list[LeftOut] = []
 
     def __iter__(self) -> Iterator[Sample]:
-        """Raises:
-        CurationError: at the end, if not one image could be read.
+        """Iterate over the samples whose image can be read.
+
+        Raises:
+            CurationError: no image could be read; raised at the end.
         """
-        found = 0
-        for (row, record), reading in self._ahead():
+        is_empty = True
+        for (row, record), reading in self._read_ahead():
             try:
                 image, extension = reading.result()
             except CurationError as problem:
                 self.left_out.append(LeftOut(record["uid"], str(problem)))
             else:
-                found += 1
+                is_empty = False
                 yield self._sample(row, record, image, extension)
-            self._order.advance(1)
-        if self.left_out and not found:
+            self._request.advance(1)
+        if self.left_out and is_empty:
             first = self.left_out[0]
             raise CurationError(
-                f"of {formatting.plural(len(self.left_out), 'selected sample')} "
-                "not one has an image "
-                f"that can be read; the first, {first.uid}: {first.reason}"
+                f"none of the {formatting.plural(len(self.left_out), 'selected sample')} has an "
+                f"image that can be read; the first, {first.uid}: {first.reason}"
             )
 
-    def _ahead(self) -> Iterator[tuple[_Row, _Reading]]:
+    def _read_ahead(self) -> Iterator[tuple[_Row, _Reading]]:
+        """The rows, each with its image, which a thread reads."""
         pool = ThreadPoolExecutor(WORKERS, "read")
         ahead: deque[tuple[_Row, _Reading]] = deque()
         try:
             for row in self._rows():
-                ahead.append((row, pool.submit(_read, row[1], self._order.image_root)))
+                ahead.append((row, pool.submit(_read, row[1], self._request.image_root)))
                 if len(ahead) == AHEAD:
                     yield ahead.popleft()
             while ahead:
@@ -118,14 +120,14 @@ class Samples:
         for batch in self._batches:
             for start in range(0, len(batch), _ROWS):
                 part = batch.slice(start, _ROWS)
-                chosen = part.select(self._order.columns).rename_columns(self._names)
+                chosen = part.select(self._request.columns).rename_columns(self._names)
                 for number, record in enumerate(values.json(part).to_pylist()):
                     yield chosen.slice(number, 1), record
 
     def _sample(
         self, row: pa.RecordBatch, record: dict[str, Any], image: bytes, extension: str
     ) -> Sample:
-        names = zip(self._names, self._order.columns, strict=True)
+        names = zip(self._names, self._request.columns, strict=True)
         return Sample(
             uid=record["uid"],
             caption=record["caption"] or "",
@@ -137,9 +139,9 @@ class Samples:
 
 
 def shards(samples: Iterable[Sample], size: int) -> Iterator[Iterator[Sample]]:
-    """The samples in runs of ``size``, each to be used up before the next.
+    """Split samples into shards of ``size``. Consume each shard before asking for the next.
 
-    Where there are no samples there is one run, an empty one.
+    Without samples there is one empty shard.
     """
     runs = groupby(enumerate(samples), lambda numbered: numbered[0] // size)
     is_empty = True
@@ -150,22 +152,22 @@ def shards(samples: Iterable[Sample], size: int) -> Iterator[Iterator[Sample]]:
         yield iter(())
 
 
-def own_names(columns: Sequence[str], taken: Collection[str]) -> list[str]:
-    """The columns' names, without those that the format has for itself."""
+def export_names(columns: Sequence[str], taken: Collection[str]) -> list[str]:
+    """Names for the columns in the export, none of them in ``taken``, all of them distinct."""
     return distinct([f"source_{n}" if n.lower() in taken else n for n in columns], taken)
 
 
 def default_columns(catalog: Catalog) -> list[str]:
-    """What is written beside the images unless told otherwise; where they lay is of no use."""
+    """The default columns of a format with images; the paths of the source are left out."""
     measured = [c.name for c in [*catalog.scores, *catalog.measures]]
     return ["uid", "caption", *(["url"] if catalog.images.with_url else []), *measured]
 
 
 def _read(record: Mapping[str, Any], root: Location) -> tuple[bytes, str]:
-    """The image of a sample and the extension of its format.
+    """Read the image of a sample; return its content and the extension for its format.
 
     Raises:
-        CurationError: there is none, it cannot be read, or it is not an image.
+        CurationError: the sample has no image, or it cannot be read or decoded.
     """
     ref = ImageRef.of(record)
     if ref is None:

@@ -33,7 +33,7 @@ from curation.progress import Progress
 from curation.scores.base import Floats, check_parameters
 from curation.scores.norm_sim import SCORE
 from curation.selection.decisions import Decisions
-from curation.selection.recipe_columns import selections_by
+from curation.selection.recipe_columns import selections_using
 from curation.storage.atomic import atomic
 from curation.storage.workspace import ShardFolder, Store, Workspace, read_toml
 
@@ -258,12 +258,12 @@ def _tell(
 ) -> None:
     """Name the saved selections that a change matters to."""
     decisions, now = Decisions.of(workspace), _columns(workspace)
-    for name, named in selections_by(decisions, set(before) - set(now)).items():
+    for name, named in selections_using(decisions, set(before) - set(now)).items():
         progress.warn(
             f"the saved selection {name} refers to {' and '.join(named)}, which "
             f"{'is' if len(named) == 1 else 'are'} gone: it cannot be made again as it is"
         )
-    for name, named in selections_by(decisions, changed & set(now)).items():
+    for name, named in selections_using(decisions, changed & set(now)).items():
         progress.warn(
             f"the saved selection {name} refers to {' and '.join(named)}, whose values are others "
             "now: so may be the samples that it chooses"

@@ -1,4 +1,4 @@
-"""The paper's recipes (arXiv 2405.19547) over the scores that a catalog has."""
+"""The recipes of the paper (arXiv 2405.19547) for the scores of a catalog."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _QUALITY = "neg_clip_loss"
 _RELEVANCE = "norm_sim_inf_"
 _WITHOUT_TARGET = "norm_sim_d"
 
-# How to come by a score that is missing.
+# How to get a missing score.
 _NEEDS = {
     "clip_score": "needs CLIPScore: score again with --score clip_score",
     _QUALITY: "needs negCLIPLoss: score again with --score neg_clip_loss",
@@ -19,28 +19,32 @@ _NEEDS = {
     _WITHOUT_TARGET: "needs NormSim₂-D: score again with --score norm_sim_d",
 }
 
-# Percent of the pool by negCLIPLoss, then by NormSim, and where that comes from.
-_BOTH = (
+# Percent of the pool by negCLIPLoss, percent of the pool by NormSim∞ after that, and the origin.
+_WITH_TARGET = (
     (
         30.0,
         20.0,
-        "The paper's choice for OpenAI's CLIP: of the best 30 % the most relevant, until "
-        "20 % of the pool is left.",
+        "The paper's choice for OpenAI's CLIP: the best 30 % by negCLIPLoss, and of those the "
+        "most relevant until 20 % of the pool remain.",
     ),
-    (27.5, 17.5, "OpenAI's CLIP, a little stricter."),
-    (20.0, 10.0, "OpenAI's CLIP, strict: the authors join it with other filters' lists (union)."),
-    (17.5, 15.0, "With the embeddings of DFN-P, the DFN trained on public data."),
-    (20.0, 17.5, "With those of DFN-P, a little wider."),
+    (27.5, 17.5, "For OpenAI's CLIP, slightly stricter."),
+    (
+        20.0,
+        10.0,
+        "For OpenAI's CLIP, strict: the authors add the uid lists of other filters.",
+    ),
+    (17.5, 15.0, "For embeddings of DFN-P, the DFN trained on public data."),
+    (20.0, 17.5, "For embeddings of DFN-P, slightly less strict."),
 )
 
 
 @dataclass(frozen=True)
 class PaperRecipe:
-    """A recipe of the paper; every share is of the whole pool.
+    """A recipe of the paper. Its percentages are of the whole pool.
 
     Attributes:
-        origin: where it comes from, in a line.
-        missing: what the catalog lacks for it and how to get it; empty where it can be used.
+        origin: a line on where the recipe comes from.
+        missing: the scores that the catalog lacks and how to get them; empty if it has all.
     """
 
     title: str
@@ -49,17 +53,21 @@ class PaperRecipe:
     missing: str = ""
 
 
-def targets(catalog: Catalog) -> dict[str, str]:
-    """The columns of NormSim∞ that a recipe can name, and their titles."""
+def target_columns(catalog: Catalog) -> dict[str, str]:
+    """The columns of NormSim∞ in the catalog, with their titles."""
     return {c.name: c.title for c in catalog.scores if c.name.startswith(_RELEVANCE)}
 
 
-def offered(catalog: Catalog, relevance: str = "") -> list[PaperRecipe]:
-    """The paper's recipes; those toward a target take this column of NormSim∞, or the first."""
-    known = targets(catalog)
-    near = relevance or next(iter(known), f"{_RELEVANCE}target")
-    named = known.get(near, "NormSim∞ (target)")
-    target = near.removeprefix(_RELEVANCE)
+def for_catalog(catalog: Catalog, relevance: str = "") -> list[PaperRecipe]:
+    """The paper's recipes for the scores of a catalog.
+
+    Args:
+        relevance: the column of NormSim∞ to use; by default the first.
+    """
+    columns = target_columns(catalog)
+    relevance = relevance or next(iter(columns), f"{_RELEVANCE}target")
+    title = columns.get(relevance, "NormSim∞ (target)")
+    target = relevance.removeprefix(_RELEVANCE)
     single = (
         _recipe(
             catalog,
@@ -71,29 +79,29 @@ def offered(catalog: Catalog, relevance: str = "") -> list[PaperRecipe]:
         _recipe(
             catalog,
             "negCLIPLoss 30 %",
-            "The baseline's share with negCLIPLoss instead.",
+            "The baseline's percentage, by negCLIPLoss.",
             "ncl30",
             [(_QUALITY, 30.0)],
         ),
     )
-    both = (
+    with_target = (
         _recipe(
             catalog,
-            f"negCLIPLoss {first:g} % ∩ {named} {second:g} %",
+            f"negCLIPLoss {first:g} % ∩ {title} {second:g} %",
             origin,
-            f"ncl{_short(first)}_{target}{_short(second)}",
-            [(_QUALITY, first), (near, second)],
+            f"ncl{_in_name(first)}_{target}{_in_name(second)}",
+            [(_QUALITY, first), (relevance, second)],
         )
-        for first, second, origin in _BOTH
+        for first, second, origin in _WITH_TARGET
     )
-    without = _recipe(
+    without_target = _recipe(
         catalog,
         "negCLIPLoss 30 % ∩ NormSim₂-D 20 %",
-        "Where no target is known: NormSim₂-D measures against the pool itself.",
+        "For an unknown target: NormSim₂-D compares samples with the pool itself.",
         "ncl30_without_target20",
         [(_QUALITY, 30.0), (_WITHOUT_TARGET, 20.0)],
     )
-    return [*single, *both, without]
+    return [*single, *with_target, without_target]
 
 
 def _recipe(
@@ -105,6 +113,6 @@ def _recipe(
     return PaperRecipe(title, origin, Recipe(name, steps), "; ".join(missing))
 
 
-def _short(percent: float) -> str:
-    """27_5: as it can be in a name."""
+def _in_name(percent: float) -> str:
+    """27_5: a percentage as part of a selection's name."""
     return f"{percent:g}".replace(".", "_")

@@ -1,4 +1,4 @@
-"""A recipe: the few lines that say which samples to keep, as a YAML file."""
+"""A recipe: the steps that select samples, and its YAML and URL forms."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from curation.errors import CurationError
 Rule = Literal["top", "count", "at_least", "at_most"]
 RULES: tuple[Rule, ...] = ("top", "count", "at_least", "at_most")
 SET_OPERATIONS = ("union", "intersect", "except")
-# What a packed recipe may hold, in bytes: a few of them could be made to hold gigabytes.
-_UNPACKED = 1 << 20
+# Bytes. Limits what a crafted link can unpack to.
+_MAX_UNPACKED = 1 << 20
 
 
 @dataclass(frozen=True)
 class ScoreStep:
-    """Keep the best by a score.
+    """Keep the survivors of the steps before that a score ranks highest, or that meet a cutoff.
 
-    ``top`` is a fraction in [0, 1] of the ``pool`` (all samples) or of the ``survivors`` (what
-    the steps before left); either way the best of the survivors are kept, until that many are
-    left. ``count`` is a number of samples, ``at_least`` and ``at_most`` are values of the score.
+    Attributes:
+        score: the column of the score.
+        rule: what ``value`` is. ``top``: the fraction to keep, in [0, 1]. ``count``: the number
+            of samples to keep. ``at_least``, ``at_most``: a cutoff, inclusive.
+        of: what ``top`` is a fraction of: the ``pool`` (all samples) or the ``survivors``.
     """
 
     score: str
@@ -44,7 +46,7 @@ class ScoreStep:
 
 @dataclass(frozen=True)
 class WhereStep:
-    """Keep the survivors that meet a condition."""
+    """Keep the survivors that meet a condition (see ``where.py``)."""
 
     condition: str
 
@@ -54,7 +56,11 @@ class WhereStep:
 
 @dataclass(frozen=True)
 class SetStep:
-    """Combine the survivors with a saved selection or an imported uid list."""
+    """Combine the survivors with a saved selection or an imported uid list.
+
+    Attributes:
+        operation: one of SET_OPERATIONS.
+    """
 
     operation: str
     name: str
@@ -68,7 +74,12 @@ Step = ScoreStep | WhereStep | SetStep
 
 @dataclass(frozen=True)
 class Recipe:
-    """Steps in order, then the curator's own decisions: ``keep`` adds, ``drop`` takes away."""
+    """Steps in order, then single samples.
+
+    Attributes:
+        keep: uids to add after the last step.
+        drop: uids to remove after that.
+    """
 
     name: str
     steps: tuple[Step, ...] = ()
@@ -77,8 +88,10 @@ class Recipe:
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
-        """Raises:
-        CurationError: the file cannot be read or is not a recipe; names the step.
+        """Read a recipe from a YAML file.
+
+        Raises:
+            CurationError: the file cannot be read or is not a recipe.
         """
         try:
             text = path.read_text(encoding="utf-8")
@@ -88,30 +101,40 @@ class Recipe:
 
     @classmethod
     def parse(cls, text: str, origin: str = "recipe") -> Recipe:
-        """A recipe from YAML. ``origin`` is what messages call it."""
+        """Read a recipe from YAML.
+
+        Args:
+            origin: names the text in error messages.
+
+        Raises:
+            CurationError: the text is not a recipe.
+        """
         try:
             record = yaml.safe_load(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             raise CurationError(f"{origin} is not YAML: {error}") from None
-        return cls._of(record, origin)
+        return cls._from_record(record, origin)
 
     @classmethod
     def unpack(cls, text: str, origin: str = "recipe") -> Recipe:
-        """A recipe from what ``packed`` made of it.
+        """Read a recipe from the text that ``packed`` returns.
+
+        Args:
+            origin: names the text in error messages.
 
         Raises:
-            CurationError: it was cut or changed on its way, or is not a recipe.
+            CurationError: the text is truncated or changed, or is not a recipe.
         """
         try:
             data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             inflater = zlib.decompressobj(-15)
-            record = json.loads(inflater.decompress(data, _UNPACKED))
+            record = json.loads(inflater.decompress(data, _MAX_UNPACKED))
         except (ValueError, zlib.error, RecursionError):
-            raise CurationError(f"{origin} cannot be read: it was cut or changed") from None
-        return cls._of(record, origin)
+            raise CurationError(f"{origin} cannot be read: it is truncated or changed") from None
+        return cls._from_record(record, origin)
 
     @classmethod
-    def _of(cls, record: Any, origin: str) -> Recipe:
+    def _from_record(cls, record: Any, origin: str) -> Recipe:
         if not isinstance(record, dict):
             raise CurationError(f"{origin} is not a recipe: it should have `name:` and `steps:`")
         unknown = set(record) - {"name", "steps", "keep", "drop"}
@@ -124,16 +147,16 @@ class Recipe:
             raise CurationError(f"{origin}: steps should be a list")
         return cls(
             name=str(record.get("name") or "unnamed"),
-            steps=tuple(_step(s, f"{origin}, step {n}") for n, s in enumerate(steps, 1)),
-            keep=_uids(record.get("keep"), f"{origin}: keep"),
-            drop=_uids(record.get("drop"), f"{origin}: drop"),
+            steps=tuple(_parse_step(s, f"{origin}, step {n}") for n, s in enumerate(steps, 1)),
+            keep=_parse_uids(record.get("keep"), f"{origin}: keep"),
+            drop=_parse_uids(record.get("drop"), f"{origin}: drop"),
         )
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self._record(), sort_keys=False, allow_unicode=True)
 
     def packed(self) -> str:
-        """The recipe in one short word of letters, digits, - and _, for an address."""
+        """The recipe as a short text for a URL: only letters, digits, - and _."""
         text = json.dumps(self._record(), separators=(",", ":"), ensure_ascii=False)
         deflater = zlib.compressobj(9, wbits=-15)
         data = deflater.compress(text.encode()) + deflater.flush()
@@ -148,7 +171,7 @@ class Recipe:
 
 
 def describe(step: Step) -> str:
-    """A step in a few words: ``neg_clip_loss: top 30 % of the pool``."""
+    """neg_clip_loss: top 30 % of the pool"""
     match step:
         case ScoreStep(score, "top", value, of):
             whole = "the pool" if of == "pool" else "what is left"
@@ -163,11 +186,11 @@ def describe(step: Step) -> str:
             return f"{operation} {name}"
 
 
-def _step(record: Any, where: str) -> Step:
+def _parse_step(record: Any, where: str) -> Step:
     if not isinstance(record, Mapping):
         raise CurationError(f"{where}: {record!r} is not a step")
     if "score" in record:
-        return _score_step(record, where)
+        return _parse_score_step(record, where)
     if set(record) == {"where"}:
         return WhereStep(str(record["where"]))
     if len(record) == 1 and next(iter(record)) in SET_OPERATIONS:
@@ -179,7 +202,7 @@ def _step(record: Any, where: str) -> Step:
     )
 
 
-def _score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
+def _parse_score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
     rules = [rule for rule in RULES if rule in record]
     unknown = set(record) - {"score", "of", *RULES}
     if len(rules) != 1 or unknown or ("of" in record and rules[0] != "top"):
@@ -188,7 +211,7 @@ def _score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
             "(`of: pool` or `of: survivors` goes with top)"
         )
     rule, value, of = rules[0], record[rules[0]], record.get("of", "pool")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_number(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _fits_float(value):
         raise CurationError(f"{where}: {rule} is {value!r}; expected a number")
     if rule == "top" and not 0 <= value <= 1:
         raise CurationError(f"{where}: top is {value}; expected a fraction from 0 to 1")
@@ -199,14 +222,15 @@ def _score_step(record: Mapping[str, Any], where: str) -> ScoreStep:
     return ScoreStep(str(record["score"]), rule, float(value), of)
 
 
-def _is_number(value: float) -> bool:
+def _fits_float(value: float) -> bool:
+    """Whether a number is neither NaN nor an integer too large for a float."""
     try:
         return float(value) == value
-    except OverflowError:  # a whole number of hundreds of digits
+    except OverflowError:
         return False
 
 
-def _uids(values: Any, where: str) -> tuple[str, ...]:
+def _parse_uids(values: Any, where: str) -> tuple[str, ...]:
     if values is None:
         return ()
     if not isinstance(values, list):

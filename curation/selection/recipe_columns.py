@@ -1,4 +1,4 @@
-"""Which columns a recipe refers to, and which saved selections a column matters to."""
+"""Which columns a recipe reads, and which saved selections read given columns."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from curation.selection.recipe import Recipe, ScoreStep, WhereStep
 
 
 def columns(recipe: Recipe) -> set[str]:
-    """The columns that a recipe's own steps name; a condition that does not parse names none."""
-    found: set[str] = set()
+    """The names of the columns in a recipe's own steps, not in the selections it refers to.
+
+    A condition that does not parse contributes none.
+    """
+    names: set[str] = set()
     for step in recipe.steps:
         if isinstance(step, ScoreStep):
-            found.add(step.score)
+            names.add(step.score)
         elif isinstance(step, WhereStep):
-            found |= _names(step.condition)
-    return found
+            names |= _names_in(step.condition)
+    return names
 
 
-def selections_by(decisions: Decisions, named: Collection[str]) -> dict[str, list[str]]:
-    """The saved selections that refer to any of these columns: to which, by their names."""
-    found = {}
-    for name in decisions.selections():
-        recipe = decisions.recipe(name)
-        if recipe is not None and (shared := sorted(columns(recipe) & set(named))):
-            found[name] = shared
-    return found
+def selections_using(decisions: Decisions, names: Collection[str]) -> dict[str, list[str]]:
+    """The saved selections that read any of these columns, each with those it reads, sorted."""
+    used = {one.name: columns(one.recipe) & set(names) for one in decisions.saved_selections()}
+    return {selection: sorted(shared) for selection, shared in used.items() if shared}
 
 
-def _names(condition: str) -> set[str]:
+def _names_in(condition: str) -> set[str]:
     try:
         tree = ast.parse(condition.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

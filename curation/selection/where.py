@@ -1,7 +1,7 @@
-"""Conditions of a recipe's ``where`` step: parsed, checked, never pasted into SQL.
+"""Translates the condition of a ``where`` step to SQL. Text of the condition never enters the SQL.
 
-``width >= 200 and max(width / height, height / width) <= 3`` has columns, numbers, text in
-quotes, ``+ - * /``, comparisons, ``and``, ``or``, ``not``, and the functions of FUNCTIONS.
+A condition such as ``width >= 200 and max(width / height, height / width) <= 3`` consists of
+columns, numbers, quoted text, ``+ - * /``, comparisons, ``and``, ``or``, ``not``, and FUNCTIONS.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from curation.catalog.columns import ColumnInfo
 from curation.errors import CurationError
 
+# The functions of a condition, and their names in SQL.
 FUNCTIONS = {"min": "least", "max": "greatest", "abs": "abs", "length": "length"}
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -33,53 +34,58 @@ _ARITHMETIC: dict[type[ast.operator], str] = {
 
 @dataclass(frozen=True)
 class Condition:
-    """SQL with a ``?`` for each value, and the values."""
+    """A condition in SQL, with a ``?`` for each value, and the values in the same order."""
 
     sql: str
     parameters: tuple[object, ...]
 
 
 def parse(text: str, columns: Mapping[str, ColumnInfo]) -> Condition:
-    """A condition over these columns.
+    """Translate a condition over these columns.
 
     Raises:
-        CurationError: the text is not one; says what is wrong with it and where.
+        CurationError: the text is not a condition, or names an unknown column.
     """
-    parameters: list[object] = []
+    translator = _Translator(text, columns)
     try:
         tree = ast.parse(text.strip(), mode="eval")
-        sql = _Translator(text, columns, parameters).condition(tree.body)
+        sql = translator.condition(tree.body)
     except SyntaxError as error:
         hint = "; compare with ==" if "==" not in text and "=" in text else ""
         raise CurationError(f"where: {text!r} is not a condition ({error.msg}{hint})") from None
     except (ValueError, RecursionError, MemoryError):
         raise CurationError(
-            f"where: {text[:60]!r}… is not a condition (too deep, or a NUL)"
+            f"where: {text[:60]!r}… is not a condition (too deeply nested, or a NUL)"
         ) from None
     is_minus = isinstance(tree.body, ast.UnaryOp) and isinstance(tree.body.op, ast.USub)
     if is_minus or not isinstance(tree.body, ast.Compare | ast.BoolOp | ast.UnaryOp | ast.Name):
-        raise CurationError(f"where: {text!r} is a value, not a condition; compare it with one")
-    return Condition(sql, tuple(parameters))
+        raise CurationError(
+            f"where: {text!r} is a value, not a condition; compare it, as in width > 200"
+        )
+    return Condition(sql, tuple(translator.parameters))
 
 
 class _Translator:
-    def __init__(
-        self, text: str, columns: Mapping[str, ColumnInfo], parameters: list[object]
-    ) -> None:
+    """Translates syntax trees to SQL, and collects the values in the order of their ``?``."""
+
+    def __init__(self, text: str, columns: Mapping[str, ColumnInfo]) -> None:
         self.text = text
         self.columns = columns
-        self.parameters = parameters
+        self.parameters: list[object] = []
 
     def condition(self, node: ast.expr) -> str:
-        """What is true or false by itself: a comparison, or a column that is."""
+        """SQL of an expression that must be true or false."""
         if isinstance(node, ast.Name):
             sql = self._column(node.id)
             if not self.columns[node.id].is_label:
-                raise CurationError(f"where: {node.id} is not true or false; compare it")
+                raise CurationError(
+                    f"where: {node.id} is not true or false; compare it, as in {node.id} > 0"
+                )
             return sql
-        return self.visit(node)
+        return self.expression(node)
 
-    def visit(self, node: ast.expr) -> str:
+    def expression(self, node: ast.expr) -> str:
+        """SQL of an expression of any type."""
         match node:
             case ast.BoolOp(op=op, values=values):
                 word = " AND " if isinstance(op, ast.And) else " OR "
@@ -87,9 +93,9 @@ class _Translator:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return f"(NOT {self.condition(operand)})"
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return f"(-{self.visit(operand)})"
+                return f"(-{self.expression(operand)})"
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                return f"({self.visit(left)} {_ARITHMETIC[type(op)]} {self.visit(right)})"
+                return f"({self.expression(left)} {_ARITHMETIC[type(op)]} {self.expression(right)})"
             case ast.Compare(left=left, ops=ops, comparators=comparators):
                 return self._comparison(left, ops, comparators)
             case ast.Call(func=ast.Name(id=name), args=[_, *_] as args, keywords=[]) if (
@@ -108,8 +114,8 @@ class _Translator:
         )
 
     def _call(self, function: str, args: list[ast.expr]) -> str:
-        call = f"{function}({', '.join(self.visit(arg) for arg in args)})"
-        # SQL's least and greatest pass over a missing value; here it makes the whole missing.
+        call = f"{function}({', '.join(self.expression(arg) for arg in args)})"
+        # SQL's least and greatest ignore a missing value; here it makes the result missing.
         names = {n.id for arg in args for n in ast.walk(arg) if isinstance(n, ast.Name)}
         missing = [f"{self._column(n)} IS NULL" for n in sorted(names & set(self.columns))]
         if not missing:
@@ -124,15 +130,15 @@ class _Translator:
         return '"' + name.replace('"', '""') + '"'
 
     def _side(self, node: ast.expr, other: ast.expr) -> str:
-        """One side of a comparison; a number is as coarse as the scores it is compared with."""
-        sql = self.visit(node)
+        """SQL of one side of a comparison. A number compared with a score is rounded to float32."""
+        sql = self.expression(node)
         bare = node.operand if isinstance(node, ast.UnaryOp) else node
         is_number = isinstance(bare, ast.Constant) and isinstance(bare.value, int | float)
         is_score = isinstance(other, ast.Name) and self.columns[other.id].type == "FLOAT"
         return f"CAST({sql} AS FLOAT)" if is_number and is_score else sql
 
     def _comparison(self, left: ast.expr, ops: list[ast.cmpop], comparators: list[ast.expr]) -> str:
-        # Each ? is a value in turn, so a side that is used twice is translated twice.
+        # The middle of a chain is translated twice, so that each of its ? gets a value.
         parts = []
         for op, right in zip(ops, comparators, strict=True):
             if type(op) not in _COMPARISONS:

@@ -74,7 +74,7 @@ def test_a_paper_recipe_shows_what_each_step_leaves(open_page: Open, catalog: Ca
     app = open_page("select")
     assert metrics(app)["Selected"] == formatting.count(len(catalog))
     press(app, "negCLIPLoss 30 % ∩ NormSim∞ (animals) 20 %")
-    left = select(PAPER, catalog).left
+    left = select(PAPER, catalog).remaining
     assert funnel(app) == numbers(len(catalog), *left, left[-1])
     assert metrics(app)["Selected"] == formatting.count(left[-1])
 
@@ -92,7 +92,7 @@ def test_steps_are_added_moved_copied_and_deleted(open_page: Open, catalog: Cata
     press(app, "Move down, step 1")
     assert app.selectbox(key=key(app, 1, "score")).value == "norm_sim_inf_animals"
     swapped = Recipe("x", (relevance, quality))
-    assert funnel(app)[1:-1] == numbers(*select(swapped, catalog).left)
+    assert funnel(app)[1:-1] == numbers(*select(swapped, catalog).remaining)
     press(app, "Duplicate, step 1")
     assert [app.selectbox(key=key(app, n, "score")).value for n in (1, 2, 3)] == [
         "norm_sim_inf_animals",
@@ -173,7 +173,7 @@ def test_a_condition_is_written_in_place(open_page: Open, catalog: Catalog) -> N
     app.selectbox(key=key(app, 2, "kind")).set_value("where").run()
     app.text_input(key=key(app, 2, "where")).set_value("word_count > 4").run()
     steps = "[{score: neg_clip_loss, top: 0.3}, {where: word_count > 4}]"
-    left = select(Recipe.parse(f"steps: {steps}"), catalog).left
+    left = select(Recipe.parse(f"steps: {steps}"), catalog).remaining
     assert funnel(app)[1:-1] == numbers(*left)
 
 

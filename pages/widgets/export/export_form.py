@@ -49,4 +49,4 @@ def resharder(path: Path) -> None:
         "DataComp's resharder makes new shards of these samples. It looks each uid up by binary "
         "search and loses what is not in order: the list is sorted, as it must be."
     )
-    st.code(datacomp.resharder(path), language="bash", wrap_lines=True)
+    st.code(datacomp.resharder_command(path), language="bash", wrap_lines=True)

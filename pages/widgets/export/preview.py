@@ -12,7 +12,7 @@ import streamlit as st
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import trial
-from curation.exporters.base import Look
+from curation.exporters.base import Preview
 from curation.exporters.trial import Size
 from curation.images import decode
 from curation.selection.select import Selection
@@ -53,7 +53,7 @@ def preview(
     if look is None:
         st.caption(_NOT_HERE)
         rows = catalog.rows(selection.mask.nonzero()[0][: trial.SHOWN])
-        look = Look(rows=tuple({name: row[name] for name in columns} for row in rows))
+        look = Preview(rows=tuple({name: row[name] for name in columns} for row in rows))
     if look.lines:
         st.code("\n".join(_cut(line) for line in look.lines), language=None)
         return
@@ -86,7 +86,7 @@ def _cut(text: str) -> str:
 
 def _key(catalog: Catalog, selection: Selection) -> str:
     # A catalog that replaced another is another object; both have the path.
-    chosen = hashlib.blake2b(selection.times.tobytes()).hexdigest()
+    chosen = hashlib.blake2b(selection.copies.tobytes()).hexdigest()
     return f"{catalog.path} {id(catalog)} {catalog.dataset.published} {chosen}"
 
 
@@ -99,7 +99,7 @@ def _size(
     columns: tuple[str, ...],
     shard_size: int,
 ) -> Size | None:
-    return trial.size(_catalog, _selection, format_, columns, shard_size)
+    return trial.estimate_size(_catalog, _selection, format_, columns, shard_size)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -110,5 +110,5 @@ def _look(
     format_: str,
     columns: tuple[str, ...],
     shard_size: int,
-) -> Look | None:
-    return trial.look(_catalog, _selection, format_, columns, shard_size)
+) -> Preview | None:
+    return trial.preview(_catalog, _selection, format_, columns, shard_size)

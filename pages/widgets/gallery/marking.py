@@ -15,7 +15,7 @@ from typing import Any
 import streamlit as st
 
 from curation.errors import CurationError
-from curation.selection.marks import KINDS, Marks, in_words
+from curation.selection.marks import KINDS, Marks, describe_counts
 from curation.storage.workspace import Workspace
 from pages.widgets.app.markdown import show_error
 
@@ -43,14 +43,14 @@ def marking(workspace: Workspace, uids: Sequence[str], key: str, is_page: bool =
     if "problem" in state:
         show_error(state.pop("problem"))
     try:
-        seen = marks.seen(uids)
+        seen = marks.status(uids)
     except CurationError as error:
         show_error(error)
         return
     if state.pop("told", False):
-        state["lines"] = seen.lines
+        state["lines"] = seen.log_length
     # What was said holds until anything else is marked, here or in another window.
-    is_last = state.get("lines") == seen.lines
+    is_last = state.get("lines") == seen.log_length
     told = _component(
         key=f"{key}_marking",
         # In a list: in a dict Streamlit looks for tables, and imports pandas for it.
@@ -61,8 +61,8 @@ def marking(workspace: Workspace, uids: Sequence[str], key: str, is_page: bool =
                 "kept": list(_kept().items()),
                 "of": str(workspace.path),
                 "marks": {uid: seen.marks.get(uid) for uid in uids},
-                "total": in_words(seen.keep, seen.drop) if seen.keep or seen.drop else "",
-                "lines": seen.lines,
+                "total": describe_counts(seen.keep, seen.drop) if seen.keep or seen.drop else "",
+                "lines": seen.log_length,
                 "done": state.get("done", 0),
                 "said": state.get("said", "") if is_last else "",
                 "next": state.get("next", "") if is_last else "",

@@ -10,7 +10,7 @@ from curation import formatting
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.selection import paper_recipes
-from curation.selection.decisions import Decisions, Saved
+from curation.selection.decisions import Decisions, SavedSelection
 from curation.selection.recipe import Recipe
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import plain, show_error
@@ -39,7 +39,7 @@ _CSS = """
 """
 
 
-def panel(catalog: Catalog, saved: Sequence[Saved], is_open: bool) -> None:
+def panel(catalog: Catalog, saved: Sequence[SavedSelection], is_open: bool) -> None:
     """The choice, folded away once there is a recipe."""
     st.session_state.setdefault(_OPEN, is_open)
     folded = st.expander("Start from", icon=":material/start:", key=_OPEN, on_change="rerun")
@@ -81,12 +81,12 @@ def panel(catalog: Catalog, saved: Sequence[Saved], is_open: bool) -> None:
 
 
 def _paper(catalog: Catalog) -> None:
-    targets = paper_recipes.targets(catalog)
+    targets = paper_recipes.target_columns(catalog)
     relevance = ""
     if len(targets) > 1:
         relevance = choose(st.selectbox, "Target", targets, "start_target", width=320)
     with st.container(gap=None, key="offers"):
-        for number, offer in enumerate(paper_recipes.offered(catalog, relevance)):
+        for number, offer in enumerate(paper_recipes.for_catalog(catalog, relevance)):
             st.button(
                 plain(offer.title),
                 key=f"paper_{number}",
@@ -122,7 +122,7 @@ def _quadrant(catalog: Catalog) -> None:
     )
 
 
-def _saved(saved: Sequence[Saved]) -> None:
+def _saved(saved: Sequence[SavedSelection]) -> None:
     """The saved selections, and what can be done with each."""
     if not saved:
         st.info(

@@ -43,7 +43,7 @@ def restated(catalog: Catalog, step: ScoreStep, rule: str, place: int, walk: Wal
 
     A share is as near as a tenth of a percent can be.
     """
-    left = [len(catalog), *walk.selection.left]
+    left = [len(catalog), *walk.selection.remaining]
     if place + 1 >= len(left):
         # The step, or one before it, is wrong: there is nothing to go by.
         return _started(catalog, step.score, rule)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from curation import formatting
 from curation.catalog.catalog import Catalog
-from curation.selection.marks import in_words
+from curation.selection.marks import describe_counts
 from curation.selection.recipe import ScoreStep, SetStep, Step, WhereStep
 from curation.selection.select import Walk
 from curation.selection.where import FUNCTIONS
@@ -65,7 +65,7 @@ def show(catalog: Catalog, draft: Draft, walk: Walk, names: Sequence[str]) -> No
     Args:
         names: the saved selections and uid lists that a step can name.
     """
-    pool, left = len(catalog), walk.selection.left
+    pool, left = len(catalog), walk.selection.remaining
     with st.container(border=True, key="step_card_pool"):
         st.html(_told("The pool", pool, 0) + _bar(pool, pool, pool))
     for place, line in enumerate(draft.lines):
@@ -84,15 +84,15 @@ def show(catalog: Catalog, draft: Draft, walk: Walk, names: Sequence[str]) -> No
 
 def marks_row(draft: Draft, walk: Walk, marked: tuple[int, int]) -> None:
     """The uids that go in and out whatever the steps say: the last row."""
-    pool, left = len(walk.left_out_by), walk.selection.left
+    pool, left = len(walk.left_out_by), walk.selection.remaining
     with st.container(border=True, key="step_card_marks"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.session_state["with_marks"] = draft.with_marks
             st.toggle("Apply marks by hand", key="with_marks", on_change=step_edits.toggle_marks)
-            st.caption(in_words(*marked))
+            st.caption(describe_counts(*marked))
         if draft.keep or draft.drop:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                own = in_words(len(draft.keep), len(draft.drop))
+                own = describe_counts(len(draft.keep), len(draft.drop))
                 st.caption(f"The recipe brought its own: {own}")
                 st.button(
                     "Leave them out", key="own_out", type="tertiary", on_click=step_edits.forget_own

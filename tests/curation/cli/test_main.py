@@ -248,7 +248,7 @@ def test_an_unwritable_export_is_one_line(here, scored, recipe, tmp_path):
     told = here("export", scored.path, recipe, "--to", tmp_path)
     assert_one_line(told, "is a folder")
     told = here("export", scored.path, recipe, "--to", recipe)
-    assert_one_line(told, "is there already; pass --overwrite")
+    assert_one_line(told, "already exists; pass --overwrite")
 
 
 def test_an_export_takes_a_recipe_or_a_saved_selection(here, scored, recipe, tmp_path):

@@ -69,7 +69,7 @@ def test_the_manifest_is_strict_json_though_norm_sims_p_is_infinite(scored, tmp_
 def test_a_file_that_is_there_is_not_overwritten(catalog, selection, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("mine")
-    with pytest.raises(CurationError, match=r"a\.csv is there already; pass --overwrite"):
+    with pytest.raises(CurationError, match=r"a\.csv already exists; pass --overwrite"):
         export(catalog, selection, "csv", path)
     assert [f.name for f in tmp_path.iterdir()] == ["a.csv"]
     assert path.read_text() == "mine"
@@ -80,7 +80,7 @@ def test_a_file_that_is_there_is_not_overwritten(catalog, selection, tmp_path):
 def test_a_recipe_or_manifest_of_something_else_is_not_overwritten(catalog, selection, tmp_path):
     for name in ("a.recipe.yaml", "a.manifest.json"):
         (tmp_path / name).write_text("mine: 1")
-        with pytest.raises(CurationError, match=f"{name} is there already"):
+        with pytest.raises(CurationError, match=f"{name} already exists"):
             export(catalog, selection, "csv", tmp_path / "a.csv")
         assert [f.read_text() for f in tmp_path.iterdir()] == ["mine: 1"]
         (tmp_path / name).unlink()
@@ -98,7 +98,7 @@ def test_a_second_format_of_the_same_selection_joins_the_manifest(catalog, selec
         exported = export(catalog, selection, format, tmp_path / name)
     assert json.loads(exported.manifest.read_text())["files"].keys() == {"a.csv", "a.npy"}
     other = select(Recipe("all"), catalog)
-    with pytest.raises(CurationError, match="is there already"):
+    with pytest.raises(CurationError, match="already exists"):
         export(catalog, other, "parquet", tmp_path / "a.parquet")
 
 
@@ -120,7 +120,7 @@ def test_an_export_to_a_folder_is_replaced_only_when_asked_to(catalog, selection
     path = tmp_path / "out"
     export(catalog, selection, format, path)
     before = contents(path)
-    with pytest.raises(CurationError, match="out is there already; pass --overwrite"):
+    with pytest.raises(CurationError, match="out already exists; pass --overwrite"):
         export(catalog, selection, format, path)
     other = select(Recipe("all"), catalog)
     export(catalog, other, format, path, overwrite=True)
@@ -148,7 +148,9 @@ def test_a_folder_with_a_file_of_someone_elses_is_never_replaced(
     else:
         mine.write_text("mine")
     before = contents(path)
-    with pytest.raises(CurationError, match=f"out is a folder in which {name} is not of an export"):
+    with pytest.raises(
+        CurationError, match=f"out cannot be replaced: {name} in it is not from an export"
+    ):
         export(catalog, selection, format, path, overwrite=True)
     assert contents(path) == before
     assert os.path.lexists(mine)
@@ -157,7 +159,7 @@ def test_a_folder_with_a_file_of_someone_elses_is_never_replaced(
 def test_a_card_that_was_edited_after_its_export_is_not_replaced(catalog, selection, tmp_path):
     card = export(catalog, selection, "huggingface", tmp_path / "out").path / "README.md"
     card.write_text("mine")
-    with pytest.raises(CurationError, match=r"README\.md was changed after its export"):
+    with pytest.raises(CurationError, match=r"README\.md in it was changed after its export"):
         export(catalog, selection, "huggingface", tmp_path / "out", overwrite=True)
     assert card.read_text() == "mine"
 
@@ -167,7 +169,7 @@ def test_a_folder_that_no_manifest_knows_is_never_replaced(catalog, selection, t
     path = export(catalog, selection, format, tmp_path / "out").path
     (tmp_path / "out.manifest.json").unlink()
     before = contents(path)
-    with pytest.raises(CurationError, match="is not of an export"):
+    with pytest.raises(CurationError, match="is not from an export"):
         export(catalog, selection, format, path, overwrite=True)
     assert contents(path) == before
 
@@ -178,7 +180,7 @@ def test_a_file_or_a_link_is_not_replaced_by_a_folder(catalog, selection, tmp_pa
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder")
     for name, what in (("file", "a file"), ("link", "a link")):
-        with pytest.raises(CurationError, match=f"{name} is {what}; this format is a folder"):
+        with pytest.raises(CurationError, match=f"{name} is {what}, but this format is a folder"):
             export(catalog, selection, format, tmp_path / name, overwrite=True)
     assert sorted(f.name for f in tmp_path.iterdir()) == ["file", "folder", "link"]
 
@@ -189,7 +191,7 @@ def test_an_export_that_fails_leaves_the_folder_that_was_there(catalog, selectio
     gone = dataclasses.replace(catalog.dataset, image_root=str(tmp_path / "gone"))
     catalog = Catalog(catalog.path)
     catalog.dataset = gone
-    with pytest.raises(CurationError, match="of 2 selected samples not one has an image"):
+    with pytest.raises(CurationError, match="none of the 2 selected samples has an image"):
         export(catalog, selection, "imagefolder", path, overwrite=True)
     assert contents(path) == before
     assert not list(tmp_path.glob(".*"))

@@ -51,7 +51,7 @@ def test_a_name_is_read_as_it_is_by_every_format(world, tmp_path, monkeypatch, f
 @pytest.mark.parametrize("place", ["s3://bucket/out.csv", "hf://datasets/me/out"])
 def test_an_address_is_no_place_for_an_export(world, tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CurationError, match="is an address; exports are written to this machine"):
+    with pytest.raises(CurationError, match="is a URL; exports are written to local paths only"):
         export(world[1], first(world[1], 2), "csv", type(tmp_path)(place))
     assert list(tmp_path.iterdir()) == []
 
@@ -61,7 +61,7 @@ def test_an_address_is_no_place_for_an_export(world, tmp_path, monkeypatch, plac
 def test_a_place_without_a_name_is_refused(world, tmp_path, monkeypatch, format, place):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(CurationError, match=r"is no name|is a folder|is there already"):
+    with pytest.raises(CurationError, match=r"has no file name|is a folder|already exists"):
         export(world[1], first(world[1], 2), format, type(tmp_path)(place))
     assert [f.name for f in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -70,7 +70,7 @@ def test_other_formats_of_the_selection_before_are_not_left_beside_a_new_one(wor
     catalog = world[1]
     for format in ("csv", "datacomp"):
         export(catalog, first(catalog, 2), format, tmp_path / f"a{EXPORTERS[format].extension}")
-    with pytest.raises(CurationError, match=r"a\.npy beside .* are of the selection before"):
+    with pytest.raises(CurationError, match=r"a\.npy next to .* contain another selection"):
         export(catalog, first(catalog, 3), "csv", tmp_path / "a.csv", overwrite=True)
     (tmp_path / "a.npy").unlink()
     export(catalog, first(catalog, 3), "csv", tmp_path / "a.csv", overwrite=True)
@@ -78,7 +78,7 @@ def test_other_formats_of_the_selection_before_are_not_left_beside_a_new_one(wor
 
 
 def test_text_of_which_not_a_line_can_be_written_is_an_error(world, tmp_path):
-    with pytest.raises(CurationError, match=r"not one of 2 selected samples could be .*no url"):
+    with pytest.raises(CurationError, match=r"none of the 2 selected samples can be .*no url"):
         export(world[1], first(world[1], 2), "txt", tmp_path / "a.txt", columns=["url"])
     assert list(tmp_path.iterdir()) == []
 

@@ -121,7 +121,7 @@ def test_the_card_says_when_the_images_were_fetched_from_the_web(world, tmp_path
     rows = [{"file_name": f"https://a.example/{n}.jpg"} for n in range(2)]
     catalog = make.catalog(tmp_path, {"quality": [1.0, 0.5]}, rows)[1]
     card = dataset_card.card(catalog, select(Recipe("all"), catalog), [])
-    assert "the images fetched from their addresses" in card
+    assert "the images downloaded from their URLs" in card
 
 
 @pytest.mark.parametrize(
@@ -129,9 +129,9 @@ def test_the_card_says_when_the_images_were_fetched_from_the_web(world, tmp_path
     [(0, "n<1K"), (999, "n<1K"), (1_000, "1K<n<10K"), (100_000, "100K<n<1M")],
 )
 def test_the_card_has_the_hubs_word_for_the_size(world, count, size):
-    times = np.zeros(6, dtype=np.int64)
-    times[0] = count
-    card = dataset_card.card(world.catalog, replace(world.selection, times=times), [])
+    copies = np.zeros(6, dtype=np.int64)
+    copies[0] = count
+    card = dataset_card.card(world.catalog, replace(world.selection, copies=copies), [])
     assert yaml.safe_load(card.split("---")[1])["size_categories"] == [size]
 
 

@@ -35,7 +35,7 @@ def written(catalog, selection, format, path):
 
 @EVERY_FORMAT
 def test_the_size_of_a_small_export_is_known(catalog, selection, tmp_path, format):
-    size = trial.size(catalog, selection, format, default_columns(catalog, format))
+    size = trial.estimate_size(catalog, selection, format, default_columns(catalog, format))
     assert size.bytes == written(catalog, selection, format, tmp_path)[0]
     assert size.is_exact == (format in ("datacomp", "txt"))
 
@@ -46,7 +46,7 @@ def test_a_large_one_is_estimated_from_samples_from_all_over_it(
 ):
     monkeypatch.setattr(trial, "ROWS", 10)
     monkeypatch.setattr(trial, "IMAGES", 10)
-    size = trial.size(catalog, selection, format, default_columns(catalog, format))
+    size = trial.estimate_size(catalog, selection, format, default_columns(catalog, format))
     real = written(catalog, selection, format, tmp_path)[0]
     assert size.bytes != real
     # The fixed part of so small a file is counted twice.
@@ -56,9 +56,9 @@ def test_a_large_one_is_estimated_from_samples_from_all_over_it(
 @EVERY_FORMAT
 def test_a_look_shows_the_beginning_of_what_is_written(catalog, selection, tmp_path, format):
     exporter = EXPORTERS[format]
-    look = trial.look(catalog, selection, format, default_columns(catalog, format))
+    look = trial.preview(catalog, selection, format, default_columns(catalog, format))
     _, path = written(catalog, selection, format, tmp_path)
-    whole = exporter.look(path)
+    whole = exporter.preview(path)
     assert len(look.rows) == 8 or len(look.lines) in (8, 9)
     assert look.rows == whole.rows[: len(look.rows)]
     assert look.lines == whole.lines[: len(look.lines)]
@@ -69,9 +69,9 @@ def test_repeats_come_as_often_as_they_are_written(catalog):
     decisions = make_decisions(catalog, [0, 0, 0, 5])
     recipe = Recipe.parse("steps: [{score: quality, top: 0}, {union: mine}]")
     repeated = select(recipe, catalog, decisions)
-    look = trial.look(catalog, repeated, "txt", ["uid"])
+    look = trial.preview(catalog, repeated, "txt", ["uid"])
     assert look.lines == (*[make.uid(0)] * 3, make.uid(5))
-    assert trial.size(catalog, repeated, "txt", ["uid"]).bytes == 4 * 33
+    assert trial.estimate_size(catalog, repeated, "txt", ["uid"]).bytes == 4 * 33
 
 
 def make_decisions(catalog, numbers):
@@ -90,17 +90,17 @@ def test_images_that_are_not_here_are_not_fetched(tmp_path):
     assert len(catalog) == 3
     every = select(Recipe("all"), catalog)
     for format in ("webdataset", "imagefolder", "huggingface"):
-        assert trial.look(catalog, every, format, ["uid"]) is None
-        assert trial.size(catalog, every, format, ["uid"]) is None
-    assert len(trial.look(catalog, every, "csv", ["uid", "url"]).lines) == 4
+        assert trial.preview(catalog, every, format, ["uid"]) is None
+        assert trial.estimate_size(catalog, every, format, ["uid"]) is None
+    assert len(trial.preview(catalog, every, "csv", ["uid", "url"]).lines) == 4
 
 
 def test_where_no_image_can_be_read_it_says_why(tmp_path):
     catalog = make.catalog(tmp_path, {"quality": [1.0, 0.5]})[1]
     for file in (tmp_path / "source").glob("*.jpg"):
         file.unlink()
-    with pytest.raises(CurationError, match="of 2 selected samples not one has an image"):
-        trial.look(catalog, select(Recipe("all"), catalog), "webdataset", ["uid"])
+    with pytest.raises(CurationError, match="none of the 2 selected samples has an image"):
+        trial.preview(catalog, select(Recipe("all"), catalog), "webdataset", ["uid"])
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,11 @@ def test_a_size_in_words(size, said):
 
 def test_the_resharders_command_takes_any_path(tmp_path):
     path = tmp_path / "it's mine" / "a b.npy"
-    assert shlex.split(datacomp.resharder(path))[-1] == str(path)
+    assert shlex.split(datacomp.resharder_command(path))[-1] == str(path)
 
 
 def test_the_list_that_the_look_shows_is_sorted(catalog, selection):
-    look = trial.look(catalog, selection, "datacomp", ["uid"])
+    look = trial.preview(catalog, selection, "datacomp", ["uid"])
     names = [row["uid"] for row in look.rows]
     assert names == sorted(names)
-    assert np.array_equal(uids.to_words(names), selection.ranked[:8])
+    assert np.array_equal(uids.to_words(names), selection.sorted_uids[:8])

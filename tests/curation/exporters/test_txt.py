@@ -51,7 +51,7 @@ def test_numbers_are_written_as_csv_has_them(world, tmp_path):
 
 
 def test_more_than_one_column_is_refused_and_nothing_written(world, tmp_path):
-    with pytest.raises(CurationError, match=r"one column, not 2 \(uid, caption\): choose one"):
+    with pytest.raises(CurationError, match=r"one column, not 2 \(uid, caption\); choose one"):
         world.export("txt", tmp_path, columns=["uid", "caption"])
     assert list(tmp_path.iterdir()) == []
 

@@ -9,7 +9,7 @@ from curation import uids
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import with_images
-from curation.exporters.base import LeftOut, Order
+from curation.exporters.base import ExportRequest, LeftOut
 from curation.exporters.export import export
 from curation.images.location import ImageRef
 from curation.pipeline import publish
@@ -26,14 +26,14 @@ from tests.curation.exporters import read_back
 EVERY_FORMAT = pytest.mark.parametrize("format", ["webdataset", "imagefolder", "huggingface"])
 
 
-def order(catalog, columns=("uid",), recipe=None):
+def request_for(catalog, columns=("uid",), recipe=None):
     selection = select(recipe or Recipe("all"), catalog)
-    return Order(catalog, selection, columns, of(catalog.dataset.image_root))
+    return ExportRequest(catalog, selection, columns, of(catalog.dataset.image_root))
 
 
 def samples(catalog, **options):
-    asked = order(catalog, **options)
-    return with_images.Samples(asked, asked.columns)
+    request = request_for(catalog, **options)
+    return with_images.Samples(request, request.columns)
 
 
 @EVERY_FORMAT
@@ -53,7 +53,7 @@ def test_where_no_image_can_be_read_the_first_reason_is_told(tmp_path, format):
     with pytest.raises(CurationError) as told:
         export(catalog, select(Recipe("all"), catalog), format, tmp_path / "new" / "out")
     assert str(told.value) == (
-        "of 2 selected samples not one has an image that can be read; the first, "
+        "none of the 2 selected samples has an image that can be read; the first, "
         f"{make.uid(0)}: not an image in a format that can be read"
     )
     assert list((tmp_path / "new").iterdir()) == []

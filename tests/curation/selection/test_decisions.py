@@ -6,7 +6,8 @@ import pytest
 
 from curation import uids
 from curation.errors import CurationError
-from curation.selection.decisions import Decisions, opened
+from curation.selection.database import open_database
+from curation.selection.decisions import Decisions
 from curation.selection.recipe import Recipe
 from tests import make
 
@@ -60,9 +61,9 @@ def test_a_list_replaces_an_older_one_whole(decisions):
 def test_a_name_is_a_selections_or_a_lists_but_not_both(decisions):
     decisions.save_recipe("one", RECIPE)
     decisions.save_uid_list("two", WORDS, "f")
-    with pytest.raises(CurationError, match="'one' names a selection"):
+    with pytest.raises(CurationError, match="'one' is a selection"):
         decisions.save_uid_list("one", WORDS, "f")
-    with pytest.raises(CurationError, match="'two' names a uid list"):
+    with pytest.raises(CurationError, match="'two' is a uid list"):
         decisions.save_recipe("two", RECIPE)
     assert decisions.names() == ["one", "two"]
 
@@ -113,11 +114,11 @@ def test_a_file_that_is_no_database_is_named(decisions):
 
 
 def test_the_listing_tells_steps_and_time(decisions):
-    assert decisions.listing() == []
+    assert decisions.saved_selections() == []
     decisions.save_recipe("two", Recipe("empty"))
     decisions.save_recipe("one", RECIPE)
     decisions.save_uid_list("listed", WORDS, "f")
-    one, two = decisions.listing()
+    one, two = decisions.saved_selections()
     assert (one.name, one.recipe, two.name) == ("one", RECIPE, "two")
     assert two.saved <= one.saved
 
@@ -179,7 +180,7 @@ def test_renaming_and_deleting_are_logged(decisions):
     decisions.save_recipe("mine", RECIPE)
     decisions.rename("mine", "yours")
     decisions.delete("yours")
-    with opened(decisions.path, "") as db:
+    with open_database(decisions.path) as db:
         assert db.execute("SELECT action, name FROM log ORDER BY rowid").fetchall() == [
             ("save selection", "mine"),
             ("rename selection to yours", "mine"),

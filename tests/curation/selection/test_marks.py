@@ -11,7 +11,7 @@ from curation.analysis.quadrants import View
 from curation.cli import main
 from curation.errors import CurationError
 from curation.selection import marks
-from curation.selection.marks import Change, Marks, Seen
+from curation.selection.marks import Change, Marks, MarkStatus
 from curation.selection.recipe import Recipe
 from curation.selection.select import select
 from tests import make
@@ -28,7 +28,7 @@ def test_where_nothing_was_marked_there_is_nothing_and_no_file(made):
     assert made.all() == ((), ())
     assert made.counts() == {"keep": 0, "drop": 0}
     assert made.among([A]) == {}
-    assert (made.newest(), made.log(), made.steps()) == ([], [], (False, False))
+    assert (made.newest(), made.log(), made.can_undo_redo()) == ([], [], (False, False))
     assert made.undo() is made.redo() is made.clear() is made.mark([A], None) is None
     assert made.mark([], "keep") is None
     assert not made.path.exists()
@@ -74,7 +74,7 @@ def test_a_change_after_an_undo_takes_the_place_of_what_was_undone(made):
     assert made.redo() is None
     assert (made.undo(), made.undo()) == (Change("drop", (C,)), Change("keep", (A,)))
     assert made.undo() is None
-    assert made.steps() == (False, True)
+    assert made.can_undo_redo() == (False, True)
 
 
 def test_what_is_undone_has_its_old_time_again(made, monkeypatch):
@@ -127,7 +127,7 @@ def test_a_line_of_the_log_is_reverted_while_it_stands(made):
     made.mark([A, B], "keep")
     made.mark([A], "drop")
     dropped, kept_b, kept_a = made.log()
-    assert [line.stands for line in (dropped, kept_b, kept_a)] == [True, True, False]
+    assert [line.is_current for line in (dropped, kept_b, kept_a)] == [True, True, False]
     assert made.revert(kept_a.number) is made.revert(99) is None
     assert made.revert(dropped.number) == Change("revert", (A,))
     assert made.all() == ((A, B), ())
@@ -139,12 +139,12 @@ def test_a_line_of_the_log_is_reverted_while_it_stands(made):
 
 
 def test_what_is_seen_beside_samples_is_marks_counts_and_a_number_that_grows(made):
-    assert made.seen([A]) == Seen({}, 0, 0, 0)
+    assert made.status([A]) == MarkStatus({}, 0, 0, 0)
     made.mark([A, B], "keep")
     made.mark([C], "drop")
-    assert made.seen([C, A, D]) == Seen({A: "keep", C: "drop"}, 2, 1, 3)
+    assert made.status([C, A, D]) == MarkStatus({A: "keep", C: "drop"}, 2, 1, 3)
     made.undo()
-    assert made.seen([C]) == Seen({}, 2, 0, 4)
+    assert made.status([C]) == MarkStatus({}, 2, 0, 4)
 
 
 # Root may write everywhere; this process becomes someone who may not.
@@ -158,7 +158,7 @@ if os.geteuid() == 0:
     os.setgid(65534); os.setuid(65534)
 path = Path(sys.argv[1])
 made = Marks(path)
-print(made.all(), made.steps(), len(made.log()), Decisions(path).selections())
+print(made.all(), made.can_undo_redo(), len(made.log()), Decisions(path).selection_names())
 for change in (lambda: made.mark(["1" * 32], "keep"), made.undo, made.clear):
     try:
         print(change())
@@ -245,7 +245,7 @@ def test_marks_hold_wherever_the_lines_are(scored_pairs):
     ],
 )
 def test_counts_in_words(counts, said):
-    assert marks.in_words(*counts) == said
+    assert marks.describe_counts(*counts) == said
 
 
 def test_the_command_line_lists_and_clears(scored_pairs, monkeypatch, capsys):

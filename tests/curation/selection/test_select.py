@@ -125,36 +125,36 @@ def test_how_many_are_left_is_told_step_by_step(world):
     catalog, decisions = world
     steps = "[{score: nearness, top: 0.5}, {score: quality, count: 2}, {union: listed}]"
     selection = select(Recipe.parse(f"steps: {steps}"), catalog, decisions)
-    assert selection.left == (5, 2, 5)  # the list has one uid twice
+    assert selection.remaining == (5, 2, 5)  # the list has one uid twice
     assert (selection.count, selection.fraction) == (5, 0.5)
 
 
-def times(world, steps, rest=""):
+def copies(world, steps, rest=""):
     catalog, decisions = world
     selection = select(Recipe.parse(f"steps: {steps}\n{rest}"), catalog, decisions)
-    return {n: int(k) for n, k in enumerate(selection.times) if k}
+    return {n: int(k) for n, k in enumerate(selection.copies) if k}
 
 
 def test_a_sample_that_a_list_repeats_is_repeated_by_union_as_often(world):
     none = "{score: quality, top: 0}"
-    assert times(world, f"[{none}, {{union: listed}}]") == {3: 2, 4: 1}
-    assert times(world, "[{score: quality, at_least: 0.1}, {union: listed}]")[3] == 2
-    assert times(world, f"[{none}, {{union: listed}}, {{union: listed}}]") == {3: 2, 4: 1}
-    assert times(world, f"[{none}, {{union: listed}}, {{score: nearness, count: 1}}]") == {4: 1}
-    assert times(world, f"[{none}, {{union: listed}}, {{where: 'nearness < 0.45'}}]") == {3: 2}
+    assert copies(world, f"[{none}, {{union: listed}}]") == {3: 2, 4: 1}
+    assert copies(world, "[{score: quality, at_least: 0.1}, {union: listed}]")[3] == 2
+    assert copies(world, f"[{none}, {{union: listed}}, {{union: listed}}]") == {3: 2, 4: 1}
+    assert copies(world, f"[{none}, {{union: listed}}, {{score: nearness, count: 1}}]") == {4: 1}
+    assert copies(world, f"[{none}, {{union: listed}}, {{where: 'nearness < 0.45'}}]") == {3: 2}
 
 
 def test_repeats_of_a_list_are_no_more_than_what_both_have(world):
-    assert times(world, "[{intersect: listed}]") == {3: 1, 4: 1}
-    assert 3 not in times(world, "[{except: listed}]")
+    assert copies(world, "[{intersect: listed}]") == {3: 1, 4: 1}
+    assert 3 not in copies(world, "[{except: listed}]")
     both = "[{score: quality, top: 0}, {union: listed}, {intersect: listed}]"
-    assert times(world, both) == {3: 2, 4: 1}
+    assert copies(world, both) == {3: 2, 4: 1}
 
 
 def test_keep_adds_no_repeat_and_drop_takes_them_all(world):
     steps = "[{score: quality, top: 0}, {union: listed}]"
-    assert times(world, steps, f"keep: ['{make.uid(3)}', '{make.uid(0)}']") == {0: 1, 3: 2, 4: 1}
-    assert times(world, steps, f"drop: ['{make.uid(3)}']") == {4: 1}
+    assert copies(world, steps, f"keep: ['{make.uid(3)}', '{make.uid(0)}']") == {0: 1, 3: 2, 4: 1}
+    assert copies(world, steps, f"drop: ['{make.uid(3)}']") == {4: 1}
 
 
 def test_the_digest_counts_repeats(world):
@@ -163,7 +163,7 @@ def test_the_digest_counts_repeats(world):
     selection = select(Recipe.parse(steps), catalog, decisions)
     text = "".join(make.uid(n) + "\n" for n in (3, 3, 4))
     assert selection.digest == hashlib.sha256(text.encode()).hexdigest()
-    assert uids.to_hex(selection.ranked).to_pylist() == text.split()
+    assert uids.to_hex(selection.sorted_uids).to_pylist() == text.split()
 
 
 def test_an_unknown_score_is_named_with_those_there_are(world):
@@ -227,8 +227,8 @@ def test_a_walk_ends_where_select_does(world):
     recipe = Recipe.parse(f"steps: {WALKED}\nkeep: ['{make.uid(6)}']\ndrop: ['{make.uid(3)}']")
     walked, selected = walk(recipe, catalog, decisions), select(recipe, catalog, decisions)
     assert walked.problem is None
-    assert np.array_equal(walked.selection.times, selected.times)
-    assert walked.selection.left == selected.left
+    assert np.array_equal(walked.selection.copies, selected.copies)
+    assert walked.selection.remaining == selected.remaining
     assert walked.selection.digest == selected.digest
 
 
@@ -253,5 +253,5 @@ def test_a_walk_stops_before_a_step_that_is_wrong(world):
     )
     found = walk(recipe, catalog, decisions)
     assert "'none'" in str(found.problem)
-    assert found.selection.left == (3,)
+    assert found.selection.remaining == (3,)
     assert make.chosen(catalog, found.selection.mask) == [0, 1, 7]
