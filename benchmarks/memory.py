@@ -81,7 +81,7 @@ def measured(what: str, folder: Path, samples: int) -> tuple[float, float]:
     from curation.scores.contrastive_loss import log_sum_exp
 
     # What the first product loads (oneDNN's kernels) counts as imports.
-    log_sum_exp.of_both(torch.randn(8, 8), torch.randn(8, 8), 1.0)
+    log_sum_exp.of_rows_and_columns(torch.randn(8, 8), torch.randn(8, 8), 1.0)
     assert neg_clip_loss
     mode, _, batch = what.partition(":")
     with highest() as peak:

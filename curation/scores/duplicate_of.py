@@ -1,4 +1,4 @@
-"""Near copies of an image: SemDeDup, by clusters of image embeddings."""
+"""Near-duplicate images: SemDeDup, within clusters of image embeddings."""
 
 from __future__ import annotations
 
@@ -28,32 +28,31 @@ from curation.scores.base import (
 )
 from curation.scores.shared import dataset_rows
 
-# About what SemDeDup had: 440 million samples in 50,000 clusters.
+# About as in SemDeDup: 440 million samples in 50,000 clusters.
 PER_CLUSTER = 8192
-# Rows in memory at once, unless one cluster alone has more: 134 MB at d = 512.
-_GATHERED = 1 << 16
-# How far rounding moves a cosine of float32.
+# Rows in memory at a time, unless one cluster has more: 134 MB at d = 512.
+_ROWS_IN_MEMORY = 1 << 16
+# Upper bound on the float32 rounding error of a cosine.
 _ROUNDING = 1e-6
 
 
 class DuplicateOf:
-    """In uid order, an image that a kept one of its cluster nearly equals is its duplicate."""
+    """Which samples are near duplicates of a kept sample of their cluster, in the order of uids."""
 
     name = "duplicate_of"
     title = "Duplicate of"
     help = (
-        "The sample that stands for this one, whose image is nearly the same; missing where the "
-        "sample stands for itself. That one is never a duplicate itself, so what is left without "
-        "duplicates still shows every image."
+        "The original of this sample: a sample with nearly the same image that is no duplicate "
+        "itself. Missing for originals. Without the duplicates, the dataset still has every image."
     )
-    source = "SemDeDup, Abbas et al. 2023, arXiv 2303.09540; the smallest uid stands for the rest"
+    source = "SemDeDup, Abbas et al. 2023, arXiv 2303.09540; keeps the smallest uid"
     needs: frozenset[Side] = frozenset({"image"})
     parameters: tuple[Parameter, ...] = (
         Parameter(
             "duplicate_cosine",
             float,
             0.95,
-            "cosine of two images from which they count as one; 1 finds exact copies",
+            "cosine of two images from which they are near duplicates; 1 finds exact copies",
             minimum=0,
             exclusive=True,
             maximum=1,
@@ -62,22 +61,28 @@ class DuplicateOf:
             "clusters",
             int,
             0,
-            "clusters of images that are compared with each other; 0 "
-            f"takes one for each {PER_CLUSTER:,} samples, 1 compares all with all",
+            "clusters of images; images are compared within a cluster. 0 is one per "
+            f"{PER_CLUSTER:,} samples, 1 compares all images",
             minimum=0,
         ),
-        Parameter("cluster_seed", int, 0, "seed of the clusters", minimum=0),
+        Parameter(
+            "cluster_seed",
+            int,
+            0,
+            "seed of the training sample of the clusters",
+            minimum=0,
+        ),
     )
     default = False
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
-        least = parameters["duplicate_cosine"]
+        threshold = parameters["duplicate_cosine"]
         return [
             Column(
                 "is_duplicate",
                 "Duplicate",
-                f"Whether a sample with nearly the same image (cosine of at least {least:g}) "
-                "stands for this one.",
+                "Whether the image is nearly the same as that of a kept sample (cosine of at least "
+                f"{threshold:g}).",
                 type="bool",
                 kind="measure",
             ),
@@ -85,7 +90,7 @@ class DuplicateOf:
             Column(
                 "duplicate_cosine",
                 "Duplicate, cosine",
-                "Cosine of the image to that of the sample that stands for it.",
+                "Cosine of the image and the image of its original.",
                 of="is_duplicate",
             ),
         ]
@@ -94,33 +99,30 @@ class DuplicateOf:
         return 2
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        """Duplicates cross shards, so everything is computed here and looked up by shard."""
+        """Compute everything here, since duplicates cross shards; the scorer looks up results."""
         words = dataset_rows.all_uids(data.shards)
-        found = _find(data, words, parameters)
-        first = dataset_rows.first_rows(data.shards)
-        place = {shard.index: position for position, shard in enumerate(data.shards)}
+        result = _find_duplicates(data, words, parameters)
+        rows = dataset_rows.rows_by_index(data.shards)
 
         def look_up(shard: Shard, device: str) -> dict[str, Any]:
-            position = place[shard.index]
-            rows = slice(first[position], first[position + 1])
-            other = found.duplicate_of[rows]
-            is_duplicate = other >= 0
-            names = uids.to_hex(words[np.where(is_duplicate, other, 0)])
+            original = result.duplicate_of[rows[shard.index]]
+            is_duplicate = original >= 0
+            names = uids.to_hex(words[np.where(is_duplicate, original, 0)])
             return {
                 "is_duplicate": is_duplicate,
                 self.name: pc.if_else(pa.array(is_duplicate), names, None),
-                "duplicate_cosine": found.cosine[rows],
+                "duplicate_cosine": result.cosine[rows[shard.index]],
             }
 
         return look_up
 
 
 class DuplicateResult(NamedTuple):
-    """For each of N rows, the row that stands for it, and the cosine of the two.
+    """For each of N rows, its original and the cosine of the two.
 
     Attributes:
-        duplicate_of: (N,), int64; −1 where the row is no duplicate.
-        cosine: (N,), float32; NaN where the row is no duplicate.
+        duplicate_of: the row of the original, shape (N,), int64; −1 where a row is no duplicate.
+        cosine: shape (N,), float32, in [−1, 1]; NaN where a row is no duplicate.
     """
 
     duplicate_of: NDArray[np.int64]
@@ -135,19 +137,22 @@ def duplicate_of(
     cluster_seed: int = 0,
     device: str = "auto",
 ) -> DuplicateResult:
-    """Near copies among image embeddings, each with the earliest kept row that is nearest to it.
+    """Near duplicates among image embeddings, each with the kept row that is nearest to it.
 
-    SemDeDup (arXiv 2303.09540, section 3) with two changes. The smallest uid (here: the first
-    row) stands for its near copies, where SemDeDup keeps what lies farthest from its cluster's
-    centroid: so neither rounding nor other clusters change who does. And only a kept row makes
-    others its duplicates, so that every duplicate has a kept row near it: of a chain a ~ b ~ c
-    whose ends are unlike, both ends stay.
+    SemDeDup (arXiv 2303.09540, section 3) with two changes. Of near duplicates it keeps the first
+    row (in a dataset, the smallest uid), not the row farthest from its cluster's centroid, so
+    neither rounding nor the clusters decide which one is kept. And only kept rows have duplicates,
+    so every duplicate has a kept row near it: of a chain a ~ b ~ c where a and c are not near each
+    other, both a and c are kept.
 
     Args:
-        image: image embeddings, shape (N, d); rows are brought to unit length.
-        duplicate_cosine: in (0, 1], the least cosine of a duplicate, to within 1e-6.
-        clusters: of spherical k-means; copies that fall into two clusters are missed. 0 is one
-            for each 8,192 rows; with 1, as that is below 16,384 rows, nothing is missed.
+        image: image embeddings, shape (N, d), any float type; rows are scaled to unit length. A
+            row that is zero or not finite is no duplicate and has none.
+        duplicate_cosine: the cosine from which two rows are near duplicates, in (0, 1]; exact to
+            within 1e-6.
+        clusters: number of spherical k-means clusters; near duplicates in different clusters are
+            missed. 0 means one per 8,192 rows. With 1 (so also with 0 below 16,384 rows), all rows
+            are compared.
         cluster_seed: of the draw of rows that k-means is trained on.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
 
@@ -163,41 +168,49 @@ def duplicate_of(
         },
     )
     data = in_memory.data(image, device=device)
-    return _find(data, dataset_rows.all_uids(data.shards), values)
+    return _find_duplicates(data, dataset_rows.all_uids(data.shards), values)
 
 
-def _find(data: Data, words: uids.Words, parameters: Mapping[str, Any]) -> DuplicateResult:
+def _find_duplicates(
+    data: Data, words: uids.Words, parameters: Mapping[str, Any]
+) -> DuplicateResult:
+    """The duplicates among a dataset's N rows with uids ``words``, (N, 2)."""
     import torch
 
     from curation.scores.deduplication import spherical_k_means
-    from curation.scores.deduplication.near_duplicates import stand_ins
+    from curation.scores.deduplication.near_duplicates import find_originals
 
-    least = parameters["duplicate_cosine"] - _ROUNDING
-    wanted = parameters["clusters"] or max(1, len(words) // PER_CLUSTER)
-    cluster = spherical_k_means.assign(data, words, wanted, parameters["cluster_seed"])
-    # In uid order, the first row of each uid: the catalog leaves out the others.
-    ranked = uids.first_of_each(words)
-    ranked = ranked[cluster[ranked] >= 0]
-    ranked = ranked[np.argsort(cluster[ranked], kind="stable")]
-    other = np.full(len(words), -1, dtype=np.int64)
+    threshold = parameters["duplicate_cosine"] - _ROUNDING
+    clusters = parameters["clusters"] or max(1, len(words) // PER_CLUSTER)
+    cluster = spherical_k_means.assign(data, words, clusters, parameters["cluster_seed"])
+    # The first row of each uid, since the catalog leaves out the others, by cluster and then uid.
+    order = uids.first_of_each(words)
+    order = order[cluster[order] >= 0]
+    order = order[np.argsort(cluster[order], kind="stable")]
+    original = np.full(len(words), -1, dtype=np.int64)
     cosine = np.full(len(words), np.nan, dtype=np.float32)
-    for together in _groups(cluster[ranked]):
-        rows = ranked[together.start : together.stop]
+    for group in _groups(cluster[order]):
+        rows = order[group.start : group.stop]
         image = torch.from_numpy(dataset_rows.unit_rows(data.shards, rows, "image")[0])
         image = image.to(data.devices[0])
-        for part in together.clusters:
+        for part in group.clusters:
             members = rows[part]
-            stand_in, near = stand_ins(image[part], least)
-            other[members] = np.where(stand_in >= 0, members[stand_in], -1)
-            cosine[members] = near
+            member_original, member_cosine = find_originals(image[part], threshold)
+            original[members] = np.where(member_original >= 0, members[member_original], -1)
+            cosine[members] = member_cosine
         data.advance(len(rows))
-    data.advance(len(words) - len(ranked))
-    return DuplicateResult(other, cosine)
+    data.advance(len(words) - len(order))
+    return DuplicateResult(original, cosine)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Clusters that are gathered together: where, and where each lies among them."""
+    """Consecutive clusters that are in memory together.
+
+    Attributes:
+        start, stop: their rows.
+        clusters: the rows of each cluster, counted from ``start``.
+    """
 
     start: int
     stop: int
@@ -205,15 +218,18 @@ class _Group:
 
 
 def _groups(cluster: NDArray[np.int64]) -> Iterator[_Group]:
-    """Whole clusters, of a sorted (n,) array of them, until there are rows enough."""
+    """Groups of whole clusters with at most ``_ROWS_IN_MEMORY`` rows, or of one larger cluster.
+
+    Args:
+        cluster: of each row, sorted, shape (n,).
+    """
     edges = [*np.flatnonzero(np.diff(cluster, prepend=-1)).tolist(), len(cluster)]
     first = 0
     for last in range(1, len(edges)):
         start, stop = edges[first], edges[last]
-        if last == len(edges) - 1 or edges[last + 1] - start > _GATHERED:
-            cuts = edges[first : last + 1]
-            inside = [slice(a - start, b - start) for a, b in pairwise(cuts)]
-            yield _Group(start, stop, inside)
+        if last == len(edges) - 1 or edges[last + 1] - start > _ROWS_IN_MEMORY:
+            members = [slice(a - start, b - start) for a, b in pairwise(edges[first : last + 1])]
+            yield _Group(start, stop, members)
             first = last
 
 

@@ -1,4 +1,4 @@
-"""The scores' functions on arrays: one shard in memory, its row number standing for the uid."""
+"""Runs a score on NumPy arrays: one shard in memory, with row numbers as uids."""
 
 from __future__ import annotations
 
@@ -15,20 +15,26 @@ from curation.scores.shared.normalize import check
 
 
 class EmbeddingWarning(UserWarning):
-    """Some embeddings are not what a model makes: not of unit length, zero, or not finite."""
+    """Some embeddings are unlike a model's: not of unit length, zero, or not finite."""
 
 
 def data(
     image: Rows, text: Rows | None = None, target: Rows | None = None, device: str = "auto"
 ) -> Data:
-    """Arrays as data of one shard; a target, where there is one, is called ``target``.
+    """Arrays as a dataset of one shard.
+
+    Args:
+        image: image embeddings, shape (N, d).
+        text: caption embeddings, shape (N, d).
+        target: image embeddings of a target, shape (M, d); the target gets the name ``target``.
+        device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
 
     Warns:
-        EmbeddingWarning: once for each side with rows that are not of unit length (they are
-            brought to it) or that cannot be used (they have no score); says how many and which.
+        EmbeddingWarning: once for each side with rows that are not of unit length (they are scaled)
+            or cannot be scaled (they get no score); says how many, and which cannot be scaled.
 
     Raises:
-        CurationError: the arrays are not matrices of the same shape.
+        CurationError: the arrays are not matrices of the same shape, or the device is missing.
     """
     image = np.asarray(image)
     text = None if text is None else np.asarray(text)
@@ -39,26 +45,27 @@ def data(
     words = np.stack([np.zeros_like(numbers), numbers], axis=1)
     for side, rows in (("image", image), ("caption", text)):
         if rows is not None:
-            _notice(side, rows)
+            _warn_of_odd_rows(side, rows)
     shard = Shard(0, len(image), lambda: words, image, text)
     targets = {} if target is None else {"target": Target(np.asarray(target))}
     return Data([shard], targets, devices.names(device))
 
 
 def score(score: Score, data: Data, parameters: Mapping[str, Any]) -> Columns:
-    """The columns of data of one shard."""
+    """The columns of a score for a dataset of one shard, N values each."""
     return score.prepare(data, parameters)(data.shards[0], data.devices[0])
 
 
-def _notice(side: str, rows: Rows) -> None:
-    found = check(rows)
-    unusable = np.union1d(found.zero, found.not_finite)
-    told = []
-    if found.not_unit:
-        told.append(f"{found.not_unit} not of unit length, brought to it")
+def _warn_of_odd_rows(side: str, rows: Rows) -> None:
+    odd = check(rows)
+    unusable = np.union1d(odd.zero, odd.not_finite)
+    parts = []
+    if odd.not_unit:
+        parts.append(f"{odd.not_unit} not of unit length (scaled to it)")
     if len(unusable):
-        which = ", ".join(map(str, unusable[:5])) + (", …" if len(unusable) > 5 else "")
-        told.append(f"{len(unusable)} zero or not finite, without a score (row {which})")
-    if told:
-        message = f"of {len(rows)} {side} embeddings {'; '.join(told)}"
+        listed = ", ".join(map(str, unusable[:5])) + (", …" if len(unusable) > 5 else "")
+        parts.append(f"{len(unusable)} zero or not finite (no score; row {listed})")
+    if parts:
+        message = f"{len(rows)} {side} embeddings: {', '.join(parts)}"
+        # The warning names the line that called the score's function.
         warnings.warn(message, EmbeddingWarning, stacklevel=4)

@@ -1,4 +1,4 @@
-"""negCLIPLoss: a pair's CLIPScore minus what its contrastive neighbours would score."""
+"""negCLIPLoss: a pair's CLIPScore, normalized by the similarities to other pairs of a batch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from curation.scores.base import (
     Side,
     check_parameters,
 )
-from curation.scores.contrastive_loss.by_partition import by_partition
-from curation.scores.contrastive_loss.by_pool import by_pool
+from curation.scores.contrastive_loss.by_partition import partition_scorer
+from curation.scores.contrastive_loss.by_pool import pool_scorer
 
 
 class NegClipLoss:
@@ -27,9 +27,9 @@ class NegClipLoss:
     name = "neg_clip_loss"
     title = "negCLIPLoss"
     help = (
-        "Quality of a pair: its CLIPScore minus what its image would score with other captions "
-        "and its caption with other images. At most 0, higher is better. A caption that fits "
-        "everything loses here what it gained in CLIPScore."
+        "Quality of a pair: its CLIPScore, minus what its image scores with other captions and its "
+        "caption with other images. At most 0, higher is better. A caption that fits many images "
+        "has a high CLIPScore but a low negCLIPLoss."
     )
     source = "Wang et al., NeurIPS 2024, arXiv 2405.19547, section 3.1"
     needs: frozenset[Side] = frozenset({"image", "text"})
@@ -40,19 +40,25 @@ class NegClipLoss:
             float,
             0.01,
             "τ of the softmax: 1/exp(logit_scale) of the model "
-            "that made the embeddings (`auto`); 0.01 for OpenAI's",
+            "that made the embeddings (`auto`); 0.01 for OpenAI's models",
             minimum=0,
             exclusive=True,
             finite=True,
         ),
-        Parameter("batch_size", int, 32768, "|B|, pairs a contrastive batch", minimum=2),
-        Parameter("batches", int, 10, "K, batches averaged; 5 already do well", minimum=1),
+        Parameter("batch_size", int, 32768, "|B|, pairs per contrastive batch", minimum=2),
+        Parameter(
+            "batches",
+            int,
+            10,
+            "K, batches to average; 5 are nearly as good",
+            minimum=1,
+        ),
         Parameter(
             "negatives",
             str,
             "pool",
-            "pool: every sample against the same K random pools, "
-            "one pass, shard by shard; partition: K random partitions, as in the paper",
+            "pool: compares every sample with the same K random pools, "
+            "in one pass over the shards; partition: K random partitions, as in the paper",
             choices=("pool", "partition"),
         ),
         Parameter("seed", int, 0, "seed of the random batches", minimum=0),
@@ -61,7 +67,7 @@ class NegClipLoss:
             str,
             "auto",
             "of the products: auto is float16 on CUDA, float32 "
-            "elsewhere; bfloat16 is faster on newer CPUs, and off by up to 0.001",
+            "elsewhere; bfloat16 is faster on recent CPUs, with errors up to 0.001",
             choices=("auto", "float32", "float16", "bfloat16"),
         ),
     )
@@ -72,19 +78,19 @@ class NegClipLoss:
             Column(
                 "neg_clip_loss_se",
                 "negCLIPLoss, standard error",
-                "How much negCLIPLoss would move with other random batches.",
+                "How much negCLIPLoss varies with the random batches.",
                 of=self.name,
             ),
             Column(
                 "neg_clip_loss_image",
                 "negCLIPLoss, image side",
-                "What the image would score with other captions: τ·log Σ_j exp(S_ij/τ).",
+                "What the image scores with other captions: τ·log Σ_j exp(S_ij/τ).",
                 of=self.name,
             ),
             Column(
                 "neg_clip_loss_text",
                 "negCLIPLoss, caption side",
-                "What the caption would score with other images: τ·log Σ_j exp(S_ji/τ).",
+                "What the caption scores with other images: τ·log Σ_j exp(S_ji/τ).",
                 of=self.name,
             ),
         ]
@@ -94,12 +100,12 @@ class NegClipLoss:
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
         if parameters["negatives"] == "partition":
-            return by_partition(data, parameters)
-        return by_pool(data, parameters)
+            return partition_scorer(data, parameters)
+        return pool_scorer(data, parameters)
 
 
 class LossResult(NamedTuple):
-    """negCLIPLoss and its standard error, each of shape (N,), float32."""
+    """negCLIPLoss of N pairs and its standard error, each of shape (N,), float32."""
 
     score: Floats
     standard_error: Floats
@@ -117,28 +123,32 @@ def neg_clip_loss(
     precision: str = "auto",
     device: str = "auto",
 ) -> LossResult:
-    """negCLIPLoss of each pair (arXiv 2405.19547, equation 2; equal to −τ times its CLIP loss).
+    """negCLIPLoss of each pair: −τ times its CLIP loss (arXiv 2405.19547, equation 2).
+
+    S_ii − (τ/2)·[log Σ_j exp(S_ij/τ) + log Σ_j exp(S_ji/τ)], averaged over K batches of |B| pairs j
+    that contain i.
 
     Args:
-        image: image embeddings, shape (N, d); rows are brought to unit length.
-        text: caption embeddings, shape (N, d).
+        image: image embeddings, shape (N, d), any float type; rows are scaled to unit length.
+        text: caption embeddings, shape (N, d), likewise.
         temperature: τ > 0.
-        batch_size: |B| ≥ 2, capped at N.
-        batches: K ≥ 1; one is exact where |B| ≥ N.
-        seed: of the random batches.
-        negatives: ``pool`` scores every pair against K shared pools, its own pair added where a
-            pool lacks it; ``partition`` cuts the data into random batches K times (the paper's).
+        batch_size: |B| ≥ 2; with |B| ≥ N all pairs are one batch.
+        batches: K ≥ 1; all K are equal if |B| ≥ N.
+        seed: of the random batches, ≥ 0.
+        negatives: ``pool`` scores every pair against K shared pools, plus its own pair where a pool
+            lacks it; ``partition`` splits the data into random batches K times, as in the paper.
         precision: of the products: ``float32`` (within 2e-6 of float64), ``float16`` (operands
-            rounded, added up in float32), ``bfloat16`` (for CPUs with AVX-512 BF16 or AMX), or
+            rounded, sums in float32), ``bfloat16`` (for CPUs with AVX-512 BF16 or AMX), or
             ``auto``: float16 on CUDA, float32 elsewhere.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
 
     Returns:
-        The score, at most 0, and its standard error over the K batches (0 where the batch is
-        the whole dataset, NaN where K = 1 is a sample of it); NaN for unusable embeddings.
+        The score, at most 0. Its standard error over the K batches, 0 where a batch is the whole
+        dataset, otherwise NaN for K = 1. Both are NaN where an embedding is zero or not finite.
 
     Raises:
-        CurationError: the shapes differ or a parameter is out of range.
+        CurationError: the shapes differ or are not (N, d), a parameter is out of range, or fewer
+            than two pairs are usable.
     """
     values = check_parameters(
         SCORE,

@@ -1,8 +1,8 @@
-"""Log-sum-exps of the products of two large matrices, which are never held whole.
+"""Log-sum-exps over the rows and columns of a matrix product that is never in memory as a whole.
 
-Every exponential is taken below a maximum, so a cosine in [−1, 1] at any temperature down to
-0.001 neither overflows nor loses what counts. Where Triton drives the GPU, one kernel does it
-all (``triton_log_sum_exp``); elsewhere torch does, tile by tile.
+Every exponential is taken relative to a maximum, so that cosines in [−1, 1] neither overflow nor
+lose significant terms at any temperature down to 0.001. Where Triton supports the GPU, one kernel
+does everything (``triton_log_sum_exp``); elsewhere torch does, tile by tile.
 """
 
 from __future__ import annotations
@@ -16,47 +16,64 @@ from curation.scores.contrastive_loss import triton_log_sum_exp
 from curation.scores.shared import products
 from curation.scores.shared.normalize import chunks
 
-# A tile of 8 MB of float32 stays in a CPU's last cache between the passes over it.
+# A tile of 8 MB of float32 stays in a CPU's last-level cache during the passes over it.
 ROWS = 256
 COLUMNS = 8192
-# A GPU has memory for more, and wants more work at a time.
+# A GPU has more memory and needs larger operations to be busy.
 GPU_ROWS = 2048
 GPU_COLUMNS = 32768
 
-# exp(x) of float32 is zero or denormal below this.
+# exp(x) is denormal or zero in float32 if x is below this.
 _UNDERFLOW = -87.0
-_PRECISION = math.log(1e-7)
+# Natural logarithm of the relative error that a column sum may have from underflow.
+_LOG_TOLERANCE = math.log(1e-7)
 
-# Of how many columns the largest tells about where a row's maximum is.
+# Columns whose largest product estimates a row's maximum.
 _SAMPLE = 256
 
 
 def of_rows(
     left: torch.Tensor, right: torch.Tensor, temperature: float, precision: str = "float32"
 ) -> torch.Tensor:
-    """log Σ_j exp(left_i · right_j / τ) for each i: shapes (N, d), (M, d) → (N,)."""
-    if precision == "float16" and triton_log_sum_exp.usable(left.device):
+    """log Σ_j exp(S_ij/τ) of each row of S = left · rightᵀ.
+
+    Args:
+        left: shape (N, d), float32.
+        right: shape (M, d), float32, on the same device.
+        temperature: τ > 0.
+        precision: of the product: ``float32``, ``float16`` or ``bfloat16``.
+
+    Returns:
+        Shape (N,), float32.
+    """
+    if precision == "float16" and triton_log_sum_exp.is_available(left.device):
         return triton_log_sum_exp.of_rows(left, right, temperature)
     sums = _RowSums(left)
-    for across in chunks(len(right), _tile(left)[1]):
+    for across in chunks(len(right), _tile_shape(left)[1]):
         for down, tile, top in _exponentials(left / temperature, right[across], precision):
             sums.add(down, tile, top)
     return sums.result()
 
 
-def of_both(
+def of_rows_and_columns(
     left: torch.Tensor, right: torch.Tensor, temperature: float, precision: str = "float32"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """log Σ_j exp(S_ij/τ) and log Σ_i exp(S_ij/τ) of S = left · rightᵀ: → (N,), (M,).
+    """log Σ_j exp(S_ij/τ) of each row and log Σ_i exp(S_ij/τ) of each column of left · rightᵀ.
 
-    One product and one exponential an entry serve both: row i's exponentials, taken below the
-    row's maximum m_i, are added to the columns with weight exp(m_i − max m).
+    One product and one exponential per entry serve both: row i's exponentials, taken relative to
+    the row's maximum m_i, are added to the columns with weight exp(m_i − max m).
+
+    Args:
+        left, right, temperature, precision: as in ``of_rows``.
+
+    Returns:
+        Shapes (N,) and (M,), float32.
     """
-    if precision == "float16" and triton_log_sum_exp.usable(left.device):
-        return triton_log_sum_exp.of_both(left, right, temperature)
+    if precision == "float16" and triton_log_sum_exp.is_available(left.device):
+        return triton_log_sum_exp.of_rows_and_columns(left, right, temperature)
     sums = _RowSums(left)
     columns = torch.empty(len(right), device=left.device)
-    for across in chunks(len(right), _tile(left)[1]):
+    for across in chunks(len(right), _tile_shape(left)[1]):
         highest = torch.tensor(-math.inf, device=left.device)
         total = torch.zeros(across.stop - across.start, device=left.device)
         for down, tile, top in _exponentials(left / temperature, right[across], precision):
@@ -66,9 +83,9 @@ def of_both(
             total.addmv_(tile.T, (top - new_highest).exp_())
             highest = new_highest
         result = total.log().add_(highest)
-        # What underflowed in a column is at most N exp(max m − 87): where that is not small
-        # against the column's own sum, the column is summed again by itself.
-        limit = float(highest) + _UNDERFLOW + math.log(len(left)) - _PRECISION
+        # Underflow takes at most N exp(max m − 87) from a column's sum. A column for which that is
+        # not negligible is summed again, relative to its own maximum.
+        limit = float(highest) + _UNDERFLOW + math.log(len(left)) - _LOG_TOLERANCE
         weak = torch.nonzero(~(result > limit)).squeeze(1)
         if len(weak):
             result[weak] = of_rows(right[across][weak], left, temperature, precision)
@@ -77,30 +94,34 @@ def of_both(
 
 
 class _RowSums:
-    """Each row's sum of exponentials, held below the row's maximum yet."""
+    """The running sum of exponentials of each row, relative to the row's maximum so far."""
 
     def __init__(self, left: torch.Tensor) -> None:
         self._top = torch.full((len(left),), -math.inf, device=left.device)
         self._total = torch.zeros(len(left), device=left.device)
 
     def add(self, rows: slice, tile: torch.Tensor, top: torch.Tensor) -> None:
-        """Exponentials of some rows, each taken below its ``top``."""
+        """Add exponentials of some rows, (n, m), each row relative to its ``top``, (n,)."""
         new_top = torch.maximum(self._top[rows], top)
-        # A product with ones: on a CPU many times faster than a sum over rows.
-        here = torch.mv(tile, torch.ones(tile.shape[1], device=tile.device))
-        before = self._total[rows] * (self._top[rows] - new_top).exp_()
-        self._total[rows] = before + here * (top - new_top).exp_()
+        # On a CPU a product with ones is many times faster than a sum over rows.
+        sums = torch.mv(tile, torch.ones(tile.shape[1], device=tile.device))
+        rescaled = self._total[rows] * (self._top[rows] - new_top).exp_()
+        self._total[rows] = rescaled + sums * (top - new_top).exp_()
         self._top[rows] = new_top
 
     def result(self) -> torch.Tensor:
+        """The log-sum-exp of each row, (N,). Call it once: it overwrites the sums."""
         return self._total.log_().add_(self._top)
 
 
 def _exponentials(
     left: torch.Tensor, right: torch.Tensor, precision: str
 ) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
-    """Some rows at a time: exp(left_i · right_j − m_i), and m_i, each row's maximum."""
-    rows = _tile(left)[0]
+    """Tiles of some rows each: the rows, exp(left_i · right_j − m_i), and their maxima m_i.
+
+    The consumer may overwrite a tile before it requests the next.
+    """
+    rows = _tile_shape(left)[0]
     if precision != "bfloat16" or left.device.type != "cpu":
         product = products.by(right, precision)
         for down in chunks(len(left), rows):
@@ -108,7 +129,7 @@ def _exponentials(
             top = tile.amax(dim=1)
             yield down, tile.sub_(top[:, None]).exp_(), top
         return
-    left, right, offset = _near_zero(left, right)
+    left, right, offset = _shifted_for_bfloat16(left, right)
     product = products.by(right, precision)
     for down in chunks(len(left), rows):
         tile = product(left[down])
@@ -116,31 +137,31 @@ def _exponentials(
         yield down, tile.sub_(top[:, None]).exp_(), top.add_(offset[down])
 
 
-def _near_zero(
+def _shifted_for_bfloat16(
     left: torch.Tensor, right: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Operands whose product is left · rightᵀ less an offset a row, (N,), about its maximum.
+    """Operands whose product is left · rightᵀ minus an offset per row, and the offsets, (N,).
 
-    On a CPU a bfloat16 product comes out in bfloat16, whose 8 bits are a relative precision: what
-    counts in a sum of exponentials, the exponents near the largest, is to be near 0.
+    A CPU returns a bfloat16 product in bfloat16, whose 8 significant bits resolve small numbers
+    best. The offset, about the row's maximum, makes the exponents near the maximum small.
     """
     center = right.mean(dim=0)
     right = right - center
     base = left @ center
-    some = products.by(right[:: max(1, len(right) // _SAMPLE)], "bfloat16")(left)
-    wanted = -some.amax(dim=1)
-    # Two numbers of 8 bits hold the offset to 16; the rest of it goes to the offset returned.
-    high = wanted.bfloat16().float()
-    low = (wanted - high).bfloat16().float()
+    sample = products.by(right[:: max(1, len(right) // _SAMPLE)], "bfloat16")(left)
+    shift = -sample.amax(dim=1)
+    # Two bfloat16 numbers hold the shift to 16 bits; the returned offset has the remaining error.
+    high = shift.bfloat16().float()
+    low = (shift - high).bfloat16().float()
     left = torch.cat([left, high[:, None], low[:, None]], dim=1)
     right = torch.cat([right, torch.ones(len(right), 2)], dim=1)
     return left, right, base - high - low
 
 
-def chunk(device: str) -> int:
-    """How many rows of a shard to work on at a time."""
+def rows_per_chunk(device: str) -> int:
+    """How many rows of a shard to pass at a time, to keep the device busy."""
     return 8192 if device == "cpu" else 65536
 
 
-def _tile(left: torch.Tensor) -> tuple[int, int]:
+def _tile_shape(left: torch.Tensor) -> tuple[int, int]:
     return (ROWS, COLUMNS) if left.device.type == "cpu" else (GPU_ROWS, GPU_COLUMNS)

@@ -1,7 +1,8 @@
-"""Draws of |B| pairs from the whole dataset, the same however it is ordered or sharded.
+"""Random pools of |B| pairs from the whole dataset, independent of its order and its shards.
 
-The pools are consecutive stretches of a random permutation (and of another when that one is used
-up), so each is a uniform draw, and no pair is drawn twice before every pair has been drawn once.
+The pools are consecutive sections of a random permutation, and of further permutations when one is
+used up. So each pool is a uniform draw, and no pair is drawn twice before every pair was drawn
+once. The permutation sorts the uids by a hash of uid, seed and permutation number: its keys.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from curation.scores.shared.normalize import unit
 
 @dataclass(frozen=True)
 class Pool:
-    """A reference pool.
+    """A pool of |B| pairs: those whose keys are above ``after`` and at most ``last``.
 
     Attributes:
-        image, text: unit rows (|B|, d), float32.
-        after, last: a sample is a member if its key is above the one and at most the other;
-            None means from the first key on.
-        permutation, seed: what the keys are of.
-        is_all: every usable pair of the dataset is in it.
+        image, text: unit rows, shape (|B|, d), float32, in the order of the keys.
+        after: the last key of the section before; None in the first section of a permutation.
+        last: the largest key of the pool.
+        permutation, seed: which permutation the keys belong to.
+        is_whole_dataset: whether it holds every usable pair.
     """
 
     image: Floats
@@ -36,18 +37,18 @@ class Pool:
     last: np.uint64
     permutation: int
     seed: int
-    is_all: bool = False
+    is_whole_dataset: bool = False
 
-    def has(self, words: uids.Words) -> NDArray[np.bool_]:
-        """Which of these samples (N, 2) are members: (N,)."""
+    def contains(self, words: uids.Words) -> NDArray[np.bool_]:
+        """Which of these uids (N, 2) are in the pool: (N,)."""
         keys = uids.draw_keys(words, self.seed, self.permutation)
-        inside = keys <= self.last
-        return inside if self.after is None else inside & (keys > self.after)
+        up_to_last = keys <= self.last
+        return up_to_last if self.after is None else up_to_last & (keys > self.after)
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """The first usable pairs of a permutation, in its order."""
+class _Draw:
+    """The first n usable pairs of a permutation: unit rows (n, d) and ascending keys (n,)."""
 
     image: Floats
     text: Floats
@@ -55,9 +56,15 @@ class _Drawn:
 
 
 def draw_pools(shards: Sequence[Shard], size: int, batches: int, seed: int) -> list[Pool]:
-    """K pools of ``size`` pairs; one pool of everything where the dataset is no larger.
+    """K pools of ``size`` pairs, or one pool of all pairs if the dataset is no larger than that.
 
-    Pairs with an embedding that is zero or not finite are passed over.
+    Pairs with an embedding that is zero or not finite are left out.
+
+    Args:
+        shards: the whole dataset.
+        size: |B| ≥ 2.
+        batches: K ≥ 1.
+        seed: of the permutations.
 
     Raises:
         CurationError: fewer than two pairs are usable.
@@ -71,60 +78,69 @@ def draw_pools(shards: Sequence[Shard], size: int, batches: int, seed: int) -> l
         if len(drawn.keys) < 2:
             raise CurationError("negCLIPLoss needs at least two samples with usable embeddings")
         if len(drawn.keys) < size or total <= size:
-            return [_pool(drawn, slice(0, size), permutation, seed, is_all=True)]
+            return [_section(drawn, slice(0, size), permutation, seed, is_whole_dataset=True)]
         starts = range(0, len(drawn.keys) - size + 1, size)
-        pools += [_pool(drawn, slice(k, k + size), permutation, seed) for k in starts]
+        pools += [_section(drawn, slice(k, k + size), permutation, seed) for k in starts]
         permutation += 1
     return pools
 
 
-def _pool(drawn: _Drawn, part: slice, permutation: int, seed: int, is_all: bool = False) -> Pool:
+def _section(
+    drawn: _Draw, part: slice, permutation: int, seed: int, is_whole_dataset: bool = False
+) -> Pool:
     after = drawn.keys[part.start - 1] if part.start else None
     keys = drawn.keys[part]
-    return Pool(drawn.image[part], drawn.text[part], after, keys[-1], permutation, seed, is_all)
+    return Pool(
+        drawn.image[part], drawn.text[part], after, keys[-1], permutation, seed, is_whole_dataset
+    )
 
 
-def _first_usable(shards: Sequence[Shard], wanted: int, permutation: int, seed: int) -> _Drawn:
+def _first_usable(shards: Sequence[Shard], wanted: int, permutation: int, seed: int) -> _Draw:
+    """The first ``wanted`` usable pairs of a permutation, or all if there are fewer."""
     total = sum(len(shard) for shard in shards)
     spare = wanted // 8 + 64
-    drawn = _first(shards, wanted, spare, permutation, seed)
+    drawn = _first_usable_of(shards, wanted, spare, permutation, seed)
     while len(drawn.keys) < wanted and wanted + spare < total:
         spare *= 8
-        drawn = _first(shards, wanted, spare, permutation, seed)
+        drawn = _first_usable_of(shards, wanted, spare, permutation, seed)
     return drawn
 
 
-def _first(shards: Sequence[Shard], wanted: int, spare: int, permutation: int, seed: int) -> _Drawn:
-    """The first ``wanted`` usable pairs among the ``wanted + spare`` smallest keys."""
+def _first_usable_of(
+    shards: Sequence[Shard], wanted: int, spare: int, permutation: int, seed: int
+) -> _Draw:
+    """The first ``wanted`` usable pairs among those with the ``wanted + spare`` smallest keys."""
     candidates = wanted + spare
     keys = np.empty(0, dtype=np.uint64)
-    places = np.empty((0, 2), dtype=np.int64)
+    # Of each candidate: the position of its shard in ``shards``, and its row in the shard.
+    sources = np.empty((0, 2), dtype=np.int64)
     for position, shard in enumerate(shards):
-        new = uids.draw_keys(shard.uids(), seed, permutation)
-        rows = np.arange(len(new))
+        shard_keys = uids.draw_keys(shard.uids(), seed, permutation)
+        rows = np.arange(len(shard_keys))
         if len(keys) == candidates:
-            # Of a large dataset's later shards few samples are among the smallest.
-            rows = np.flatnonzero(new < keys[-1])
-        here = np.stack([np.full(len(rows), position), rows], axis=1)
-        merged = np.concatenate([keys, new[rows]])
+            # In a large dataset, few samples of the later shards are among the smallest.
+            rows = np.flatnonzero(shard_keys < keys[-1])
+        shard_sources = np.stack([np.full(len(rows), position), rows], axis=1)
+        merged = np.concatenate([keys, shard_keys[rows]])
         smallest = np.argsort(merged, kind="stable")[:candidates]
-        keys, places = merged[smallest], np.concatenate([places, here])[smallest]
-        # A uid that comes again has its key again; the first row of it counts.
-        first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
-        keys, places = keys[first], places[first]
+        keys = merged[smallest]
+        sources = np.concatenate([sources, shard_sources])[smallest]
+        # Equal keys mean equal uids, of which the first row counts.
+        is_first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+        keys, sources = keys[is_first], sources[is_first]
     dim = shards[0].image.shape[1]
-    image = np.zeros((len(places), dim), dtype=np.float32)
+    image = np.zeros((len(sources), dim), dtype=np.float32)
     text = np.zeros_like(image)
-    bad = np.zeros(len(places), dtype=bool)
-    for position in np.unique(places[:, 0]):
-        mine = np.flatnonzero(places[:, 0] == position)
-        mine = mine[np.argsort(places[mine, 1])]
-        rows = places[mine, 1]
+    bad = np.zeros(len(sources), dtype=bool)
+    for position in np.unique(sources[:, 0]):
+        mine = np.flatnonzero(sources[:, 0] == position)
+        mine = mine[np.argsort(sources[mine, 1])]
+        rows = sources[mine, 1]
         shard = shards[int(position)]
         image[mine], no_image = unit(shard.image[rows])
         text[mine], no_text = unit(shard.text[rows])
         bad[mine] = no_image | no_text
     if not bad.any():
-        return _Drawn(image[:wanted], text[:wanted], keys[:wanted])
-    kept = np.flatnonzero(~bad)[:wanted]
-    return _Drawn(image[kept], text[kept], keys[kept])
+        return _Draw(image[:wanted], text[:wanted], keys[:wanted])
+    usable = np.flatnonzero(~bad)[:wanted]
+    return _Draw(image[usable], text[usable], keys[usable])

@@ -1,7 +1,7 @@
-"""A Triton kernel: a tile's product straight into the log-sum-exps of its rows and columns.
+"""The log-sum-exps of a product's rows and columns in one Triton kernel, on NVIDIA GPUs.
 
-Nothing of the size of the product is written: a program holds the running sums of its rows in
-registers, and of each tile's columns one number a block of rows goes to memory.
+Nothing of the size of the product is written to memory. A program holds the running sums of its
+rows in registers, and writes one number per column for each block of rows.
 """
 
 from __future__ import annotations
@@ -13,34 +13,45 @@ from typing import Any
 
 import torch
 
-# Rows and columns of a tile, and how much of the embeddings a step of the product takes.
+# Rows and columns of a tile, and the length of the embeddings' part in one step of the product.
 BLOCK_ROWS = 128
 BLOCK_COLUMNS = 128
 BLOCK_DIM = 64
-# Programs side by side along the columns, so that a chunk of few rows still fills the GPU.
+# Programs along the columns, so that a chunk of few rows still occupies the whole GPU.
 SPLITS = 8
 
 _LOG2_E = math.log2(math.e)
 _LN_2 = math.log(2)
 
 
-def usable(device: torch.device) -> bool:
-    """Whether the kernel runs here: on CUDA with Triton, or in Triton's interpreter."""
+def is_available(device: torch.device) -> bool:
+    """Whether the kernel runs on this device: CUDA with Triton, or Triton's interpreter."""
     if device.type == "cuda":
-        # Before compute capability 8 Triton does not use the tensor cores.
+        # Triton uses tensor cores from compute capability 8 on.
         return torch.cuda.get_device_capability(device) >= (8, 0) and _kernel() is not None
     return os.environ.get("TRITON_INTERPRET") == "1" and _kernel() is not None
 
 
 def of_rows(left: torch.Tensor, right: torch.Tensor, temperature: float) -> torch.Tensor:
-    """log Σ_j exp(left_i · right_j / τ): float16 products, float32 sums; (N, d), (M, d) → (N,)."""
+    """log Σ_j exp(S_ij/τ) of each row of S = left · rightᵀ.
+
+    Operands are rounded to float16; products and sums are float32.
+
+    Args:
+        left: shape (N, d).
+        right: shape (M, d), on the same device.
+        temperature: τ > 0.
+
+    Returns:
+        Shape (N,), float32.
+    """
     return _run(left, right, temperature, both=False)[0]
 
 
-def of_both(
+def of_rows_and_columns(
     left: torch.Tensor, right: torch.Tensor, temperature: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """log Σ_j exp(S_ij/τ) and log Σ_i exp(S_ij/τ) of S = left · rightᵀ: → (N,), (M,)."""
+    """As ``of_rows``, and log Σ_i exp(S_ij/τ) of each column: shapes (N,) and (M,)."""
     return _run(left, right, temperature, both=True)
 
 
@@ -54,7 +65,7 @@ def _run(
     splits = min(SPLITS, -(-len(right) // BLOCK_COLUMNS))
     rows = torch.empty(splits, len(left), device=left.device)
     columns = torch.empty(row_blocks if both else 0, len(right), device=left.device)
-    # Programs are launched on the current device, which need not be the tensors'.
+    # Triton launches on the current device, which may not be that of the tensors.
     with torch.cuda.device(left.device if left.device.type == "cuda" else -1):
         kernel[(row_blocks, splits)](
             left,
@@ -72,14 +83,14 @@ def _run(
             num_warps=8,
             num_stages=3,
         )
-    # The kernel counts in powers of two.
+    # The kernel works in base 2.
     return torch.logsumexp(rows * _LN_2, dim=0), torch.logsumexp(columns * _LN_2, dim=0)
 
 
 @functools.cache
 def _kernel() -> Any:
-    """The kernel, or None where Triton is not installed."""
-    # Triton 3.9 asks for a choice; fused multiply-adds are what its earlier releases did.
+    """The kernel, or None if Triton is not installed."""
+    # Triton 3.9 requires a choice; earlier releases always fused multiplications and additions.
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
     try:
         from curation.scores.contrastive_loss.triton_kernel import log_sum_exp

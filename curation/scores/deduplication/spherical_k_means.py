@@ -1,7 +1,7 @@
-"""Clusters of a dataset's image embeddings: spherical k-means, on any device.
+"""Spherical k-means on a dataset's image embeddings (Dhillon and Modha, Machine Learning 42, 2001).
 
-Dhillon and Modha, Machine Learning 42, 2001. Written with torch, which is here already: a second
-library with an OpenMP of its own beside it crashes on macOS.
+Written with torch, which the project needs anyway: a library with an OpenMP runtime of its own,
+such as FAISS, crashes beside torch on macOS.
 """
 
 from __future__ import annotations
@@ -16,17 +16,26 @@ from curation.scores.shared import dataset_rows
 from curation.scores.shared.normalize import chunks, unit
 
 ITERATIONS = 10
-# Rows a cluster that the centroids are trained on.
+# Training rows per cluster.
 TRAINED_ON = 64
-# Cosines of one tile: 128 MB of float32.
+# Cosines in memory at a time: 128 MB of float32.
 _TILE = 1 << 25
 
 
 def assign(data: Data, words: uids.Words, clusters: int, seed: int) -> NDArray[np.int64]:
-    """The cluster of each sample's image, (N,); −1 where its embedding is unusable.
+    """The cluster of each sample's image.
 
-    The centroids are trained on samples drawn by uid, so that they depend neither on the order of
-    the samples nor on their shards.
+    The centroids are trained on samples drawn by uid, so they depend neither on the order of the
+    samples nor on their shards. Reports progress on every sample once.
+
+    Args:
+        data: the dataset.
+        words: its uids, shape (N, 2).
+        clusters: how many, at least 1; fewer if there are fewer training rows.
+        seed: of the draw.
+
+    Returns:
+        Shape (N,), from 0; −1 where the embedding is zero or not finite.
     """
     device = data.devices[0]
     drawn = np.argsort(uids.draw_keys(words, seed, 0), kind="stable")[: TRAINED_ON * clusters]
@@ -39,18 +48,25 @@ def assign(data: Data, words: uids.Words, clusters: int, seed: int) -> NDArray[n
         embeddings = shard.image
         for part in chunks(len(shard)):
             rows, bad = unit(embeddings[part])
-            found = nearest(torch.from_numpy(rows).to(device), centroids).cpu().numpy()
-            cluster[start : start + len(rows)] = np.where(bad, -1, found)
+            assigned = nearest(torch.from_numpy(rows).to(device), centroids).cpu().numpy()
+            cluster[start : start + len(rows)] = np.where(bad, -1, assigned)
             start += len(rows)
             data.advance(len(rows))
     return cluster
 
 
 def train(rows: torch.Tensor, clusters: int) -> torch.Tensor:
-    """Centroids (clusters, d) at unit length of unit rows (n, d), n ≥ clusters.
+    """Centroids at unit length.
 
-    Starts from the first rows, so the same rows in the same order give the same centroids. A
-    centroid that is nearest to no row stays where it is.
+    Starts from the first rows, so that equal rows in an equal order give equal centroids. A
+    centroid that is nearest to no row does not move.
+
+    Args:
+        rows: unit rows, shape (n, d).
+        clusters: at most n.
+
+    Returns:
+        Shape (clusters, d).
     """
     centroids = rows[:clusters].clone()
     for _ in range(ITERATIONS):
@@ -61,7 +77,7 @@ def train(rows: torch.Tensor, clusters: int) -> torch.Tensor:
 
 
 def nearest(rows: torch.Tensor, centroids: torch.Tensor) -> torch.Tensor:
-    """The centroid with the largest cosine to each row: (n,), int64."""
+    """The centroid with the largest cosine to each of n rows: (n,), int64."""
     size = max(1, _TILE // len(centroids))
     parts = [(rows[part] @ centroids.T).argmax(dim=1) for part in chunks(len(rows), size)]
     return torch.cat([torch.empty(0, dtype=torch.int64, device=rows.device), *parts])

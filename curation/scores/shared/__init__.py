@@ -1,0 +1,1 @@
+"""What several scores share: unit rows, products, rows across shards, simple scores."""

@@ -1,7 +1,7 @@
-"""Embeddings in float64, where ranks must not depend on how samples are ordered or sharded.
+"""Embeddings in float64, for ranks that must not depend on the order or shards of the samples.
 
-Sums and cosines of float32 differ in their last digits with the shape of the product that makes
-them, and so may the order of two samples.
+In float32, the last digits of sums and cosines depend on the shape of the product that computes
+them, and so can the order of two samples.
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ from curation.scores.shared import dataset_rows
 
 
 def device(name: str) -> str:
-    """The device, or the CPU where it has no float64 (MPS)."""
+    """The device with this name, or the CPU if that one has no float64 (MPS)."""
     return "cpu" if name.startswith("mps") else name
 
 
 def unit_rows(rows: Rows, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows at unit length, (n, d), float64, and which cannot be (zero, NaN or infinite): (n,).
+    """Rows scaled to unit length, and which rows cannot be scaled.
 
-    Rows that cannot be are returned as zeros.
+    Args:
+        rows: shape (n, d).
+        device: torch's name of one with float64.
+
+    Returns:
+        Unit rows, shape (n, d), float64, on the device; zeros where a row cannot be scaled. And
+        whether it cannot (it is zero or not finite), shape (n,), bool.
     """
     wide = torch.from_numpy(np.array(rows)).to(device).double()
     norms = torch.linalg.vector_norm(wide, dim=1)
@@ -37,7 +43,7 @@ def unit_rows(rows: Rows, device: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def uid_ranks(shards: Sequence[Shard]) -> NDArray[np.int64]:
-    """Where each sample of the whole dataset stands in the order of the uids: (N,)."""
+    """The rank of each row of the dataset when its uids are sorted: shape (N,), from 0."""
     order = uids.order(dataset_rows.all_uids(shards))
     ranks = np.empty_like(order)
     ranks[order] = np.arange(len(order))
@@ -47,13 +53,10 @@ def uid_ranks(shards: Sequence[Shard]) -> NDArray[np.int64]:
 def look_up(
     shards: Sequence[Shard], columns: Mapping[str, NDArray[np.float32] | pa.Array]
 ) -> Scorer:
-    """A scorer that takes a shard's rows from columns of the whole dataset."""
-    first = dataset_rows.first_rows(shards)
-    place = {shard.index: position for position, shard in enumerate(shards)}
+    """A scorer that returns a shard's rows of columns that cover the whole dataset, (N,) each."""
+    rows = dataset_rows.rows_by_index(shards)
 
     def score(shard: Shard, device: str) -> Columns:
-        position = place[shard.index]
-        rows = slice(int(first[position]), int(first[position + 1]))
-        return {name: column[rows] for name, column in columns.items()}
+        return {name: column[rows[shard.index]] for name, column in columns.items()}
 
     return score

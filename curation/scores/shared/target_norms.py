@@ -1,6 +1,7 @@
-"""NormSim's products of a dataset with a target, reduced tile by tile so that none is held whole.
+"""Norms of each image's similarities to a target's items, reduced tile by tile.
 
-A tile stays in the processor's cache, so that looking it over costs little beside its product.
+The product of a dataset with a target is never in memory as a whole. On a CPU a tile stays in the
+cache, so that reducing it takes little time compared with its product.
 """
 
 from __future__ import annotations
@@ -12,15 +13,23 @@ import torch
 from curation.scores.shared import products
 from curation.scores.shared.normalize import chunks
 
-# 4 MB of float32; a GPU has no such cache and wants fewer, larger products (512 MB).
+# 4 MB of float32. A GPU needs fewer, larger products (512 MB).
 _CPU_TILE = (512, 2048)
 _GPU_TILE = (8192, 16384)
-# Entries of a tile's row among which the index of the largest is sought in a second look.
+# Columns of a tile whose maximum is found first; then the index is sought in one block only.
 _BLOCK = 64
 
 
 def nearest(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """max_j |left_i · right_j| and the first j that has it: (N, d), (M, d) → (N,), (N,) int64."""
+    """NormSim∞: the largest |⟨left_i, right_j⟩| over j, and the first j that reaches it.
+
+    Args:
+        left: shape (N, d), float32.
+        right: shape (M, d), float32, M ≥ 1, on the same device.
+
+    Returns:
+        Shapes (N,), float32, and (N,), int64.
+    """
     top = torch.empty(len(left), device=left.device)
     index = torch.empty(len(left), dtype=torch.int64, device=left.device)
     for part, tiles in _strips(left, right):
@@ -28,23 +37,32 @@ def nearest(left: torch.Tensor, right: torch.Tensor) -> tuple[torch.Tensor, torc
         strip_index = torch.zeros_like(index[part])
         every_row = torch.arange(len(strip_top), device=left.device)
         for start, tile in tiles:
-            # An index costs ten times a maximum: blocks narrow down where it is to be sought.
+            # An argmax takes ten times as long as a maximum, so it runs on one block per row.
             blocks = tile.abs_().view(len(tile), -1, _BLOCK)
             peak, block = blocks.amax(dim=2).max(dim=1)
-            place = start + block * _BLOCK + blocks[every_row, block].argmax(dim=1)
-            strip_index = torch.where(peak > strip_top, place, strip_index)
+            column = start + block * _BLOCK + blocks[every_row, block].argmax(dim=1)
+            strip_index = torch.where(peak > strip_top, column, strip_index)
             strip_top = torch.maximum(strip_top, peak)
         top[part], index[part] = strip_top, strip_index
     return top, index
 
 
 def power_sum(left: torch.Tensor, right: torch.Tensor, p: float) -> torch.Tensor:
-    """(Σ_j |left_i · right_j|^p)^(1/p) for each i, p finite: (N, d), (M, d) → (N,)."""
+    """NormSim_p for finite p: (Σ_j |⟨left_i, right_j⟩|^p)^(1/p).
+
+    Args:
+        left: shape (N, d), float32.
+        right: shape (M, d), float32, M ≥ 1, on the same device.
+        p: 1 ≤ p < ∞.
+
+    Returns:
+        Shape (N,), float32.
+    """
     result = torch.empty(len(left), device=left.device)
     # MPS has no float64.
     wide = torch.float32 if left.device.type == "mps" else torch.float64
     for part, tiles in _strips(left, right):
-        # Terms are taken relative to the largest yet, so that no power of them underflows.
+        # Terms are relative to the row's maximum so far, so that their powers do not underflow.
         top = torch.full_like(result[part], torch.finfo(torch.float32).tiny)
         total = torch.zeros_like(top, dtype=wide)
         for _, tile in tiles:
@@ -58,7 +76,14 @@ def power_sum(left: torch.Tensor, right: torch.Tensor, p: float) -> torch.Tensor
 
 
 def root(rows: torch.Tensor) -> torch.Tensor:
-    """R, (d, d), with R·Rᵀ = GᵀG of a target, in float64 (on the CPU: not every GPU has it)."""
+    """R with R·Rᵀ = GᵀG of a target G, for ``root_norm``.
+
+    Args:
+        rows: G, shape (M, d), float32.
+
+    Returns:
+        Shape (d, d), float32; computed in float64 on the CPU, since not every GPU has float64.
+    """
     total = torch.zeros(rows.shape[1], rows.shape[1], dtype=torch.float64)
     for part in chunks(len(rows), 65536):
         wide = rows[part].cpu().double()
@@ -69,8 +94,8 @@ def root(rows: torch.Tensor) -> torch.Tensor:
 
 
 def root_norm(left: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
-    """√(vᵀ GᵀG v) of each row v, (N,): NormSim₂ at d×d work a row."""
-    # As ‖vᵀR‖: without the square, whose rounding would hide a norm near 0.
+    """NormSim₂: √(vᵀ GᵀG v) of each row v (N, d), with d×d work per row: shape (N,)."""
+    # Computed as ‖vᵀR‖: rounding of the square would hide a norm near 0.
     norms: torch.Tensor = torch.linalg.vector_norm(left @ root, dim=1)
     return norms
 
@@ -78,10 +103,11 @@ def root_norm(left: torch.Tensor, root: torch.Tensor) -> torch.Tensor:
 def _strips(
     left: torch.Tensor, right: torch.Tensor
 ) -> Iterator[tuple[slice, Iterator[tuple[int, torch.Tensor]]]]:
-    """Some rows at a time, each with the tiles of their products and where a tile begins."""
+    """Strips of rows of left · rightᵀ: the rows, and the strip's tiles with their first column."""
     height, width = _CPU_TILE if left.device.type == "cpu" else _GPU_TILE
     pieces = [right[part] for part in chunks(len(right), width)]
-    # Whole blocks; a column of zeros adds nothing and, coming last, is nobody's first nearest.
+    # Zero rows fill the last block. Their columns add nothing to a sum, and since they come last,
+    # they are never the first to reach a maximum.
     pieces[-1] = torch.nn.functional.pad(pieces[-1], (0, 0, 0, -len(pieces[-1]) % _BLOCK))
     multiply = [products.by(piece) for piece in pieces]
     for part in chunks(len(left), height):

@@ -22,7 +22,7 @@ from tests.curation.scores import reference
 def test_tiles_give_what_the_whole_matrix_gives(rows, columns, dim, tau, seed):
     left, right = _unit_rows(rows, dim, seed), _unit_rows(columns, dim, seed + 1)
     whole = left.double().numpy() @ right.double().numpy().T / tau
-    by_row, by_column = log_sum_exp.of_both(left, right, tau)
+    by_row, by_column = log_sum_exp.of_rows_and_columns(left, right, tau)
     alone = log_sum_exp.of_rows(left, right, tau)
     for found, axis in ((alone, 1), (by_row, 1), (by_column, 0)):
         expected = reference.log_sum_exp(whole, axis)
@@ -33,15 +33,15 @@ def test_tiles_give_what_the_whole_matrix_gives(rows, columns, dim, tau, seed):
 def test_a_column_far_below_the_largest_entry_is_summed_by_itself(tau):
     left, right = torch.eye(3), torch.eye(3)
     right[2] = torch.tensor([-1, 0, 0])
-    _, columns = log_sum_exp.of_both(left, right, tau)
+    _, columns = log_sum_exp.of_rows_and_columns(left, right, tau)
     # Column 2 holds −1, 0 and 0 where row 0's maximum is 1.
     assert columns[2].item() == pytest.approx(math.log(2), abs=1e-6)
 
 
 def test_16_bit_operands_move_a_half_by_less_than_two_ten_thousandths():
     left, right = _unit_rows(500, 512, 0), _unit_rows(3000, 512, 1)
-    expected = log_sum_exp.of_both(left, right, 0.01)
-    found = log_sum_exp.of_both(left, right, 0.01, "float16")
+    expected = log_sum_exp.of_rows_and_columns(left, right, 0.01)
+    found = log_sum_exp.of_rows_and_columns(left, right, 0.01, "float16")
     for half, other in zip(found, expected, strict=True):
         moved = 0.01 * (half - other).abs().max()
         assert 0 < moved < 2e-4

@@ -36,7 +36,7 @@ def test_seeds_draw_different_pools():
 def test_a_pool_of_everything_is_drawn_once(size):
     words, shards = _shards(60)
     (pool,) = draw_pools(shards, size, 10, seed=0)
-    assert pool.is_all
+    assert pool.is_whole_dataset
     assert _members(pool, words) == set(range(60))
 
 
@@ -50,7 +50,7 @@ def test_unusable_pairs_are_passed_over():
     assert [len(members) for members in usable] == [20] * 4
     assert usable[0] | usable[1] == usable[2] | usable[3] == set(range(1, 80, 2))
     (everything,) = draw_pools(shards, 41, 4, seed=0)
-    assert everything.is_all
+    assert everything.is_whole_dataset
     assert len(everything.image) == 40
 
 
@@ -70,4 +70,4 @@ def _shards(count: int, image: np.ndarray | None = None) -> tuple[uids.Words, li
 
 
 def _members(pool: Pool, words: uids.Words) -> set[int]:
-    return set(np.flatnonzero(pool.has(words)).tolist())
+    return set(np.flatnonzero(pool.contains(words)).tolist())

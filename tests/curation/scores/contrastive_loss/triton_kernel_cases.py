@@ -13,7 +13,7 @@ from tests.curation.scores import reference
 @pytest.fixture
 def device() -> str:
     found = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
-    assert triton_log_sum_exp.usable(torch.device(found))
+    assert triton_log_sum_exp.is_available(torch.device(found))
     return found
 
 
@@ -26,7 +26,7 @@ def test_rows_and_columns_of_rounded_embeddings_are_summed_exactly(device, rows,
     left, right = _half_rows(rows, dim, 0), _half_rows(columns, dim, 1)
     whole = left.astype(np.float64) @ right.astype(np.float64).T / tau
     on_device = [torch.from_numpy(side).to(device) for side in (left, right)]
-    by_row, by_column = triton_log_sum_exp.of_both(*on_device, tau)
+    by_row, by_column = triton_log_sum_exp.of_rows_and_columns(*on_device, tau)
     alone = triton_log_sum_exp.of_rows(*on_device, tau)
     for found, axis in ((alone, 1), (by_row, 1), (by_column, 0)):
         expected = reference.log_sum_exp(whole, axis)
@@ -36,7 +36,7 @@ def test_rows_and_columns_of_rounded_embeddings_are_summed_exactly(device, rows,
 def test_a_row_and_a_column_far_below_the_largest_entry_keep_their_sums(device):
     left, right = torch.eye(3, device=device), torch.eye(3, device=device)
     right[2] = torch.tensor([-1, 0, 0])
-    by_row, by_column = triton_log_sum_exp.of_both(left, right, 0.001)
+    by_row, by_column = triton_log_sum_exp.of_rows_and_columns(left, right, 0.001)
     assert by_row.tolist() == pytest.approx([1000, 1000, np.log(3)], abs=1e-3)
     assert by_column.tolist() == pytest.approx([1000, 1000, np.log(2)], abs=1e-3)
 
