@@ -140,7 +140,7 @@ def make(folder: Path, rows: int) -> None:
 def counts(workspace: Path) -> None:
     catalog = Catalog(workspace / "catalog.duckdb")
     began = time.perf_counter()
-    catalog.read_ahead([X, Y])
+    catalog.cache.preload([X, Y])
     read = time.perf_counter() - began
     spent, by_duckdb = [], []
     with duckdb.connect() as database:

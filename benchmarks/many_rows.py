@@ -38,14 +38,14 @@ def main() -> None:
         path = Path(folder) / "catalog.duckdb"
         make(path, rows)
         catalog = timed("open the catalog", lambda: Catalog(path))
-        timed("first look at two scores", lambda: catalog.read_ahead([X, Y]))
+        timed("first look at two scores", lambda: catalog.cache.preload([X, Y]))
         lines = [quadrants.line(catalog, name, Cut("top", 30)) for name in (X, Y)]
         view = View(catalog, X, Y, *lines)
         timed("density of all samples", lambda: grid.grid(catalog, X, Y))
         print("each move of a threshold")
         timed("  counts of four quadrants", view.counts)
-        members = timed("  rows of a quadrant", lambda: sampling.members(view, "low_low"))
-        timed("  the best of them", lambda: sampling.ranked_rows(view, members, True, 2400))
+        members = timed("  rows of a quadrant", lambda: sampling.quadrant_rows(view, "low_low"))
+        timed("  the best of them", lambda: sampling.best_rows(view, members, True, 2400))
         timed("  24 samples, whole", lambda: catalog.rows(members[:24]))
         with duckdb.connect(str(path), read_only=True) as database:
             query = f"SELECT count(*) FROM samples WHERE {X} >= {lines[0]} AND {Y} >= {lines[1]}"

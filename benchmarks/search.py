@@ -74,7 +74,7 @@ def embed(workspace: Workspace, rng: np.random.Generator, samples: int, dim: int
 
 def read(workspace: Workspace, catalog: Catalog) -> None:
     """Every byte, once."""
-    for part in embedding_store.parts(workspace, catalog, "image", MODEL):
+    for part in embedding_store.iter_shards(workspace, catalog, "image", MODEL):
         words = part.rows.reshape(-1).view(np.uint64)
         # So much as stays in the cache.
         for start in range(0, len(words), 1 << 16):
@@ -85,7 +85,7 @@ def product(workspace: Workspace, catalog: Catalog, query: np.ndarray) -> None:
     """The bare product with each chunk, brought to float32."""
     vector = torch.from_numpy(query.astype(np.float32))
     buffer = torch.empty((search.CHUNK, len(query)))
-    for part in embedding_store.parts(workspace, catalog, "image", MODEL):
+    for part in embedding_store.iter_shards(workspace, catalog, "image", MODEL):
         whole = torch.from_numpy(part.rows)
         for start in range(0, len(whole), search.CHUNK):
             chunk = whole[start : start + search.CHUNK]

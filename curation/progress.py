@@ -81,7 +81,7 @@ class _OneAtATime:
 
 
 @dataclass(frozen=True)
-class Told:
+class Report:
     """What a command told of itself so far; times are seconds since 1970.
 
     Attributes:
@@ -105,7 +105,7 @@ class Told:
     ended: float | None = None
 
     @classmethod
-    def load(cls, path: Path) -> Told:
+    def load(cls, path: Path) -> Report:
         """What the file holds; nothing where there is none yet, or the power cut it off."""
         try:
             held = json.loads(path.read_bytes())
@@ -117,7 +117,7 @@ class Told:
 
 
 @contextmanager
-def telling() -> Iterator[None]:
+def reporting() -> Iterator[None]:
     """A block whose progress and end go to the file that the environment names, if it does.
 
     The exit code is that of the SystemExit or the error that leaves the block.
@@ -142,7 +142,7 @@ def telling() -> Iterator[None]:
         _teller = None
 
 
-def failed(reason: str) -> None:
+def report_failure(reason: str) -> None:
     """Tell the file, if there is one, why the command is about to end."""
     if _teller:
         _teller.fail(reason)
@@ -153,7 +153,7 @@ class _Teller:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told = Told()
+        self._told = Report()
         self._lock = Lock()
         self._is_new = True
         self._ended = threading.Event()
@@ -199,7 +199,7 @@ class _Teller:
         self._change(replace(told, exit=code, error=told.error or error, ended=time.time()))
         self._write()
 
-    def _change(self, told: Told) -> None:
+    def _change(self, told: Report) -> None:
         self._told, self._is_new = told, True
 
     def _keep_writing(self) -> None:

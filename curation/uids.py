@@ -101,12 +101,12 @@ def order(words: Words) -> NDArray[np.int64]:
     return np.lexsort((words[:, 1], words[:, 0]))
 
 
-def first_of_each(words: Words) -> NDArray[np.int64]:
+def first_occurrences(words: Words) -> NDArray[np.int64]:
     """The positions, in the order of the uids, of the first row of each distinct uid."""
-    return counted(words)[0]
+    return first_and_counts(words)[0]
 
 
-def counted(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def first_and_counts(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """As ``first_of_each``, and how often each distinct uid is there."""
     ranked = order(words)
     new = np.ones(len(words), dtype=bool)

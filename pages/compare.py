@@ -120,7 +120,7 @@ def kept_quadrant(catalog: Catalog) -> Members:
 def members(catalog: Catalog, origin: str, kept: Members | None) -> Members:
     kind, _, name = origin.partition(":")
     if kind == "pool":
-        return compare.everyone(catalog)
+        return compare.whole_pool(catalog)
     if kind == "quadrant" and kept is not None:
         return kept
     # Whatever is decided may change what a name stands for.
@@ -169,7 +169,7 @@ def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
     rows = (
         some(mask)
         if sort == "random"
-        else compare.ordered(catalog, score, mask, sort == "best", MOST)
+        else compare.sorted_rows(catalog, score, mask, sort == "best", MOST)
     )
     told = list(dict.fromkeys([score, *(c.name for c in catalog.scores)]))[:2]
     gallery.paged(
@@ -184,7 +184,7 @@ def some(mask: Mask) -> NDArray[np.int64]:
 
 
 def show_spread(catalog: Catalog, sets: Sets, score: str) -> None:
-    spread = compare.spread(catalog, sets, score, BINS)
+    spread = compare.score_histograms(catalog, sets, score, BINS)
     st.plotly_chart(
         compare_charts.histograms(spread, catalog.column(score).title, shell.is_dark()),
         key="spread",
@@ -236,7 +236,7 @@ def pick_score(
     hash_funcs={Catalog: caches.catalog_key},
 )
 def _named(catalog: Catalog, name: str, changed: int) -> Members:
-    return compare.named(catalog, shell.decisions(), name)
+    return compare.load_members(catalog, shell.decisions(), name)
 
 
 main()

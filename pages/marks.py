@@ -90,7 +90,7 @@ def nothing(told: str) -> None:
 
 def tiles(catalog: Catalog, marks: Marks) -> None:
     keep, drop = marks.all()
-    absent = len(keep) + len(drop) - len(catalog.located([*keep, *drop]))
+    absent = len(keep) + len(drop) - len(catalog.uids.find_rows([*keep, *drop]))
     shown = {"Kept by hand": len(keep), "Dropped by hand": len(drop)}
     shown |= {"Marked, not in this dataset": absent} if absent else {}
     for column, (name, value) in zip(st.columns(4), shown.items(), strict=False):
@@ -188,11 +188,11 @@ def paged(key: str, total: int, noun: str) -> int:
 
 def of(catalog: Catalog, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The samples of these that the catalog has, by uid."""
-    return {row["uid"]: row for row in catalog.rows(list(catalog.located(uids).values()))}
+    return {row["uid"]: row for row in catalog.rows(list(catalog.uids.find_rows(uids).values()))}
 
 
 def load(catalog: Catalog, rows: Sequence[dict[str, Any]]) -> dict[str, bytes | None]:
-    root = locations.of(catalog.dataset.image_root)
+    root = locations.parse(catalog.dataset.image_root)
     found = thumbnails.load(shell.workspace(), root, rows, from_the_web=web_images.is_on())
     return {row["uid"]: picture for row, picture in zip(rows, found, strict=True)}
 

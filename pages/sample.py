@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from curation import formatting
-from curation.analysis import explain, neighbours
+from curation.analysis import explain, neighbors
 from curation.analysis.embedding_store import Side
 from curation.analysis.explain import LOSS, Loss
 from curation.analysis.quadrants import View
@@ -119,7 +119,7 @@ def definitions(columns: list[ColumnInfo]) -> None:
 def parts(catalog: Catalog, view: View, row: dict[str, Any]) -> None:
     """What the sample's negCLIPLoss is made of."""
     try:
-        loss = explain.loss(catalog, row)
+        loss = explain.explain_loss(catalog, row)
     except CurationError as error:
         st.info(plain(error), icon=":material/info:")
         return
@@ -144,7 +144,7 @@ def tiles(catalog: Catalog, loss: Loss, line: float | None) -> None:
         "Standard error": "0, exact" if loss.is_exact else known,
     }
     if line is not None:
-        chance = explain.chance_to_flip(loss, line)
+        chance = explain.flip_probability(loss, line)
         told["Chance to flip"] = "—" if math.isnan(chance) else formatting.share(chance)
     helps = {
         "negCLIPLoss": plain(catalog.column(LOSS).help),
@@ -214,7 +214,7 @@ def confused(catalog: Catalog, rowid: int) -> None:
 
 def targets(catalog: Catalog, rowid: int) -> None:
     """What of each target the sample's image is nearest to."""
-    names = neighbours.target_names(catalog)
+    names = neighbors.target_names(catalog)
     if not names:
         st.subheader("Nearest of a target", anchor=False)
         st.caption("No target yet: score again with `--target NAME=IMAGES`.")

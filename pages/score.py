@@ -45,7 +45,7 @@ def main() -> None:
         job = looked_at()
         if job is not None:
             watch(job)
-        elif not jobs.jobs(job_status.folder()):
+        elif not jobs.list_jobs(job_status.folder()):
             st.subheader("Jobs", anchor=False)
             st.caption(
                 "What you start runs as a process of its own: it goes on when you close this page, "
@@ -171,7 +171,7 @@ def sentence(missing: list[str]) -> str:
 
 def looked_at() -> Job | None:
     """The job that the URL names, or this session chose, or that is running."""
-    every = jobs.jobs(job_status.folder())
+    every = jobs.list_jobs(job_status.folder())
     wanted = st.query_params.get("job") or st.session_state.get("job_seen")
     found = next((job for job in every if job.id == wanted), None)
     found = found or next((job for job in every if jobs.is_running(job)), None)

@@ -11,7 +11,7 @@ from curation import formatting
 from curation.analysis import search
 from curation.analysis.embedding_store import Side
 from curation.analysis.quadrants import QUADRANTS, View
-from curation.analysis.search import Found, Vector
+from curation.analysis.search import Matches, Vector
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images import decode
@@ -110,7 +110,7 @@ def ask(catalog: Catalog) -> tuple[str, Vector, int] | None:
 def model(catalog: Catalog) -> tuple[ModelSpec | None, str]:
     """The model to embed with; where none is known, why."""
     try:
-        return search.model(shell.workspace(), catalog), ""
+        return search.query_model(shell.workspace(), catalog), ""
     except CurationError as error:
         return None, str(error)
 
@@ -123,7 +123,7 @@ def like_text(spec: ModelSpec) -> tuple[str, Vector] | None:
             "compares it with every image."
         )
         return None
-    return f"“{text}”", search.of_text(_encoder(spec.name, spec.pretrained), text)
+    return f"“{text}”", search.embed_text(_encoder(spec.name, spec.pretrained), text)
 
 
 def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
@@ -135,7 +135,7 @@ def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
         nothing("Give an image. It stays on this server, and is not kept.")
         return None
     data = file.getvalue()
-    query = search.of_image(_encoder(spec.name, spec.pretrained), data)
+    query = search.embed_image(_encoder(spec.name, spec.pretrained), data)
     right.image(decode.thumbnail(data, 120))
     return "the image", query
 
@@ -151,7 +151,7 @@ def like_sample(catalog: Catalog, side: Side) -> tuple[str, Vector] | None:
     (row,) = catalog.rows([rowid])
     caption = f"“{shorten(str(row['caption']), 100, placeholder=' …')}”"
     named = f"the image of {caption}" if side == "image" else caption
-    return named, search.of_sample(shell.workspace(), catalog, rowid, side)
+    return named, search.sample_embedding(shell.workspace(), catalog, rowid, side)
 
 
 def nothing(told: str, icon: str = ":material/search:") -> None:
@@ -159,7 +159,7 @@ def nothing(told: str, icon: str = ":material/search:") -> None:
     st.info(plain(told), icon=icon)
 
 
-def results(view: View, name: str, found: Found) -> None:
+def results(view: View, name: str, found: Matches) -> None:
     """The pictures, and where they lie among all samples."""
     st.subheader(plain(f"Nearest to {name}"), anchor=False)
     if not len(found):
@@ -184,7 +184,7 @@ def results(view: View, name: str, found: Found) -> None:
         where(view, found)
 
 
-def where(view: View, found: Found) -> None:
+def where(view: View, found: Matches) -> None:
     """The samples found over the density of all, and their share of each quadrant."""
     st.plotly_chart(
         figure(view, found),
@@ -208,7 +208,7 @@ def where(view: View, found: Found) -> None:
         st.caption(f"{formatting.plural(len(found) - both, 'sample')} without one of these scores.")
 
 
-def figure(view: View, found: Found) -> Any:
+def figure(view: View, found: Matches) -> Any:
     """The chart of the Quadrants page, small, with the samples found on top."""
     dark = shell.is_dark()
     grid = caches.grid(view.catalog, view.x, view.y)
@@ -265,7 +265,7 @@ def _anything(catalog: Catalog) -> None:
 @st.cache_resource(max_entries=64, show_spinner="Comparing with every image …")
 def _nearest(
     _workspace: Workspace, _catalog: Catalog, key: str, query: bytes, wanted: int
-) -> Found:
+) -> Matches:
     return search.nearest(_workspace, _catalog, np.frombuffer(query, np.float32), wanted)
 
 

@@ -222,7 +222,7 @@ def pictures(catalog: Catalog, walk: Walk) -> None:
     if order == "cut" and cut is not None:
         # Of what is left out, the best are nearest to the cut; of what is kept, the worst.
         is_best = (part == "kept") == (cut.rule == "at_most")
-        rows = compare.ordered(catalog, cut.score, mask, is_best, MOST)
+        rows = compare.sorted_rows(catalog, cut.score, mask, is_best, MOST)
     else:
         rows = some(mask)
     gallery.paged(

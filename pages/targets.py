@@ -4,7 +4,7 @@ import streamlit as st
 
 from curation import formatting
 from curation.analysis import compare, target_summary
-from curation.analysis.target_summary import About
+from curation.analysis.target_summary import TargetSummary
 from curation.catalog.catalog import Catalog
 from curation.catalog.columns import ALL_TARGETS, ColumnInfo
 from curation.errors import CurationError
@@ -32,7 +32,7 @@ Measures = dict[str, dict[str, ColumnInfo]]
 
 def main() -> None:
     catalog = shell.catalog()
-    measured = target_summary.measures(catalog)
+    measured = target_summary.measures_by_target(catalog)
     names = [name for name in measured if name != ALL_TARGETS]
     if not names:
         nothing_yet(catalog)
@@ -85,7 +85,7 @@ def add(catalog: Catalog) -> None:
 
 def added(catalog: Catalog, name: str) -> None:
     """What there is now of a target that was added."""
-    found = target_summary.measures(catalog).get(name)
+    found = target_summary.measures_by_target(catalog).get(name)
     if found is None:
         return
     # A column's name is letters, digits and _; within code an escape would be seen.
@@ -155,8 +155,8 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
             f"The best {BEST} of "
             f"{formatting.plural(len(catalog), 'sample')} by {plain(column.title)}."
         )
-        everyone = compare.everyone(catalog).mask
-        best = compare.ordered(catalog, column.name, everyone, True, BEST)
+        everyone = compare.whole_pool(catalog).mask
+        best = compare.sorted_rows(catalog, column.name, everyone, True, BEST)
         gallery.show(shell.workspace(), catalog, best, (column.name,))
     with left:
         st.subheader(plain(column.title), anchor=False)
@@ -171,7 +171,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
 
 def pick_measure(measures: list[str]) -> str:
     """Which norm and side."""
-    told = {measure: target_summary.in_words(measure) for measure in measures}
+    told = {measure: target_summary.measure_title(measure) for measure in measures}
     if len(told) == 1:
         return next(iter(told))
     if len(told) > 4:
@@ -188,7 +188,7 @@ def pick_measure(measures: list[str]) -> str:
     )
 
 
-def facts(about: About) -> None:
+def facts(about: TargetSummary) -> None:
     counted = {"image": about.images, "caption": about.captions}
     told = [formatting.plural(count, noun) for noun, count in counted.items() if count]
     if about.is_ready_made:
@@ -240,7 +240,7 @@ def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     if a == b:
         st.info("A and B are one target: choose another one.", icon=":material/compare_arrows:")
         return
-    pairs = target_summary.comparable(measured[a], measured[b])
+    pairs = target_summary.comparable_measures(measured[a], measured[b])
     if not pairs:
         st.info("A and B have no norm in common.", icon=":material/compare_arrows:")
         return

@@ -88,12 +88,12 @@ class Members:
     absent: int = 0
 
 
-def everyone(catalog: Catalog) -> Members:
+def whole_pool(catalog: Catalog) -> Members:
     """The whole pool."""
     return Members(np.ones(len(catalog), dtype=bool))
 
 
-def named(catalog: Catalog, decisions: Decisions, name: str) -> Members:
+def load_members(catalog: Catalog, decisions: Decisions, name: str) -> Members:
     """The samples of a saved selection or an imported uid list.
 
     Raises:
@@ -101,24 +101,24 @@ def named(catalog: Catalog, decisions: Decisions, name: str) -> Members:
     """
     words = decisions.uid_list(name)
     if words is not None:
-        return listed(catalog, words)
+        return members_of_list(catalog, words)
     recipe = Recipe(name, (SetStep("intersect", name),))
     return Members(select(recipe, catalog, decisions).mask)
 
 
-def listed(catalog: Catalog, words: uids.Words) -> Members:
+def members_of_list(catalog: Catalog, words: uids.Words) -> Members:
     """The samples of a list of uids (M, 2)."""
-    distinct = words.take(uids.first_of_each(words), axis=0)
+    distinct = words.take(uids.first_occurrences(words), axis=0)
     # A sorted list in the sorted catalog: one search follows another in memory.
-    order = uids.order(catalog.words)
-    place = uids.find(distinct, catalog.words.take(order, axis=0))
+    order = uids.order(catalog.uids.words)
+    place = uids.find(distinct, catalog.uids.words.take(order, axis=0))
     known = place >= 0
     mask = np.zeros(len(catalog), dtype=bool)
     mask[order[place[known]]] = True
     return Members(mask, int(np.count_nonzero(~known)))
 
 
-def ordered(
+def sorted_rows(
     catalog: Catalog, score: str, among: Mask, best: bool, wanted: int
 ) -> NDArray[np.int64]:
     """The ``wanted`` best (or worst) of some samples, in order; those without the score last."""
@@ -129,37 +129,37 @@ def ordered(
 
 
 @dataclass(frozen=True)
-class Spread:
+class ScoreHistograms:
     """How a score is spread in each part.
 
     Attributes:
-        bounds: (bins + 1,), the same for all.
-        counts: (bins,) each; those beyond the bounds are in the outermost bins.
+        edges: (bins + 1,), the same for all.
+        counts: (bins,) each; those beyond the edges are in the outermost bins.
         missing: how many samples of each part have no such score.
     """
 
-    bounds: NDArray[np.float64]
+    edges: NDArray[np.float64]
     counts: Mapping[Part, NDArray[np.int64]]
     missing: Mapping[Part, int]
 
 
-def spread(catalog: Catalog, sets: Sets, score: str, bins: int) -> Spread:
+def score_histograms(catalog: Catalog, sets: Sets, score: str, bins: int) -> ScoreHistograms:
     """The distribution of a score in what both have and what only one has."""
-    bounds = catalog.ranks(score).edges(bins)
+    edges = catalog.ranks(score).bin_edges(bins)
     values = catalog.array(score)
     counts: dict[Part, NDArray[np.int64]] = {}
     missing: dict[Part, int] = {}
     for part in SELECTED:
         own = values[sets.mask(part)]
         known = own[~np.isnan(own)]
-        place = np.searchsorted(bounds[1:-1].astype(np.float32), known, side="right")
+        place = np.searchsorted(edges[1:-1].astype(np.float32), known, side="right")
         counts[part] = np.bincount(place, minlength=bins)
         missing[part] = len(own) - len(known)
-    return Spread(bounds, counts, missing)
+    return ScoreHistograms(edges, counts, missing)
 
 
 @dataclass(frozen=True)
-class Ranks:
+class RankComparison:
     """The samples that have two scores, ranked by each.
 
     Attributes:
@@ -208,7 +208,7 @@ class Ranks:
         return np.bincount(flat, minlength=bins * bins).reshape(bins, bins)
 
 
-def ranks(catalog: Catalog, a: str, b: str) -> Ranks:
+def compare_ranks(catalog: Catalog, a: str, b: str) -> RankComparison:
     """The samples that have both scores, ranked by each."""
     known = ~(np.isnan(catalog.array(a)) | np.isnan(catalog.array(b)))
     count = int(np.count_nonzero(known))
@@ -219,7 +219,7 @@ def ranks(catalog: Catalog, a: str, b: str) -> Ranks:
         best = top(catalog, a, known, wanted) & top(catalog, b, known, wanted)
         shared[percent] = _ratio(int(np.count_nonzero(best)), wanted)
     spearman = _correlation(twice_a[known], twice_b[known])
-    return Ranks(twice_a, twice_b, count, spearman, shared)
+    return RankComparison(twice_a, twice_b, count, spearman, shared)
 
 
 def _twice_ranks(values: NDArray[np.float32], known: Mask) -> NDArray[np.int32]:

@@ -1,4 +1,4 @@
-"""How a column is spread: its ends, its median, and a histogram."""
+"""How the values of a column are distributed: range, median and histogram."""
 
 from __future__ import annotations
 
@@ -17,37 +17,40 @@ class Distribution:
 
     Attributes:
         known: how many there are.
-        least, median, greatest: NaN where there are none; infinity counts for the median only.
-        bounds: (bins + 1,) of equal bins; far outliers do not stretch them.
-        heights: (bins,) samples a bin, to a two-thousandth of all; what lies beyond the bounds is
-            in the outermost bins.
+        least, greatest: of the finite values; NaN if there are none.
+        median: of all known values, infinite ones included; NaN if there are none.
+        edges: the edges of equal bins, (bins + 1,); outliers do not stretch them.
+        heights: samples in each bin, (bins,); those beyond the edges are in the outermost bins.
     """
 
     known: int
     least: float
     median: float
     greatest: float
-    bounds: NDArray[np.float64]
+    edges: NDArray[np.float64]
     heights: NDArray[np.int64]
 
 
 def distribution(catalog: Catalog, name: str, bins: int = 60) -> Distribution:
-    """One look at a column, of which nothing is kept.
+    """The distribution of a column, which is not kept in memory.
 
     Raises:
         CurationError: there is no such column, or it does not hold numbers.
     """
-    ranks = Ranks(catalog.once(name))
-    bounds = ranks.edges(bins)
-    below = [ranks.near(float(bound)) for bound in bounds[1:-1]]
-    least, greatest = ranks.ends() or (float("nan"), float("nan"))
-    # Of two in the middle, what lies between them.
-    middle = [ranks.at(place) for place in ((len(ranks) - 1) // 2, len(ranks) // 2) if len(ranks)]
+    ranks = Ranks(catalog.cache.read_uncached(name))
+    edges = ranks.bin_edges(bins)
+    below = [ranks.count_below(float(edge)) for edge in edges[1:-1]]
+    least, greatest = ranks.finite_range() or (float("nan"), float("nan"))
+    median = float("nan")
+    if len(ranks):
+        # An even number of values has two in the middle.
+        lower, upper = (ranks.value_at(k) for k in ((len(ranks) - 1) // 2, len(ranks) // 2))
+        median = (lower + upper) / 2
     return Distribution(
         known=len(ranks),
         least=least,
-        median=sum(middle) / 2 if middle else float("nan"),
+        median=median,
         greatest=greatest,
-        bounds=bounds,
+        edges=edges,
         heights=np.diff([0, *below, len(ranks)]),
     )

@@ -21,7 +21,7 @@ Rowids = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Part:
+class ShardRows:
     """A shard's embeddings.
 
     Attributes:
@@ -33,9 +33,9 @@ class Part:
     rows: Rows
 
 
-def parts(
+def iter_shards(
     workspace: Workspace, catalog: Catalog, side: Side, model: str | None = None
-) -> Iterator[Part]:
+) -> Iterator[ShardRows]:
     """The embeddings of every sample, shard by shard, in the order of the catalog.
 
     Args:
@@ -55,10 +55,10 @@ def parts(
             raise CurationError(
                 f"{folder.path} has changed since the catalog was published; score it again"
             )
-        yield Part(rowids, rows)
+        yield ShardRows(rowids, rows)
 
 
-def of(
+def load(
     workspace: Workspace,
     catalog: Catalog,
     side: Side,
@@ -68,11 +68,11 @@ def of(
     """Unit embeddings of some samples, float32 (n, d), in this order; NaN where there is none.
 
     Raises:
-        CurationError: as ``parts``.
+        CurationError: as ``iter_shards``.
     """
     wanted = np.asarray(rowids, dtype=np.int64)
     found: NDArray[np.float32] | None = None
-    for part in parts(workspace, catalog, side, model):
+    for part in iter_shards(workspace, catalog, side, model):
         if found is None:
             found = np.full((len(wanted), part.rows.shape[1]), np.nan, dtype=np.float32)
         there = np.flatnonzero(part.rowids >= 0)

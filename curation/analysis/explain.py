@@ -41,7 +41,7 @@ class Loss:
         return self.error == 0
 
 
-def loss(catalog: Catalog, row: Mapping[str, Any]) -> Loss:
+def explain_loss(catalog: Catalog, row: Mapping[str, Any]) -> Loss:
     """What the catalog's negCLIPLoss of a sample, a row of ``Catalog.rows``, is made of.
 
     Raises:
@@ -60,7 +60,7 @@ def loss(catalog: Catalog, row: Mapping[str, Any]) -> Loss:
     return Loss(score + sum(sides), *sides, score, error, catalog.column(LOSS).parameters or {})
 
 
-def chance_to_flip(loss: Loss, line: float) -> float:
+def flip_probability(loss: Loss, line: float) -> float:
     """The chance that another draw of the batches puts the sample on a line's other side.
 
     Φ(−|score − line| / se): 0 where there is no other draw, NaN where its spread is not known.
@@ -82,7 +82,9 @@ class Standing:
 def standings(catalog: Catalog, row: Mapping[str, Any]) -> list[Standing]:
     """Where a sample, a row of ``Catalog.rows``, stands in every score."""
     values = {column.name: row[column.name] for column in catalog.scores}
-    below = catalog.below({name: value for name, value in values.items() if value is not None})
+    below = catalog.count_below(
+        {name: value for name, value in values.items() if value is not None}
+    )
     return [
         Standing(
             column,

@@ -244,7 +244,7 @@ def _between(catalog: Catalog, score: str, scale: Scale, ends: tuple[float, floa
         return len(ranks)
     if scale == "percentile":
         return round(abs(ends[1] - ends[0]) / 100 * len(ranks))
-    return abs(ranks.near(ends[1]) - ranks.near(ends[0]))
+    return abs(ranks.count_below(ends[1]) - ranks.count_below(ends[0]))
 
 
 def _coarse(cells: NDArray[Any], by: int) -> NDArray[np.float64]:
@@ -255,7 +255,7 @@ def _coarse(cells: NDArray[Any], by: int) -> NDArray[np.float64]:
 
 
 def _inner_range(catalog: Catalog, score: str) -> tuple[float, float]:
-    edges = catalog.ranks(score).edges(1)
+    edges = catalog.ranks(score).bin_edges(1)
     return float(edges[0]), float(edges[-1])
 
 

@@ -154,7 +154,9 @@ def line(catalog: Catalog, score: str, cut: Cut, among: Mask | None = None) -> f
     position = max(position, 0)
     if position >= whole:
         return _above(catalog, score)
-    return ranks.at(position) if left is None else float(np.partition(left, position)[position])
+    return (
+        ranks.value_at(position) if left is None else float(np.partition(left, position)[position])
+    )
 
 
 def lines(catalog: Catalog, x: str, y: str, x_cut: Cut, y_cut: Cut) -> tuple[float, float]:
@@ -183,7 +185,7 @@ def restate(
         kept = int(np.count_nonzero(values >= edge))
     else:
         ranks = catalog.ranks(score)
-        known, kept = len(ranks), len(ranks) - ranks.below(at_line)
+        known, kept = len(ranks), len(ranks) - ranks.count_below(at_line)
     if by == "count":
         return float(kept)
     if not known:
@@ -194,7 +196,7 @@ def restate(
 def _above(catalog: Catalog, score: str) -> float:
     """Just above every sample."""
     ranks = catalog.ranks(score)
-    return float(np.nextafter(np.float32(ranks.at(len(ranks) - 1)), np.float32(np.inf)))
+    return float(np.nextafter(np.float32(ranks.value_at(len(ranks) - 1)), np.float32(np.inf)))
 
 
 def _step(score: str, at_line: float, high: bool) -> ScoreStep:

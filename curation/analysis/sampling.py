@@ -12,12 +12,12 @@ from curation.analysis.quadrants import Quadrant, View
 from curation.catalog.catalog import Catalog, Mask
 
 
-def members(view: View, quadrant: Quadrant) -> NDArray[np.int64]:
+def quadrant_rows(view: View, quadrant: Quadrant) -> NDArray[np.int64]:
     """The rowids of a quadrant's samples, ascending."""
     return np.concatenate([np.empty(0, np.int64), *_inside(view, quadrant)])
 
 
-def some(view: View, quadrant: Quadrant, wanted: int, seed: int) -> NDArray[np.int64]:
+def random_rows(view: View, quadrant: Quadrant, wanted: int, seed: int) -> NDArray[np.int64]:
     """That many of a quadrant's samples, or all there are, in random order.
 
     The same as a draw from ``members``, of which there may be millions, without them.
@@ -33,7 +33,7 @@ def some(view: View, quadrant: Quadrant, wanted: int, seed: int) -> NDArray[np.i
     return found
 
 
-def nearest(
+def rows_near_cutoff(
     catalog: Catalog, score: str, at_line: float, among: Mask, inside: bool, wanted: int
 ) -> NDArray[np.int64]:
     """The samples of ``among`` closest to a line on its high or its low side, nearest first."""
@@ -47,7 +47,7 @@ def nearest(
     return candidates[np.lexsort((candidates, distance))]
 
 
-def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) -> NDArray[np.int64]:
+def best_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) -> NDArray[np.int64]:
     """Of these samples, the ``wanted`` best (or worst) by both scores together, in order.
 
     Each score counts by its distance from its median, in units of its inner half, so that
@@ -58,7 +58,7 @@ def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) ->
     total = np.zeros(len(rows), dtype=np.float32)
     for name in (view.x, view.y):
         known = view.catalog.ranks(name)
-        low, middle, high = (known.at(part * len(known) // 4) for part in (1, 2, 3))
+        low, middle, high = (known.value_at(part * len(known) // 4) for part in (1, 2, 3))
         total += (view.catalog.array(name)[rows] - np.float32(middle)) / max(high - low, 1e-6)
     keys = -total if best else total
     if len(rows) > wanted:
@@ -67,14 +67,14 @@ def ranked_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) ->
     return rows[np.argsort(keys, kind="stable")]
 
 
-def errors(catalog: Catalog, score: str) -> NDArray[np.float32] | None:
+def standard_errors(catalog: Catalog, score: str) -> NDArray[np.float32] | None:
     """The standard errors of a score, (N,); None where it has none."""
     name = f"{score}_se"
     known = name in catalog.columns and catalog.column(name).of == score
     return catalog.array(name) if known else None
 
 
-def uncertain(
+def uncertain_rows(
     view: View, axis: Literal["x", "y"], wanted: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The samples most likely to change sides of a line if the score were measured again.
@@ -85,7 +85,7 @@ def uncertain(
         standard error or every one is 0.
     """
     name, at_line = (view.x, view.x_line) if axis == "x" else (view.y, view.y_line)
-    spread = errors(view.catalog, name)
+    spread = standard_errors(view.catalog, name)
     if spread is None or np.isnan(at_line):
         return np.empty(0, np.int64), np.empty(0, np.float32)
     rows = np.flatnonzero(view.side("y" if axis == "x" else "x", True) & (spread > 0))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.analysis import embedding_store
-from curation.analysis.embedding_store import Part, Rowids, Rows, Side
+from curation.analysis.embedding_store import Rowids, Rows, ShardRows, Side
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images import decode
@@ -37,7 +37,7 @@ _NATIVE = (np.float16, np.float32, np.float64)
 
 
 @dataclass(frozen=True)
-class Found:
+class Matches:
     """Samples, nearest first; of those equally near, the one that comes first in the catalog.
 
     Attributes:
@@ -54,7 +54,7 @@ class Found:
 
 def nearest(
     workspace: Workspace, catalog: Catalog, query: Vector, wanted: int, model: str | None = None
-) -> Found:
+) -> Matches:
     """The ``wanted`` samples whose images are nearest to an embedding of any length, of all.
 
     A sample without an embedding is never found. The cosines are those of float64.
@@ -65,12 +65,12 @@ def nearest(
 
     Raises:
         CurationError: the query is zero or not finite, or of another model; or as
-            ``embedded.parts`` does.
+            ``embedding_store.iter_shards`` does.
     """
     unit = _unit(query)
     threads = _threads()
-    best = Found(np.empty(0, np.int64), np.empty(0, np.float32))
-    for part in embedding_store.parts(workspace, catalog, "image", model):
+    best = Matches(np.empty(0, np.int64), np.empty(0, np.float32))
+    for part in embedding_store.iter_shards(workspace, catalog, "image", model):
         if part.rows.shape[1] != len(unit):
             raise CurationError(
                 f"what is searched for has an embedding of length {len(unit)}, the images "
@@ -82,13 +82,13 @@ def nearest(
     return best
 
 
-def of_text(encoder: Encoder, text: str) -> Vector:
+def embed_text(encoder: Encoder, text: str) -> Vector:
     """What the model makes of a text."""
     vector: Vector = encoder.encode_texts([text]).rows()[0]
     return vector
 
 
-def of_image(encoder: Encoder, data: bytes) -> Vector:
+def embed_image(encoder: Encoder, data: bytes) -> Vector:
     """What the model makes of an encoded image, prepared as the dataset's are.
 
     Raises:
@@ -104,20 +104,20 @@ def of_image(encoder: Encoder, data: bytes) -> Vector:
     return vector
 
 
-def of_sample(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Vector:
+def sample_embedding(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Vector:
     """The embedding of a sample's image or caption.
 
     Raises:
-        CurationError: it has none, or as ``embedded.parts`` does.
+        CurationError: it has none, or as ``embedding_store.iter_shards`` does.
     """
-    vector: Vector = embedding_store.of(workspace, catalog, side, [rowid])[0]
+    vector: Vector = embedding_store.load(workspace, catalog, side, [rowid])[0]
     if not np.isfinite(vector).all():
         what = "image" if side == "image" else "caption"
         raise CurationError(f"this sample has no embedding of its {what}")
     return vector
 
 
-def model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
+def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
     """The model that a catalog's plain columns are of, to encode what is searched for.
 
     Raises:
@@ -146,12 +146,12 @@ def model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
 
 
 def _nearest_in(
-    part: Part, unit: NDArray[np.float64], wanted: int, before: Found, piece: slice
-) -> Found:
+    part: ShardRows, unit: NDArray[np.float64], wanted: int, before: Matches, piece: slice
+) -> Matches:
     """The nearest in a piece of a shard; without those too far for the best of earlier shards."""
     import torch
 
-    best = Found(np.empty(0, np.int64), np.empty(0, np.float32))
+    best = Matches(np.empty(0, np.int64), np.empty(0, np.float32))
     query = torch.from_numpy(unit.astype(np.float32))
     buffer = torch.empty((CHUNK, len(unit)))
     # By no more than this is a float32 sum of so many products off, whatever their order.
@@ -165,7 +165,7 @@ def _nearest_in(
         roughly[part.rowids[chunk] < 0] = np.nan
         bar = max(enough, _kth(roughly, wanted), _kth(best.cosines, wanted)) - slack
         near = start + np.flatnonzero(roughly >= bar)
-        found = Found(part.rowids[near], _cosines(part.rows[near], unit))
+        found = Matches(part.rowids[near], _cosines(part.rows[near], unit))
         best = _best(best, found, wanted)
     return best
 
@@ -232,11 +232,11 @@ def _kth(cosines: NDArray[np.float32], k: int) -> float:
     return float(-ordered[k - 1]) if not np.isnan(ordered[k - 1]) else -np.inf
 
 
-def _best(before: Found, more: Found, wanted: int) -> Found:
+def _best(before: Matches, more: Matches, wanted: int) -> Matches:
     """The best of both; ``more`` come later in the catalog."""
     if not len(more):
         return before
     rowids = np.concatenate([before.rowids, more.rowids])
     cosines = np.concatenate([before.cosines, more.cosines])
     order = np.argsort(-cosines, kind="stable")[:wanted]
-    return Found(rowids[order], cosines[order])
+    return Matches(rowids[order], cosines[order])

@@ -24,7 +24,7 @@ _SIDES = {"image": "", "text": "captions", "both": "images and captions"}
 
 
 @dataclass(frozen=True)
-class About:
+class TargetSummary:
     """A target.
 
     Attributes:
@@ -43,7 +43,7 @@ class About:
     is_ready_made: bool
 
 
-def about(workspace: Workspace, name: str, model: str) -> About:
+def summarize(workspace: Workspace, name: str, model: str) -> TargetSummary:
     """What is known of a target, as it was embedded by this model.
 
     Raises:
@@ -56,7 +56,7 @@ def about(workspace: Workspace, name: str, model: str) -> About:
     if not count:
         held = {side: folder.file(0, f"{side}.npy") for side in ("image", "text")}
         rows = {s: len(matrices.open_matrix(f)) if f.is_file() else 0 for s, f in held.items()}
-        return About(name, info.source, info.created, rows["image"], rows["text"], 0, True)
+        return TargetSummary(name, info.source, info.created, rows["image"], rows["text"], 0, True)
     images = captions = 0
     for shard in range(count):
         table = _read(store, shard, ("image_file", "url", "caption"))
@@ -68,7 +68,7 @@ def about(workspace: Workspace, name: str, model: str) -> About:
     stages = (store.samples, folder)
     receipts = [stage.receipt(shard) for stage in stages for shard in range(count)]
     skipped = sum(receipt.skipped for receipt in receipts if receipt)
-    return About(name, info.source, info.created, images, captions, skipped, False)
+    return TargetSummary(name, info.source, info.created, images, captions, skipped, False)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Item:
     picture: bytes | None
 
 
-def items(
+def load_items(
     workspace: Workspace, name: str, start: int, count: int, from_the_web: bool = False
 ) -> list[Item]:
     """Some of a target's items in their order; nothing of one that was given as embeddings.
@@ -97,7 +97,7 @@ def items(
             table = _read(store, shard, ("uid", "caption", *COLUMNS))
             rows += table.slice(first, last - first).to_pylist()
         before += held
-    root = locations.of(targets.info(store).image_root)
+    root = locations.parse(targets.info(store).image_root)
     pictures = thumbnails.load(Workspace(store.path), root, rows, from_the_web)
     return [
         Item(str(row["caption"] or row.get("image_file") or ""), picture)
@@ -105,7 +105,7 @@ def items(
     ]
 
 
-def measures(catalog: Catalog) -> dict[str, dict[str, ColumnInfo]]:
+def measures_by_target(catalog: Catalog) -> dict[str, dict[str, ColumnInfo]]:
     """NormSim's columns by target, `all` last, and by what they measure: ``inf_image``.
 
     What measures alike is called alike, whatever the target.
@@ -117,7 +117,7 @@ def measures(catalog: Catalog) -> dict[str, dict[str, ColumnInfo]]:
     return dict(sorted(found.items(), key=lambda item: (item[0] == ALL_TARGETS, item[0])))
 
 
-def comparable(
+def comparable_measures(
     a: Mapping[str, ColumnInfo], b: Mapping[str, ColumnInfo]
 ) -> dict[str, tuple[ColumnInfo, ColumnInfo]]:
     """The columns of two targets that can be compared, by the measure of a.
@@ -133,7 +133,7 @@ def comparable(
     return found
 
 
-def in_words(measure: str) -> str:
+def measure_title(measure: str) -> str:
     """``NormSim∞``, ``NormSim₂, captions``"""
     p, side, model = _parts(measure)
     sign = {"inf": "∞", "2": "₂"}.get(p, f" p={p}")

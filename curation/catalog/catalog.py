@@ -1,4 +1,4 @@
-"""The published catalog, open for reading: the only place that opens it, and its SQL."""
+"""The published catalog of a workspace, open for reading, with its SQL."""
 
 from __future__ import annotations
 
@@ -13,26 +13,37 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curation.catalog.column_cache import Arrays
+from curation.catalog.column_cache import ColumnCache
 from curation.catalog.columns import ColumnInfo
-from curation.catalog.dataset import Dataset, Images
-from curation.catalog.uid_index import Identified
+from curation.catalog.database import BATCH, Database, quote_name
+from curation.catalog.dataset import Dataset, ImageCounts
+from curation.catalog.ranks import Ranks
+from curation.catalog.uid_index import UidIndex
 from curation.errors import CurationError
 from curation.storage.workspace import Workspace
 
 Mask = NDArray[np.bool_]
 
+# Where the bytes of an image are: numbers, but not worth an axis.
+_BYTE_LOCATIONS = ("image_offset", "image_length", "image_row")
 
-class Catalog(Arrays, Identified):
-    """A workspace's scored samples, read-only.
 
-    Safe to share between threads: each call takes its own cursor. Columns that are asked for
-    as arrays are kept in memory (40 MB a score at ten million samples).
+class Catalog:
+    """The scored samples of a workspace, N rows. Safe to share between threads.
+
+    Attributes:
+        path: the file.
+        dataset: where the samples come from.
+        columns: every column of the samples by its name.
+        cache: numeric columns in memory.
+        uids: from uid to rowid, and back.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises:
-        CurationError: there is no catalog, or it is not one of this project's.
+        """Open ``catalog.duckdb``.
+
+        Raises:
+            CurationError: there is no catalog, or the file is not one.
         """
         if not path.is_file():
             raise CurationError(
@@ -40,23 +51,18 @@ class Catalog(Arrays, Identified):
                 f"`python -m curation score SOURCE --workspace {path.parent}`"
             )
         try:
-            # Attached to a database of its own: by path, DuckDB would hand out the database that
-            # this process has open already, which is the old one after a catalog is replaced.
-            self._connection = duckdb.connect(":memory:")
-            self._connection.execute(f"ATTACH {_text(str(path))} AS catalog (READ_ONLY)")
-            # Text from strangers' datasets reaches queries as parameters only; this is the
-            # second lock: no query can read or write another file.
-            self._connection.execute("SET enable_external_access=false")
-            self._connection.execute("SET lock_configuration=true")
-            self.dataset = Dataset(*self._one("FROM dataset"))
-            self.columns = self._columns()
+            self._database = Database(path)
+            self.dataset = Dataset(*self._database.tuples("FROM dataset")[0])
+            self.columns = self._read_columns()
         except (duckdb.Error, TypeError, KeyError) as error:
             raise CurationError(f"{path} is not a catalog: {error}") from None
         self.path = path
-        super().__init__()
+        self.cache = ColumnCache(self._read_numbers)
+        self.uids = UidIndex(self._database, len(self))
 
     @classmethod
     def of(cls, workspace: Workspace) -> Catalog:
+        """Open the catalog of a workspace."""
         return cls(workspace.catalog)
 
     def __len__(self) -> int:
@@ -64,98 +70,105 @@ class Catalog(Arrays, Identified):
 
     @property
     def scores(self) -> list[ColumnInfo]:
-        """The columns that say how good a sample is: numbers, the higher the better."""
+        """The columns that say how good a sample is: numbers, higher is better."""
         return [c for c in self.columns.values() if c.kind == "score"]
 
     @property
     def measures(self) -> list[ColumnInfo]:
-        """The columns that say what a sample is: numbers, true or false, or a word."""
+        """The columns that describe a sample: numbers, booleans or text."""
         return [c for c in self.columns.values() if c.kind == "measure"]
 
     @property
     def numbers(self) -> list[ColumnInfo]:
-        """Every column that can be an axis: scores first, the source's last."""
+        """The columns that can be an axis: scores first, columns of the source last."""
         order = {"score": 0, "measure": 1, "detail": 2, "sample": 3, "source": 3}
-        numeric = [c for c in self.columns.values() if c.is_number and c.name not in _PLACES]
+        numeric = [
+            c for c in self.columns.values() if c.is_number and c.name not in _BYTE_LOCATIONS
+        ]
         return sorted(numeric, key=lambda c: order[c.kind])
 
     @property
     def labels(self) -> list[ColumnInfo]:
-        """True-or-false columns of the source."""
+        """The boolean columns of the source."""
         return [c for c in self.columns.values() if c.is_label and c.kind == "source"]
 
     @cached_property
-    def images(self) -> Images:
-        """Where the images lie."""
+    def images(self) -> ImageCounts:
+        """How many samples have an image file, a URL, or a URL alone."""
         if "url" not in self.columns:
-            # Of an earlier version, which knew no addresses.
-            return Images(len(self), 0, 0)
-        return Images(
-            *self._one(
-                "SELECT count(image_file), count(url), "
-                "count(*) FILTER (image_file IS NULL AND url IS NOT NULL) FROM samples"
-            )
+            # An earlier version of this project read no URLs.
+            return ImageCounts(len(self), 0, 0)
+        (counts,) = self._database.tuples(
+            "SELECT count(image_file), count(url), "
+            "count(*) FILTER (image_file IS NULL AND url IS NOT NULL) FROM samples"
         )
+        return ImageCounts(*counts)
 
     def column(self, name: str) -> ColumnInfo:
-        """Raises:
-        CurationError: there is no such column; lists the scores there are.
+        """What a column is.
+
+        Raises:
+            CurationError: there is no such column; the message lists the scores.
         """
         if name not in self.columns:
             known = ", ".join(c.name for c in self.scores) or "none yet"
             raise CurationError(f"there is no score or column {name!r}; the scores are {known}")
         return self.columns[name]
 
-    def _read(self, name: str) -> NDArray[np.float32]:
-        info = self.column(name)
-        if not (info.is_number or info.is_label):
-            raise CurationError(f"the column {name!r} holds {info.type}, not numbers")
-        value = f"coalesce(TRY_CAST({_quote(name)} AS FLOAT), 'nan'::FLOAT)"
-        array = np.empty(len(self), dtype=np.float32)
-        read = 0
-        # A batch at a time, so that there is no second copy of it all.
-        for batch in self._stream(f"SELECT {value} AS v FROM samples"):
-            chunk = batch.column(0)
-            # By its buffer: Arrow's own way to NumPy imports pandas, which takes longer.
-            array[read : read + len(chunk)] = np.frombuffer(
-                chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
-            )
-            read += len(chunk)
-        return array
+    def array(self, name: str) -> NDArray[np.float32]:
+        """A numeric or boolean column, (N,) float32 by rowid, NaN where missing; read-only.
 
-    def shares(self, name: str) -> list[tuple[Any, ...]]:
-        """Each value of a column, "" where missing, and how many have it; most first."""
-        value = f"coalesce({_quote(self.column(name).name)}::VARCHAR, '')"
-        return self._all(f"SELECT {value}, count(*) FROM samples GROUP BY 1 ORDER BY 2 DESC, 1")
+        Raises:
+            CurationError: there is no such column, or it does not hold numbers.
+        """
+        return self.cache.array(name)
 
-    def below(self, values: Mapping[str, float]) -> dict[str, tuple[int, int]]:
-        """How many samples have less than a value in each of some columns, and how many have any.
+    def ranks(self, name: str) -> Ranks:
+        """The order statistics of a numeric or boolean column.
 
-        In one pass, of which nothing is kept.
+        Raises:
+            CurationError: as ``array``.
+        """
+        return self.cache.ranks(name)
+
+    def value_counts(self, name: str) -> list[tuple[str, int]]:
+        """Each value of a column as text, "" where missing, with its count; most frequent first."""
+        value = f"coalesce({quote_name(self.column(name).name)}::VARCHAR, '')"
+        return self._database.tuples(
+            f"SELECT {value}, count(*) FROM samples GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+
+    def count_below(self, values: Mapping[str, float]) -> dict[str, tuple[int, int]]:
+        """For each column: how many samples have less than its value, and how many have any.
+
+        One pass over the columns, which are not kept in memory.
         """
         if not values:
             return {}
-        told = ", ".join(
-            f"count(*) FILTER ({_quote(self.column(name).name)} < ?::FLOAT), count({_quote(name)})"
-            for name in values
+        counts = ", ".join(
+            f"count(*) FILTER ({column} < ?::FLOAT), count({column})"
+            for column in (quote_name(self.column(name).name) for name in values)
         )
-        found = self._all(f"SELECT {told} FROM samples", list(values.values()))[0]
-        return dict(zip(values, zip(found[::2], found[1::2], strict=True), strict=True))
+        (row,) = self._database.tuples(f"SELECT {counts} FROM samples", list(values.values()))
+        return dict(zip(values, zip(row[::2], row[1::2], strict=True), strict=True))
 
     def where(self, condition: str, parameters: Sequence[Any]) -> Mask:
-        """Which samples meet a condition made by ``curation.selection.where``: (N,).
+        """The samples that meet a condition made by ``curation.selection.where``, (N,) bool.
 
         Raises:
-            CurationError: it compares what cannot be compared, as text with a number.
+            CurationError: the condition compares values of different types.
         """
         try:
-            rows = self._arrow(f"SELECT rowid AS r FROM samples WHERE {condition}", parameters)
+            rows = self._database.table(
+                f"SELECT rowid AS r FROM samples WHERE {condition}", parameters
+            )
         except duckdb.Error as error:
-            # DuckDB's own words hold values, which are strangers' captions.
+            # DuckDB's message is left out: it may hold values, that is, captions of the dataset.
             kind = type(error).__name__.removesuffix("Exception").lower()
             raise CurationError(
-                f"where: the condition does not fit the columns ({kind} error): it compares what "
-                "cannot be compared, as text with a number, or takes a text for true or false"
+                f"where: the condition does not fit the columns ({kind} error): it compares "
+                "values of different types, such as text with a number, or uses text as true or "
+                "false"
             ) from None
         mask = np.zeros(len(self), dtype=bool)
         mask[np.asarray(rows.column("r"))] = True
@@ -166,120 +179,110 @@ class Catalog(Arrays, Identified):
         rowids: Sequence[int] | NDArray[np.integer[Any]],
         columns: Sequence[str] | None = None,
     ) -> list[dict[str, Any]]:
-        """These samples in this order, whole, or some columns of them, which is quicker."""
+        """Samples as dicts, in the order of ``rowids``; rowids that do not exist are left out.
+
+        Args:
+            columns: by default all of them; a few are quicker to read. Every dict also has
+                ``row_id``.
+        """
         wanted = [int(r) for r in rowids]
-        told = "*" if columns is None else ", ".join(_quote(self.column(c).name) for c in columns)
-        found = self._records(
-            f"SELECT rowid AS row_id, {told} FROM samples "
+        names = (
+            "*"
+            if columns is None
+            else ", ".join(quote_name(self.column(name).name) for name in columns)
+        )
+        records = self._database.records(
+            f"SELECT rowid AS row_id, {names} FROM samples "
             "WHERE rowid IN (SELECT unnest(?::BIGINT[]))",
             [wanted],
         )
-        by_row = {row["row_id"]: row for row in found}
+        by_row = {record["row_id"]: record for record in records}
         return [by_row[r] for r in wanted if r in by_row]
 
     def find(self, uid: str) -> int | None:
-        """The rowid of a sample, None where there is no such uid."""
-        found = self._records("SELECT rowid AS r FROM samples WHERE uid = ?", [uid.lower()])
-        return found[0]["r"] if found else None
+        """The rowid of a sample; None if there is no such uid."""
+        rows = self._database.tuples("SELECT rowid FROM samples WHERE uid = ?", [uid.lower()])
+        return rows[0][0] if rows else None
 
     def batches(
-        self, columns: Sequence[str], times: Mask | NDArray[np.uint16], size: int = 1 << 17
+        self, columns: Sequence[str], times: Mask | NDArray[np.uint16], size: int = BATCH
     ) -> pa.RecordBatchReader:
-        """Some columns of the samples, streamed in the order of rowid.
+        """Columns of some samples, streamed in the order of rowid.
 
         Args:
-            times: (N,), how often each sample comes, or whether it does.
-            size: how many rows of the catalog are looked over at a time.
+            times: (N,), how many times each sample is repeated; a mask for at most once.
+            size: rows of the catalog that are read at a time, and the most rows of a batch.
         """
-        names = [self.column(name).name for name in columns]
-        cursor = self._cursor()
-        reader = cursor.sql(f"SELECT {', '.join(map(_quote, names))} FROM samples")
-        source = reader.to_arrow_reader(size)
+        names = [quote_name(self.column(name).name) for name in columns]
+        cursor = self._database.cursor()
+        source = cursor.sql(f"SELECT {', '.join(names)} FROM samples").to_arrow_reader(size)
 
-        def kept() -> Any:
+        def repeated() -> Iterator[pa.RecordBatch]:
             start = 0
             with cursor:
                 for batch in source:
                     part = times[start : start + len(batch)]
                     start += len(batch)
-                    places = np.repeat(np.arange(len(part)), part)
-                    # What is repeated often is more than was read.
-                    for cut in range(0, len(places), size):
-                        yield batch.take(pa.array(places[cut : cut + size]))
+                    positions = np.repeat(np.arange(len(part)), part)
+                    # Repeats may make a batch larger than what was read.
+                    for first in range(0, len(positions), size):
+                        yield batch.take(pa.array(positions[first : first + size]))
 
-        return pa.RecordBatchReader.from_batches(source.schema, kept())
+        return pa.RecordBatchReader.from_batches(source.schema, repeated())
 
     @cached_property
     def shards(self) -> list[tuple[int, NDArray[np.int64]]]:
-        """How many samples each shard was read with, and the rows of it that are not in here.
+        """For each shard: the number of samples that were read, and which rows were dropped.
 
         Raises:
             CurationError: an earlier version of this project published the catalog.
         """
         try:
-            found = self._all("FROM shards")
+            rows = self._database.tuples("FROM shards")
         except duckdb.CatalogException:
             raise CurationError(
                 f"{self.path} was published by an earlier version: run its `score` command again"
             ) from None
-        return [(samples, np.array(dropped, dtype=np.int64)) for samples, dropped in found]
+        return [(samples, np.array(dropped, dtype=np.int64)) for samples, dropped in rows]
 
     def skipped(self, limit: int = 1000) -> list[dict[str, Any]]:
-        """What was left out, and why."""
-        return self._records(f"FROM skipped LIMIT {int(limit)}")
+        """The samples that were left out, with the reason."""
+        return self._database.records(f"FROM skipped LIMIT {int(limit)}")
 
     def skipped_by_reason(self, limit: int = 1000) -> list[dict[str, Any]]:
-        """How many samples were left out for each reason, most first, with an example.
+        """How many samples were left out for each reason, with an example; most frequent first.
 
-        What a reason says after its first colon is about one sample and is not told apart.
+        Reasons are grouped by the text before their first colon; the rest is about one sample.
         """
-        return self._records(
+        return self._database.records(
             "SELECT stage, split_part(reason, ': ', 1) AS reason, count(*) AS samples, "
             'min("where") AS example FROM skipped '
             f"GROUP BY 1, 2 ORDER BY samples DESC, reason LIMIT {int(limit)}"
         )
 
-    def _columns(self) -> dict[str, ColumnInfo]:
-        types = {row[0]: row[1] for row in self._all("DESCRIBE samples")}
+    def _read_columns(self) -> dict[str, ColumnInfo]:
+        types = {row[0]: row[1] for row in self._database.tuples("DESCRIBE samples")}
         infos = {}
-        for row in self._records("FROM columns"):
-            told = {k: v for k, v in row.items() if v is not None}
-            told["parameters"] = json.loads(told["parameters"]) if "parameters" in told else None
-            infos[row["name"]] = ColumnInfo(type=types[row["name"]], **told)
+        for row in self._database.records("FROM columns"):
+            fields = {key: value for key, value in row.items() if value is not None}
+            if "parameters" in fields:
+                fields["parameters"] = json.loads(fields["parameters"])
+            infos[row["name"]] = ColumnInfo(type=types[row["name"]], **fields)
         return infos
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
-        # One connection must not be used by two threads at once; a cursor costs microseconds.
-        cursor = self._connection.cursor()
-        cursor.execute("USE catalog")
-        return cursor
-
-    def _arrow(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        with self._cursor() as cursor:
-            return cursor.sql(query, params=list(parameters)).to_arrow_table()
-
-    def _stream(self, query: str) -> Iterator[pa.RecordBatch]:
-        with self._cursor() as cursor:
-            yield from cursor.sql(query).to_arrow_reader(1 << 17)
-
-    def _records(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        return list(self._arrow(query, parameters).to_pylist())
-
-    def _all(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor:
-            return cursor.execute(query, list(parameters)).fetchall()
-
-    def _one(self, query: str) -> tuple[Any, ...]:
-        return self._all(query)[0]
-
-
-# Where an image's bytes lie is no measure of it.
-_PLACES = ("image_offset", "image_length", "image_row")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    def _read_numbers(self, name: str) -> NDArray[np.float32]:
+        info = self.column(name)
+        if not (info.is_number or info.is_label):
+            raise CurationError(f"the column {name!r} holds {info.type}, not numbers")
+        value = f"coalesce(TRY_CAST({quote_name(name)} AS FLOAT), 'nan'::FLOAT)"
+        array = np.empty(len(self), dtype=np.float32)
+        start = 0
+        # Streamed, so that there is no second copy of the whole column.
+        for batch in self._database.stream(f"SELECT {value} AS v FROM samples"):
+            chunk = batch.column(0)
+            # From the buffer: Arrow's to_numpy() imports pandas, which takes longer than reading.
+            array[start : start + len(chunk)] = np.frombuffer(
+                chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
+            )
+            start += len(chunk)
+        return array

@@ -1,4 +1,4 @@
-"""What a catalog tells of its dataset as a whole."""
+"""What a catalog records about its dataset as a whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Dataset:
-    """Where a catalog's samples come from."""
+    """The one row of the table ``dataset``.
+
+    Attributes:
+        source: the path or URL that was read.
+        reader: the name of the reader that read it.
+        image_root: the folder that the samples' ``image_file`` is relative to.
+        model: the model of the columns that name no model.
+        targets: the names of the targets, separated by commas.
+        samples, skipped: the number of samples in the catalog, and of those left out.
+        published: when the catalog was written, as ISO 8601 in UTC.
+        version: the version of this project that wrote it.
+    """
 
     source: str
     reader: str
@@ -21,8 +32,8 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Images:
-    """How many images lie in files, have an address, and are only that."""
+class ImageCounts:
+    """How many samples have an image file, how many a URL, and how many a URL alone."""
 
     in_files: int
     with_url: int

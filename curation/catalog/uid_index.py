@@ -1,68 +1,73 @@
-"""The uids of a catalog's samples: of all, read once and kept, or of a few, looked up."""
+"""The uids of a catalog's samples: looked up in the database, or all in memory."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from curation import uids
+from curation.catalog.database import Database
 
-# Samples that are looked up: those of all take seconds and 160 MB at ten million.
-_FEW = 10_000
+# Up to this many uids are looked up. Reading all takes seconds and 160 MB at ten million samples.
+_MAX_LOOKUPS = 10_000
 
 
-class Identified(ABC):
-    """Samples with a uid each, in a table ``samples``."""
+class UidIndex:
+    """From uid to rowid, and back.
 
-    @abstractmethod
-    def __len__(self) -> int: ...
+    Args:
+        database: holds a table ``samples`` with a column ``uid``.
+        count: the number of its rows.
+    """
 
-    @abstractmethod
-    def _stream(self, query: str) -> Iterator[pa.RecordBatch]: ...
-
-    @abstractmethod
-    def _all(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]: ...
+    def __init__(self, database: Database, count: int) -> None:
+        self._database = database
+        self._count = count
 
     @cached_property
     def words(self) -> uids.Words:
-        """Every sample's uid in 128-bit form, shape (N, 2), by rowid."""
-        words = np.empty((len(self), 2), dtype=np.uint64)
-        read = 0
-        for batch in self._stream("SELECT uid FROM samples"):
-            words[read : read + len(batch)] = uids.to_words(batch.column(0))
-            read += len(batch)
+        """The uid of every sample in 128-bit form, (N, 2) uint64 by rowid; kept once it is read."""
+        words = np.empty((self._count, 2), dtype=np.uint64)
+        start = 0
+        for batch in self._database.stream("SELECT uid FROM samples"):
+            words[start : start + len(batch)] = uids.to_words(batch.column(0))
+            start += len(batch)
         return words
 
     def words_of(self, rowids: NDArray[np.int64]) -> uids.Words:
-        """Some samples' uids, as ``words``."""
-        if "words" in self.__dict__ or len(rowids) > _FEW:
+        """The uids of some samples in 128-bit form, (n, 2) uint64, in the order of ``rowids``."""
+        if self._is_loaded or len(rowids) > _MAX_LOOKUPS:
             return self.words[rowids]
-        asked = rowids.tolist()
+        wanted = rowids.tolist()
         query = "SELECT rowid, uid FROM samples WHERE rowid IN (SELECT unnest($1::BIGINT[]))"
-        found = dict(self._all(query, [asked]))
-        return uids.to_words([found[row] for row in asked])
+        uid_of = dict(self._database.tuples(query, [wanted]))
+        return uids.to_words([uid_of[row] for row in wanted])
 
-    def located(self, wanted: Sequence[str]) -> dict[str, int]:
-        """The rowids of those of some uids that are here, in the order of the uids.
+    def find_rows(self, wanted: Sequence[str]) -> dict[str, int]:
+        """The rowid of each uid that the catalog holds, in the order of the uids.
+
+        A repeated uid is a key once, as it is written first.
 
         Raises:
-            ValueError: one of them is no uid.
+            ValueError: an entry is not a uid.
         """
         if not wanted:
             return {}
-        asked = uids.to_words(wanted)
-        first = uids.first_of_each(asked)
-        if "words" in self.__dict__ or len(first) > _FEW:
-            place = uids.find(self.words, asked[first])
-            rows = {int(place[row]): int(row) for row in np.flatnonzero(place >= 0)}
+        words = uids.to_words(wanted)
+        first = uids.first_occurrences(words)
+        if self._is_loaded or len(first) > _MAX_LOOKUPS:
+            positions = uids.find(self.words, words[first])
+            rows = {int(positions[row]): int(row) for row in np.flatnonzero(positions >= 0)}
         else:
-            known = [uids.to_hex(asked[first]).to_pylist(), list(range(len(first)))]
-            few = "(SELECT unnest($1) AS uid, unnest($2) AS i)"
-            rows = dict(self._all(f"SELECT i, rowid FROM samples JOIN {few} USING (uid)", known))
-        return {wanted[first[place]]: rows[place] for place in sorted(rows)}
+            lookups = [uids.to_hex(words[first]).to_pylist(), list(range(len(first)))]
+            table = "(SELECT unnest($1) AS uid, unnest($2) AS i)"
+            query = f"SELECT i, rowid FROM samples JOIN {table} USING (uid)"
+            rows = dict(self._database.tuples(query, lookups))
+        return {wanted[first[position]]: rows[position] for position in sorted(rows)}
+
+    @property
+    def _is_loaded(self) -> bool:
+        return "words" in self.__dict__

@@ -28,7 +28,7 @@ def main() -> None:
     """Run the command line; a CurationError becomes one line and exit code 2."""
     # As Ctrl-C: what is half-written is taken away on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with progress.telling():
+    with progress.reporting():
         _run()
 
 
@@ -45,7 +45,7 @@ def _run() -> None:
     except OSError as problem:
         _fail(f"{problem.filename or 'this machine'}: {problem.strerror or problem}")
     except click.ClickException as problem:
-        progress.failed(problem.format_message())
+        progress.report_failure(problem.format_message())
         problem.show()
         sys.exit(problem.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -57,7 +57,7 @@ def _run() -> None:
 def _fail(problem: object) -> NoReturn:
     # Parsers and databases explain themselves over several lines.
     line = " ".join(str(problem).split())
-    progress.failed(line)
+    progress.report_failure(line)
     click.echo(f"error: {line}", err=True)
     sys.exit(2)
 

@@ -40,6 +40,6 @@ def marks(workspace: Path, log: bool, clear: bool, undo: bool) -> None:
         for mark in listed:
             click.echo(f"{mark.uid}  {mark.mark}  {mark.marked}")
         counts = made.counts()
-        absent = len(listed) - len(Catalog.of(opened).located([mark.uid for mark in listed]))
+        absent = len(listed) - len(Catalog.of(opened).uids.find_rows([mark.uid for mark in listed]))
         missing = f", {formatting.count(absent)} of them not in this dataset" if absent else ""
         click.echo(describe_counts(counts["keep"], counts["drop"]) + missing)

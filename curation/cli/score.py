@@ -30,7 +30,7 @@ class _PlaceType(click.ParamType[Location]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Location:
-        return locations.of(value) if isinstance(value, str) else value
+        return locations.parse(value) if isinstance(value, str) else value
 
 
 _PLACE = _PlaceType()

@@ -48,7 +48,7 @@ def overview(catalog: Catalog) -> str:
 
 def values(catalog: Catalog, name: str) -> str:
     """The commonest values of a column, as ``en 86.9 %, it 5.2 %``, and how many others."""
-    found = catalog.shares(name)
+    found = catalog.value_counts(name)
     shown = [f"{value or 'missing'} {share(n, len(catalog))}" for value, n in found[:_VALUES]]
     rest = len(found) - _VALUES
     return ", ".join(shown) + (f", {plural(rest, 'other')}" if rest > 0 else "")
@@ -56,7 +56,7 @@ def values(catalog: Catalog, name: str) -> str:
 
 def labels(catalog: Catalog, name: str, keep: float) -> str:
     """How well each score tells the samples that ``name`` marks."""
-    results = judging.judge(catalog, name, keep)
+    results = judging.judge_scores(catalog, name, keep)
     if not results:
         return f"\n{name}: no score to judge by it, or all samples alike"
     lines = [

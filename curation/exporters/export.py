@@ -92,7 +92,7 @@ def export(
     # The same selection in another format shares the recipe and the manifest.
     is_same_recipe = _contains(recipe_file, selection.recipe)
     is_same = is_same_recipe and before.get("sha256_of_sorted_uids") == selection.digest
-    root = locations.of(catalog.dataset.image_root)
+    root = locations.parse(catalog.dataset.image_root)
     request = ExportRequest(catalog, selection, chosen, root, shard_size, advance)
     with atomic(path) as partial:
         left_out = tuple(exporter.write(request, partial))
@@ -172,7 +172,7 @@ def _check_folder(path: Path, before: manifest.Record) -> None:
         name = file.relative_to(path.parent).as_posix()
         # No export writes a link.
         is_foreign = file.is_symlink() or (file.is_file() and name not in written)
-        with locations.asking(file):
+        with locations.translate_errors(file):
             if is_foreign or (file.is_file() and sha256_of(file) != written[name]):
                 what = "is not from an export" if is_foreign else "was changed after its export"
                 raise CurationError(

@@ -121,7 +121,7 @@ def _write_trial(
         catalog=catalog,
         selection=replace(selection, copies=copies),
         columns=columns,
-        image_root=locations.of(catalog.dataset.image_root),
+        image_root=locations.parse(catalog.dataset.image_root),
         shard_size=shard_size,
         rowids=tuple(rowids.tolist()),
     )
@@ -140,7 +140,7 @@ def _rowids(selection: Selection) -> NDArray[np.int64]:
 def _first_rowids(selection: Selection, exporter: Exporter) -> NDArray[np.int64]:
     every = _rowids(selection)
     if exporter.sorts_by_uid:
-        every = every[uids.order(selection.catalog.words_of(every))]
+        every = every[uids.order(selection.catalog.uids.words_of(every))]
     return every[:SHOWN]
 
 
@@ -148,7 +148,7 @@ def _is_local(catalog: Catalog, exporter: Exporter, rowids: NDArray[np.int64]) -
     """Whether these samples can be exported without reading from another machine."""
     if exporter.extension:
         return True
-    if not locations.is_local(locations.of(catalog.dataset.image_root)):
+    if not locations.is_local(locations.parse(catalog.dataset.image_root)):
         return False
     return not catalog.images.with_url or all(
         row["image_file"] is not None for row in catalog.rows(rowids)

@@ -102,7 +102,7 @@ _KEPT: OrderedDict[tuple[_Key, int], pa.Array] = OrderedDict()
 def _window(place: Location, column: str, row: int) -> tuple[pa.Array, int]:
     """The window that holds a row, and its first row."""
     # A file that was replaced is another file; asking a remote one each time would take long.
-    version = locations.stamp(place) if locations.is_local(place) else ()
+    version = locations.change_stamp(place) if locations.is_local(place) else ()
     key: _Key = (str(place), column, version)
     for (of, first), values in _KEPT.items():
         if of == key and first <= row < first + len(values):

@@ -33,11 +33,11 @@ from curation.jobs.record import (
     Status,
     command,
     is_running,
-    loaded,
-    log,
-    record,
-    state,
-    when,
+    load,
+    read_log,
+    read_state,
+    save,
+    start_time,
 )
 
 __all__ = [
@@ -49,16 +49,16 @@ __all__ = [
     "Status",
     "cancel",
     "command",
-    "find",
-    "forget",
+    "delete_record",
+    "find_job",
     "is_running",
-    "jobs",
-    "log",
+    "list_jobs",
+    "read_log",
+    "read_state",
     "resume",
     "running_in",
     "start",
-    "state",
-    "when",
+    "start_time",
 ]
 
 # The folder of records below a folder of workspaces.
@@ -81,7 +81,7 @@ def start(folder: Path, arguments: Sequence[str], workspace: Path, cwd: Path | N
     other = running_in(folder, workspace)
     if other is not None:
         raise CurationError(
-            f"a job that was started {when(other)} is still writing into {workspace}; "
+            f"a job that was started {start_time(other)} is still writing into {workspace}; "
             "wait for it, or cancel it"
         )
     moment = datetime.now(UTC)
@@ -110,28 +110,28 @@ def start(folder: Path, arguments: Sequence[str], workspace: Path, cwd: Path | N
         name, home, tuple(arguments), workspace.absolute(), moment.timestamp(), cwd, process.pid
     )
     try:
-        record(job)
+        save(job)
     except CurationError:
         process.kill()
         raise
     return job
 
 
-def jobs(folder: Path) -> list[Job]:
+def list_jobs(folder: Path) -> list[Job]:
     """Every job recorded in ``folder``, newest first."""
-    found = (loaded(file.parent) for file in folder.glob(f"*/{JOB}"))
+    found = (load(file.parent) for file in folder.glob(f"*/{JOB}"))
     return sorted((job for job in found if job), key=lambda job: job.id, reverse=True)
 
 
-def find(folder: Path, id: str) -> Job | None:
+def find_job(folder: Path, id: str) -> Job | None:
     """The job of this name."""
-    return next((job for job in jobs(folder) if job.id == id), None)
+    return next((job for job in list_jobs(folder) if job.id == id), None)
 
 
 def running_in(folder: Path, workspace: Path) -> Job | None:
     """The job that is writing into a workspace now."""
     wanted = workspace.resolve()
-    there = (job for job in jobs(folder) if job.workspace.resolve() == wanted)
+    there = (job for job in list_jobs(folder) if job.workspace.resolve() == wanted)
     return next((job for job in there if is_running(job)), None)
 
 
@@ -166,14 +166,16 @@ def resume(job: Job) -> Job:
     return start(job.folder.parent, job.arguments, job.workspace, job.cwd)
 
 
-def forget(job: Job) -> None:
+def delete_record(job: Job) -> None:
     """Delete the record of a job that has ended; what it made stays.
 
     Raises:
         CurationError: it is running.
     """
     if is_running(job):
-        raise CurationError(f"the job that was started {when(job)} is running; cancel it first")
+        raise CurationError(
+            f"the job that was started {start_time(job)} is running; cancel it first"
+        )
     shutil.rmtree(job.folder, ignore_errors=True)
 
 

@@ -110,7 +110,7 @@ def command(arguments: Sequence[str]) -> str:
 
 def is_running(job: Job) -> bool:
     """Whether the process, or a worker that it started, is alive and has not told its end."""
-    return _alive(job) and progress.Told.load(job.folder / TOLD).exit is None
+    return _alive(job) and progress.Report.load(job.folder / TOLD).exit is None
 
 
 def _alive(job: Job) -> bool:
@@ -124,11 +124,11 @@ def _alive(job: Job) -> bool:
     return False
 
 
-def state(job: Job) -> State:
+def read_state(job: Job) -> State:
     """How the job is now."""
     # In this order: what ends in between has told its end.
     alive = _alive(job)
-    told = progress.Told.load(job.folder / TOLD)
+    told = progress.Report.load(job.folder / TOLD)
     # With torch loaded, Python takes seconds to leave after its work is done.
     alive = alive and told.exit is None
     status, error = _status(job, alive, told)
@@ -152,7 +152,7 @@ def state(job: Job) -> State:
     )
 
 
-def log(job: Job) -> str:
+def read_log(job: Job) -> str:
     """What it printed; of a long log, the end."""
     try:
         with (job.folder / LOG).open("rb") as file:
@@ -164,12 +164,12 @@ def log(job: Job) -> str:
     return text if size <= _LOG_BYTES else "…\n" + text.partition("\n")[2]
 
 
-def when(job: Job) -> str:
+def start_time(job: Job) -> str:
     """When it was started, in this machine's time: 2025-03-01 14:05."""
     return f"{datetime.fromtimestamp(job.started):%Y-%m-%d %H:%M}"
 
 
-def record(job: Job) -> None:
+def save(job: Job) -> None:
     """Raises:
     CurationError: it cannot be written.
     """
@@ -184,7 +184,7 @@ def record(job: Job) -> None:
         partial.write_text(json.dumps(held, indent=1), encoding="utf-8")
 
 
-def loaded(folder: Path) -> Job | None:
+def load(folder: Path) -> Job | None:
     """The job recorded in this folder."""
     try:
         held: dict[str, Any] = json.loads((folder / JOB).read_bytes())
@@ -201,7 +201,7 @@ def loaded(folder: Path) -> Job | None:
         return None
 
 
-def _status(job: Job, alive: bool, told: progress.Told) -> tuple[Status, str | None]:
+def _status(job: Job, alive: bool, told: progress.Report) -> tuple[Status, str | None]:
     if alive:
         return "running", None
     if told.exit == 0:
@@ -216,7 +216,7 @@ def _status(job: Job, alive: bool, told: progress.Told) -> tuple[Status, str | N
     return "failed", told.error or f"it ended with exit code {told.exit}"
 
 
-def _until(job: Job, alive: bool, told: progress.Told) -> float:
+def _until(job: Job, alive: bool, told: progress.Report) -> float:
     if alive:
         return time.time()
     if told.ended is not None:

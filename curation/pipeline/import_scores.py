@@ -82,7 +82,7 @@ def import_scores(
             raise CurationError(f"two columns cannot both be the score {score}")
         _check_score(name, score, taken, file)
         columns[score] = _floats(_column(table, name, file), name, file)
-    first = uids.first_of_each(words)
+    first = uids.first_occurrences(words)
     places = _places(workspace, words[first])
     if not any((found >= 0).any() for found in places):
         raise CurationError(f"{file} has no uid of this dataset: is it of another one?")
@@ -104,7 +104,7 @@ def import_uids(workspace: Workspace, name: str, file: Path, uid_column: str = "
         words = _from_text(file)
     else:
         words = _uid_column(_load(file), file, uid_column)
-    first = uids.first_of_each(words)
+    first = uids.first_occurrences(words)
     Decisions.of(workspace).save_uid_list(name, words, str(file.resolve()))
     return _joined(words, first, _places(workspace, words[first]))
 

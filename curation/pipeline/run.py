@@ -175,7 +175,7 @@ def _embed_targets(
     for name in workspace.targets():
         store = workspace.target(name)
         if models is not None and store.shard_count():
-            root = locations.of(targets.info(store).image_root)
+            root = locations.parse(targets.info(store).image_root)
             receipts += _embed(store, root, models, job, f"Target {name}", progress)
     return receipts
 
@@ -197,7 +197,7 @@ def _request(job: Job, names: tuple[str, ...], temperature: float) -> score.Requ
 
 def _checked(job: Job) -> Workspace:
     """The workspace, if the folder is new, empty, or a workspace of the same source."""
-    source, folder = str(locations.resolved(job.source)), job.workspace
+    source, folder = str(locations.resolve(job.source)), job.workspace
     if (folder / "workspace.toml").is_file():
         held = Workspace.open(folder).info().source
         if held != source:
@@ -215,9 +215,9 @@ def _with_image_root(job: Job) -> Job:
     if job.options.image_root is not None or not (job.workspace / "workspace.toml").is_file():
         return job
     info = Workspace.open(job.workspace).info()
-    if info.source != str(locations.resolved(job.source)):
+    if info.source != str(locations.resolve(job.source)):
         return job
-    return replace(job, options=replace(job.options, image_root=locations.of(info.image_root)))
+    return replace(job, options=replace(job.options, image_root=locations.parse(info.image_root)))
 
 
 def _write_info(workspace: Workspace, job: Job, reader: Reader) -> None:
@@ -228,7 +228,7 @@ def _write_info(workspace: Workspace, job: Job, reader: Reader) -> None:
         # A model that could not be loaded has left no embeddings: it was not the first.
         if workspace.embeddings(info.model).path.is_dir():
             primary = info.model
-    source, root = str(locations.resolved(job.source)), str(reader.image_root)
+    source, root = str(locations.resolve(job.source)), str(reader.image_root)
     workspace.write_info(WorkspaceInfo(source, reader.name, root, primary, created))
 
 

@@ -37,7 +37,7 @@ def read(
     Raises:
         CurationError: the source cannot be read or holds nothing usable, or a model cannot be had.
     """
-    source, there = str(locations.resolved(target.source)), target.name in workspace.targets()
+    source, there = str(locations.resolve(target.source)), target.name in workspace.targets()
     known = targets.info(workspace.target(target.name)).source if there else source
     if known != source:
         progress.say(f"Target {target.name} is replaced: it came from {known}")
@@ -60,7 +60,7 @@ def _embed(
 ) -> None:
     found = devices.names(device)
     progress.say(f"Device: {devices.describe(found)}")
-    root = locations.of(targets.info(store).image_root)
+    root = locations.parse(targets.info(store).image_root)
     receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
 
     def to_fetch(images: int) -> None:

@@ -50,7 +50,7 @@ class TargetSource:
                 f"{ALL_TARGETS!r} cannot name a target: NormSim calls all targets together so; "
                 f"got {text!r}"
             )
-        return cls(check_name(name, "target"), locations.of(source))
+        return cls(check_name(name, "target"), locations.parse(source))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
     """
     store = workspace.target(target.name)
     info_file = store.path / "target.toml"
-    source = str(locations.resolved(target.source))
+    source = str(locations.resolve(target.source))
     if info_file.is_file() and info(store).source != source:
         progress.say(f"Target {target.name} now comes from {source}")
         info_file.unlink()

@@ -27,7 +27,7 @@ class CaptionsReader:
     def __init__(self, source: Location, options: base.Options) -> None:
         self.source = source
         self.options = options
-        self.image_root = locations.resolved(source.parent)
+        self.image_root = locations.resolve(source.parent)
 
     @classmethod
     def recognizes(cls, source: Location) -> bool:
@@ -35,7 +35,7 @@ class CaptionsReader:
 
     def shards(self) -> Sequence[base.SourceShard]:
         total, size = len(self._captions()), self.options.shard_size
-        return base.cut(self.source, total, size, 0, locations.stamp(self.source))
+        return base.cut(self.source, total, size, 0, locations.change_stamp(self.source))
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         numbered = self._captions()[shard.start : shard.stop]
@@ -52,7 +52,7 @@ class CaptionsReader:
 
     def _captions(self) -> list[tuple[int, str]]:
         """Every line that is not blank, with its number in the file."""
-        with locations.reading(self.source) as file:
+        with locations.open_file(self.source) as file:
             content = file.read()
         try:
             lines = content.decode("utf-8-sig").splitlines()

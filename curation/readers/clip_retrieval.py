@@ -42,7 +42,7 @@ class ClipRetrievalReader:
 
     def __init__(self, source: Location, options: base.Options) -> None:
         self.options = options
-        self.image_root = locations.resolved(options.image_root or source)
+        self.image_root = locations.resolve(options.image_root or source)
         self.features = aligned_tables.features(options.features or "") or _FEATURES
         self._parts = {part.metadata: part for part in _parts(source)}
 
@@ -58,14 +58,14 @@ class ClipRetrievalReader:
         for index, part in enumerate(self._parts.values()):
             files = (part.metadata, *part.embeddings.values())
             # The root too: it decides what is an image.
-            mark = fingerprint(*map(locations.stamp, files), *columns, str(self.image_root))
+            mark = fingerprint(*map(locations.change_stamp, files), *columns, str(self.image_root))
             total = rows.group_starts(part.metadata)[-1]
             shards.append(base.SourceShard(index, part.metadata, 0, total, mark))
         return shards
 
     def embeddings(self, shard: base.SourceShard) -> Mapping[str, Matrix]:
         files = self._parts[shard.path].embeddings
-        return {side: Matrix(locations.resolved(file)) for side, file in files.items()}
+        return {side: Matrix(locations.resolve(file)) for side, file in files.items()}
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         self._check_lengths(shard)
@@ -135,7 +135,7 @@ def _numbered(source: Location, folder: str, extension: str) -> dict[int, Locati
         return {}
     name = re.compile(rf"{folder}_(\d+){re.escape(extension)}")
     found: dict[int, Location] = {}
-    for file in locations.files_of(source / folder, lambda file: bool(name.fullmatch(file.name))):
+    for file in locations.list_files(source / folder, lambda file: bool(name.fullmatch(file.name))):
         match = name.fullmatch(file.name)
         number = int(match[1]) if match else -1
         if number in found:

@@ -33,7 +33,7 @@ class DatacompReader:
         if locations.is_dir(source):
             _check_whole(source, self.files)
         self.options = options
-        self.image_root = locations.resolved(options.image_root or self.files[0].parent)
+        self.image_root = locations.resolve(options.image_root or self.files[0].parent)
         self._columns = _feature_columns(self.files[0].with_suffix(".npz"), options.features)
         stem = self._columns[0].removesuffix("_img").removesuffix("-image")
         self.features = aligned_tables.features(stem)
@@ -50,8 +50,8 @@ class DatacompReader:
                 0,
                 rows.group_starts(file)[-1],
                 fingerprint(
-                    locations.stamp(file),
-                    locations.stamp(file.with_suffix(".npz")),
+                    locations.change_stamp(file),
+                    locations.change_stamp(file.with_suffix(".npz")),
                     self.options.caption_column,
                     self.options.uid_column,
                 ),
@@ -62,7 +62,7 @@ class DatacompReader:
     def embeddings(self, shard: base.SourceShard) -> Mapping[str, Matrix]:
         file = shard.path.with_suffix(".npz")
         return {
-            side: Matrix(locations.resolved(file), member)
+            side: Matrix(locations.resolve(file), member)
             for side, member in zip(("image", "text"), self._columns, strict=True)
         }
 
@@ -85,7 +85,7 @@ def pairs(source: Location) -> list[Location]:
     if locations.is_file(source):
         files = [source] if source.suffix == ".parquet" else []
     else:
-        files = locations.files_of(source, rows.is_parquet) if locations.is_dir(source) else []
+        files = locations.list_files(source, rows.is_parquet) if locations.is_dir(source) else []
     return [file for file in files if locations.is_file(file.with_suffix(".npz"), guessed=True)]
 
 
@@ -94,7 +94,7 @@ def _check_whole(source: Location, paired: Sequence[Location]) -> None:
     CurationError: a file lacks its other half, as a download that broke off leaves it.
     """
     stems = {file.stem for file in paired}
-    for file in locations.files_of(source, lambda file: rows.is_parquet(file) or _is_npz(file)):
+    for file in locations.list_files(source, lambda file: rows.is_parquet(file) or _is_npz(file)):
         if file.stem not in stems:
             other = file.with_suffix(".parquet" if _is_npz(file) else ".npz")
             raise CurationError(

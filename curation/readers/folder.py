@@ -38,7 +38,7 @@ class FolderReader:
             raise CurationError(f"{source} is not a folder; name its format with --reader")
         self.source = source
         self.options = options
-        self.image_root = locations.resolved(options.image_root or source)
+        self.image_root = locations.resolve(options.image_root or source)
         metadata = _metadata_file(source)
         self._table = (
             None
@@ -48,7 +48,7 @@ class FolderReader:
         self._listing: list[Location] | None = None
         self._beside: list[tuple[int, Location]] | None = None
         # Of remote files, which would take a request each to ask for.
-        self._stamps = None if isinstance(source, Path) else locations.stamps(source)
+        self._stamps = None if isinstance(source, Path) else locations.change_stamps(source)
 
     @classmethod
     def recognizes(cls, source: Location) -> bool:
@@ -76,10 +76,10 @@ class FolderReader:
                 fingerprint=fingerprint(
                     self.options.mark(),
                     [
-                        (locations.below(file, self.source), self._pair_stamp(file))
+                        (locations.relative_name(file, self.source), self._pair_stamp(file))
                         for file in files[shard.start : shard.stop]
                     ]
-                    + [locations.stamp(table) for table in self._tables(shard)],
+                    + [locations.change_stamp(table) for table in self._tables(shard)],
                 ),
             )
             for shard in shards
@@ -103,19 +103,19 @@ class FolderReader:
 
     def _below_root(self, where: str) -> str:
         """The name of an image below the image root, by its name below the source."""
-        full = locations.join(locations.resolved(self.source), where)
-        return locations.below(full, self.image_root) or where
+        full = locations.join(locations.resolve(self.source), where)
+        return locations.relative_name(full, self.image_root) or where
 
     def _is_there(self, file: Location) -> bool:
         if self._stamps is None:
             return locations.is_file(file)
-        return locations.below(file, self.source) in self._stamps
+        return locations.relative_name(file, self.source) in self._stamps
 
     def _pair_stamp(self, file: Location) -> list[tuple[object, ...]]:
         there = (f for f in (file, *_sidecars(file)) if self._is_there(f))
         if self._stamps is None:
-            return [locations.stamp(f) for f in there]
-        return [self._stamps[locations.below(f, self.source) or ""] for f in there]
+            return [locations.change_stamp(f) for f in there]
+        return [self._stamps[locations.relative_name(f, self.source) or ""] for f in there]
 
     def _tables(self, shard: base.SourceShard) -> list[Location]:
         """The tables of failed downloads of the folders that begin in a shard."""
@@ -131,7 +131,7 @@ class FolderReader:
 
     def _rows(self, files: Sequence[Location], skipped: list[base.Skipped]) -> Iterator[base.Row]:
         for file in files:
-            where = locations.below(file, self.source) or file.name
+            where = locations.relative_name(file, self.source) or file.name
             if not base.is_text(where):
                 shown = where.encode("utf-8", "replace").decode()
                 skipped.append(base.Skipped(shown, "the file's name is not UTF-8"))

@@ -56,7 +56,7 @@ class TableReader:
             raise CurationError(f"{source} holds no CSV, TSV, JSONL or Parquet file")
         self.options = options
         self._folder = source.parent if locations.is_file(source) else source
-        self.image_root = locations.resolved(options.image_root or self._folder)
+        self.image_root = locations.resolve(options.image_root or self._folder)
         # A shard is read right after its neighbour, most often of the same rows.
         self._load = lru_cache(maxsize=1)(rows.load_part)
         self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
@@ -81,7 +81,7 @@ class TableReader:
                 holds_images = self._columns(file).holds_images
             is_parquet = rows.is_parquet(file)
             total = rows.group_starts(file)[-1] if is_parquet else len(self._load(file)[0])
-            mark: tuple[object, ...] = (locations.stamp(file), self.options.mark())
+            mark: tuple[object, ...] = (locations.change_stamp(file), self.options.mark())
             if holds_images:
                 mark += (self._image_file(file),)
             shards += base.cut(file, total, self.options.shard_size, len(shards), mark)
@@ -189,8 +189,8 @@ class TableReader:
 
     def _image_file(self, file: Location) -> str:
         """What the images in a table call it: its name below the image root, if it lies there."""
-        full = locations.resolved(self._folder) / file.name
-        return locations.below(full, self.image_root) or str(full)
+        full = locations.resolve(self._folder) / file.name
+        return locations.relative_name(full, self.image_root) or str(full)
 
 
 _IMAGE, _CAPTION, _UID = "image_file", "caption", "uid"
@@ -198,7 +198,7 @@ _IMAGE, _CAPTION, _UID = "image_file", "caption", "uid"
 
 def parts(folder: Location) -> list[Location]:
     """The table files of a folder, in the order of their names."""
-    return locations.files_of(folder, lambda file: file.suffix.lower() in rows.EXTENSIONS)
+    return locations.list_files(folder, lambda file: file.suffix.lower() in rows.EXTENSIONS)
 
 
 def rows_of(

@@ -184,7 +184,7 @@ def _find_duplicates(
     clusters = parameters["clusters"] or max(1, len(words) // PER_CLUSTER)
     cluster = spherical_k_means.assign(data, words, clusters, parameters["cluster_seed"])
     # The first row of each uid, since the catalog leaves out the others, by cluster and then uid.
-    order = uids.first_of_each(words)
+    order = uids.first_occurrences(words)
     order = order[cluster[order] >= 0]
     order = order[np.argsort(cluster[order], kind="stable")]
     original = np.full(len(words), -1, dtype=np.int64)

@@ -80,7 +80,7 @@ class Selection:
     @cached_property
     def sorted_uids(self) -> uids.Words:
         """The sorted uids, (M, 2) uint64, repeats kept."""
-        words = self.catalog.words.take(np.flatnonzero(self.mask), axis=0)
+        words = self.catalog.uids.words.take(np.flatnonzero(self.mask), axis=0)
         if self.count > len(words):
             words = np.repeat(words, self.copies[self.mask], axis=0)
         return words.take(uids.order(words), axis=0)
@@ -173,7 +173,7 @@ def top_by_value(
     tied = np.flatnonzero(usable & (values == cutoff))
     missing = count - int(np.count_nonzero(mask))
     if missing < len(tied):
-        tied = tied[uids.order(catalog.words_of(tied))][:missing]
+        tied = tied[uids.order(catalog.uids.words_of(tied))][:missing]
     mask[tied] = True
     return mask
 
@@ -247,8 +247,8 @@ class _Evaluation:
             known = ", ".join(self.decisions.names()) or "none yet"
             raise CurationError(f"there is no selection or uid list {name!r}; there are: {known}")
         self.sets[name] = NamedSet(name, None, lambda: words)
-        first, counts = uids.counted(words)
-        position = uids.find(self.catalog.words, words[first])
+        first, counts = uids.first_and_counts(words)
+        position = uids.find(self.catalog.uids.words, words[first])
         in_list = position >= 0
         copies = np.zeros(len(self.catalog), dtype=np.uint16)
         copies[in_list] = np.minimum(counts[position[in_list]], np.iinfo(np.uint16).max)
@@ -256,8 +256,8 @@ class _Evaluation:
 
     def _rows_of(self, marked: tuple[str, ...]) -> tuple[NDArray[np.int64], list[str]]:
         """The rowids of some uids, and the distinct uids that the catalog does not contain."""
-        located = self.catalog.located(marked)
-        distinct = [marked[first] for first in uids.first_of_each(uids.to_words(marked))]
+        located = self.catalog.uids.find_rows(marked)
+        distinct = [marked[first] for first in uids.first_occurrences(uids.to_words(marked))]
         rows = np.array(list(located.values()), dtype=np.int64)
         return rows, [uid for uid in distinct if uid not in located]
 

@@ -39,7 +39,7 @@ _VERSIONS = (
 _AT_ONCE = 32
 
 
-def of(text: str) -> Location:
+def parse(text: str) -> Location:
     """The place that a path or a URL names.
 
     Raises:
@@ -87,7 +87,7 @@ def is_dir(place: Location) -> bool:
 
 def _is_dir(place: UPath, guessed: bool = False) -> bool | None:
     """Whether it is a folder; None where there is nothing."""
-    with asking(place):
+    with translate_errors(place):
         try:
             # Asked of stat: on the web, UPath takes a list of files for both a file and a folder.
             return S_ISDIR(place.stat().st_mode)
@@ -106,12 +106,12 @@ def _is_dir(place: UPath, guessed: bool = False) -> bool | None:
     raise AssertionError
 
 
-def resolved(place: Location) -> Location:
+def resolve(place: Location) -> Location:
     """The place by its full name, links followed where it is local."""
     return place.resolve() if isinstance(place, Path) else place
 
 
-def below(place: Location, root: Location) -> str | None:
+def relative_name(place: Location, root: Location) -> str | None:
     """The name of a file or folder below a root, parts parted by ``/``; None if it is not there."""
     if isinstance(place, Path) and isinstance(root, Path):
         return place.relative_to(root).as_posix() if place.is_relative_to(root) else None
@@ -126,7 +126,7 @@ def join(folder: Location, name: str) -> Location:
     return folder / (quote(name) if _is_web(folder) else name)
 
 
-def files_of(folder: Location, wanted: Callable[[Location], bool]) -> list[Location]:
+def list_files(folder: Location, wanted: Callable[[Location], bool]) -> list[Location]:
     """The files of a folder that are wanted, by their names, in the order of their names.
 
     Hidden ones are left out.
@@ -134,7 +134,7 @@ def files_of(folder: Location, wanted: Callable[[Location], bool]) -> list[Locat
     Raises:
         CurationError: the folder cannot be listed.
     """
-    with asking(folder):
+    with translate_errors(folder):
         if isinstance(folder, Path):
             # A link that leads nowhere is a file: that it cannot be read is to be said.
             found: list[Location] = [file for file in folder.iterdir() if not file.is_dir()]
@@ -153,11 +153,11 @@ def walk(folder: Location) -> Iterator[Location]:
     Raises:
         CurationError: a folder cannot be listed.
     """
-    with asking(folder):
+    with translate_errors(folder):
         if isinstance(folder, Path):
             yield from _walk(folder, set())
         else:
-            yield from (join(folder, name) for name in stamps(folder))
+            yield from (join(folder, name) for name in change_stamps(folder))
 
 
 def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
@@ -174,10 +174,10 @@ def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
             yield found
 
 
-def stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
+def change_stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
     """The ``stamp`` of every file below a remote folder, by its name there, in one listing."""
     start = folder.path.rstrip("/") + "/"
-    with asking(folder):
+    with translate_errors(folder):
         listed = folder.fs.find(folder.path, detail=True)
         if any(info.get("size") is None for info in listed.values()):
             # The list of a web server tells names alone.
@@ -193,7 +193,7 @@ def _is_web(place: Location) -> bool:
     return isinstance(place, UPath) and place.protocol in ("http", "https")
 
 
-def name_of(place: Location) -> str:
+def base_name(place: Location) -> str:
     """The last part of its name, as a local file would have it."""
     return unquote(place.name) if _is_web(place) else place.name
 
@@ -203,13 +203,13 @@ def _last(name: str) -> str:
 
 
 @contextmanager
-def reading(place: Location) -> Iterator[BinaryIO]:
+def open_file(place: Location) -> Iterator[BinaryIO]:
     """A file, open for reading bytes anywhere in it; a remote one is fetched as it is read.
 
     Raises:
         CurationError: it cannot be read, now or in the block.
     """
-    with asking(place), open_binary(place) as file:
+    with translate_errors(place), open_binary(place) as file:
         yield file
 
 
@@ -226,7 +226,7 @@ def open_binary(place: Location) -> BinaryIO:
 
 
 @contextmanager
-def asking(place: Location) -> Iterator[None]:
+def translate_errors(place: Location) -> Iterator[None]:
     """A block whose failure is told as one of this place's.
 
     Raises:
@@ -265,7 +265,7 @@ def read_range(place: Location, start: int = 0, length: int | None = None) -> by
     return data
 
 
-def stamp(place: Location) -> tuple[object, ...]:
+def change_stamp(place: Location) -> tuple[object, ...]:
     """What tells that a file has changed: its name, size, and version or modification time.
 
     Raises:

@@ -26,7 +26,7 @@ def test_a_deep_link_shows_the_counts_and_pictures_of_two_selections(
     in_a = np.arange(len(catalog)) < 400
     in_b = catalog.array(QUALITY) >= np.float32(CUT)
     decisions = Decisions.of(copy)
-    decisions.save_uid_list("first", catalog.words[in_a], "file.npy")
+    decisions.save_uid_list("first", catalog.uids.words[in_a], "file.npy")
     decisions.save_recipe("good", Recipe.parse(f"steps: [{{score: {QUALITY}, at_least: {CUT}}}]"))
     with serve(tmp_path) as address:
         page = visit("/compare?a=list:first&b=saved:good&part=only_b&sort=worst", at=address)

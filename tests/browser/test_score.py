@@ -65,7 +65,7 @@ def test_a_dataset_is_scored_from_the_browser(visit: Visit, tmp_path: Path) -> N
         page.get_by_role("button", name="Keep it running").click()
         page.close()
 
-        (job,) = jobs.jobs(root / jobs.FOLDER)
+        (job,) = jobs.list_jobs(root / jobs.FOLDER)
         page = visit("/score", at=address)
         expect(page.get_by_role("heading", name="Scoring into photos")).to_be_visible()
         assert job.id in page.url
@@ -96,7 +96,7 @@ def test_a_running_job_is_stopped_and_resumed(visit: Visit, tmp_path: Path) -> N
         page.get_by_role("button", name="Cancel").click()
         page.get_by_role("button", name="Stop it").click()
         expect(page.get_by_text("What was finished stays")).to_be_visible()
-        assert jobs.state(job).status == "cancelled"
+        assert jobs.read_state(job).status == "cancelled"
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Open it")).to_be_visible(timeout=LONG)
         assert tiles(page)["Samples"] == f"{PAIRS}"

@@ -51,7 +51,7 @@ def test_a_target_is_added_looked_at_and_compared(
 
         page.get_by_text("Two targets", exact=True).click()
         settled(page)
-        ranks = compare.ranks(catalog, "norm_sim_inf_fruits", "norm_sim_inf_animals")
+        ranks = compare.compare_ranks(catalog, "norm_sim_inf_fruits", "norm_sim_inf_animals")
         assert tiles(page) == {
             "Spearman correlation": formatting.score(ranks.spearman),
             **{f"Shared by the top {n} %": formatting.share(s) for n, s in ranks.shared.items()},

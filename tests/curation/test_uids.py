@@ -42,7 +42,7 @@ def test_find_tells_apart_uids_that_share_their_first_half():
 
 def test_first_of_each_keeps_the_first_row_of_a_repeated_uid():
     words = uids.to_words(["b" * 32, "a" * 32, "b" * 32, "a" * 32])
-    assert uids.first_of_each(words).tolist() == [1, 0]
+    assert uids.first_occurrences(words).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("count", [0, 1, 1000])

@@ -16,7 +16,7 @@ from curation.storage.workspace import Workspace
 
 workspace = Workspace.open(Path(sys.argv[1]))
 catalog = Catalog.of(workspace)
-query = search.of_sample(workspace, catalog, 3, "image")
+query = search.sample_embedding(workspace, catalog, 3, "image")
 found = search.nearest(workspace, catalog, query, 20)
 print(json.dumps([found.rowids.tolist(), found.cosines.tolist()]))
 """

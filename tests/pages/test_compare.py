@@ -41,7 +41,7 @@ def decided(sample_workspace: Workspace, catalog: Catalog, tmp_path: Path) -> Pa
     decisions.save_recipe("clip30", recipe("clip_score"))
     decisions.save_recipe("ncl30", recipe("neg_clip_loss"))
     # Twice each, and one that the dataset lacks.
-    words = catalog.words[:LISTED]
+    words = catalog.uids.words[:LISTED]
     words = np.concatenate([words, words, uids.to_words([make.uid(1)])])
     decisions.save_uid_list("mine", words, "file.npy")
     return copy.path.parent
@@ -144,7 +144,7 @@ def test_what_is_saved_anew_is_counted_anew(open_page: Open, decided: Path) -> N
 
 def test_scores_open_on_clip_score_against_neg_clip_loss(open_page: Open, catalog: Catalog) -> None:
     app = open_page("compare", compare="scores")
-    ranked = compare.ranks(catalog, "clip_score", "neg_clip_loss")
+    ranked = compare.compare_ranks(catalog, "clip_score", "neg_clip_loss")
     assert metrics(app) == {
         "Spearman correlation": formatting.score(ranked.spearman),
         **{f"Shared by the top {p} %": formatting.share(s) for p, s in ranked.shared.items()},
@@ -156,7 +156,7 @@ def test_most_demoted_fall_most_and_tell_both_percentiles(
     open_page: Open, catalog: Catalog
 ) -> None:
     app = open_page("compare", compare="scores", moved="down")
-    ranked = compare.ranks(catalog, "clip_score", "neg_clip_loss")
+    ranked = compare.compare_ranks(catalog, "clip_score", "neg_clip_loss")
     found = rows(catalog, app)
     assert found == ranked.moved(False, 24).tolist()
     told = re.findall(r"<span class='top'>top ([\d.]+) %</span>", html(app))

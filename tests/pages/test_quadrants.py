@@ -40,7 +40,7 @@ def quality(catalog: Catalog, shown: list[str]) -> list[float]:
 
 def counts(catalog: Catalog, x_line: float, y_line: float) -> list[str]:
     """The quadrants counted by SQL, as the tiles write them."""
-    table = catalog._arrow(
+    table = catalog._database.table(
         "SELECT count(*) FILTER (x AND y) AS a, count(*) FILTER (NOT x AND y) AS b, "
         "count(*) FILTER (x AND NOT y) AS c, count(*) FILTER (NOT x AND NOT y) AS d FROM "
         "(SELECT neg_clip_loss >= ?::FLOAT AS x, norm_sim_inf_animals >= ?::FLOAT AS y "

@@ -63,9 +63,9 @@ def press(app: AppTest, label: str) -> AppTest:
 def ended(job: Job) -> str:
     deadline = time.monotonic() + 90
     while jobs.is_running(job):
-        assert time.monotonic() < deadline, jobs.log(job)
+        assert time.monotonic() < deadline, jobs.read_log(job)
         time.sleep(0.05)
-    return jobs.state(job).status
+    return jobs.read_state(job).status
 
 
 def test_a_source_is_recognized_before_anything_starts(
@@ -199,7 +199,7 @@ def test_a_job_runs_and_what_it_made_is_shown(open_page: Open, root: Path, photo
     app = fill(open_page("score", root=root), score_source=photos)
     app.selectbox(key="device").set_value("cpu").run()
     press(app, "Start scoring")
-    (job,) = jobs.jobs(root / jobs.FOLDER)
+    (job,) = jobs.list_jobs(root / jobs.FOLDER)
     assert app.query_params["job"] in (job.id, [job.id])
     assert "running for" in says(app)
     # The same again would be in its way.
@@ -231,18 +231,18 @@ def test_a_failed_job_says_why_and_can_be_resumed_or_forgotten(
     job = jobs.start(folder, ["score", f"./{evil}", "-w", str(root / "w")], root / "w")
     assert ended(job) == "failed"
     app = open_page("score", root=root)
-    press(app, f"w · failed · {jobs.when(job)} · {jobs.state(job).seconds:.1f} s")
+    press(app, f"w · failed · {jobs.start_time(job)} · {jobs.read_state(job).seconds:.1f} s")
     assert "does not exist" in says(app)
     assert all("![x](http" not in error.value for error in app.error)
     press(app, "Resume")
-    newest, first = jobs.jobs(folder)
+    newest, first = jobs.list_jobs(folder)
     assert first == job
     assert newest.arguments == job.arguments
     assert app.query_params["job"] in (newest.id, [newest.id])
     assert ended(newest) == "failed"
     app.run()
     press(app, "Delete this record")
-    assert jobs.jobs(folder) == [job]
+    assert jobs.list_jobs(folder) == [job]
 
 
 def test_nonsense_in_the_url_is_ignored(open_page: Open, root: Path) -> None:

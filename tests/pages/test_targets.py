@@ -54,14 +54,14 @@ def test_a_target_is_shown_beside_what_is_most_like_it(
 
 def test_two_targets_tell_how_ranks_change(open_page: Open, sample_workspace: Workspace) -> None:
     catalog = Catalog.of(sample_workspace)
-    ranks = compare.ranks(catalog, "norm_sim_inf_food", "norm_sim_inf_animals")
+    ranks = compare.compare_ranks(catalog, "norm_sim_inf_food", "norm_sim_inf_animals")
     link = {"show": "two", "target_a": "food", "target_b": "animals"}
     app = open_page("targets", **link)
     tops = {f"Shared by the top {n} %": formatting.share(s) for n, s in ranks.shared.items()}
     assert metrics(app) == {"Spearman correlation": formatting.score(ranks.spearman)} | tops
     assert shown(app) == [r["uid"] for r in catalog.rows(ranks.moved(True, 24))]
     app = open_page("targets", **link, measure="2_image", targets_moved="down")
-    ranks = compare.ranks(catalog, "norm_sim_2_food", "norm_sim_2_animals")
+    ranks = compare.compare_ranks(catalog, "norm_sim_2_food", "norm_sim_2_animals")
     assert shown(app) == [r["uid"] for r in catalog.rows(ranks.moved(False, 24))]
     same = open_page("targets", **{**link, "target_b": "food"})
     assert "A and B are one target" in said(same)
@@ -86,7 +86,9 @@ def test_captions_and_ready_made_targets_are_shown_for_what_they_are(
     # By images the one, by captions the other.
     app = open_page("targets", root=root, show="two", target_a="food", target_b="classes")
     assert "of different sides" in said(app)
-    ranks = compare.ranks(Catalog.of(copied), "norm_sim_inf_food", "norm_sim_inf_classes_text")
+    ranks = compare.compare_ranks(
+        Catalog.of(copied), "norm_sim_inf_food", "norm_sim_inf_classes_text"
+    )
     assert metrics(app)["Spearman correlation"] == formatting.score(ranks.spearman)
 
 

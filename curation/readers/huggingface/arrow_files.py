@@ -71,7 +71,7 @@ def opened(place: Location) -> ArrowFile:
     Raises:
         CurationError: it cannot be read, ends early, or is compressed.
     """
-    with locations.asking(place):
+    with locations.translate_errors(place):
         try:
             if isinstance(place, Path):
                 whole = pa.memory_map(str(place)).read_buffer()

@@ -71,7 +71,7 @@ def parts(source: Location) -> list[Part]:
         return list(_saved(source, source, None))
     if not locations.is_dir(source):
         return []
-    arrows = [f for f in locations.files_of(source, _is_arrow) if not f.name.startswith(_CACHED)]
+    arrows = [f for f in locations.list_files(source, _is_arrow) if not f.name.startswith(_CACHED)]
     return list(_parts(source, arrows or _parquets(source)))
 
 
@@ -81,7 +81,7 @@ def _parts(source: Location, files: list[Location]) -> Iterator[Part]:
         split = None
         if not _is_arrow(file):
             split = named[1] if named else folder if folder in _SPLITS else None
-        yield Part(file, locations.below(file, source) or file.name, split)
+        yield Part(file, locations.relative_name(file, source) or file.name, split)
 
 
 def _parquets(source: Location) -> list[Location]:
@@ -89,8 +89,8 @@ def _parquets(source: Location) -> list[Location]:
     for files in others:
         if _holds_images(files[0]):
             raise CurationError(
-                f"{source} holds {locations.below(first[0], source)} as well as "
-                f"{locations.below(files[0], source)}: which is the dataset? "
+                f"{source} holds {locations.relative_name(first[0], source)} as well as "
+                f"{locations.relative_name(files[0], source)}: which is the dataset? "
                 "Name the file or folder "
                 "that is, or move the other elsewhere"
             )
@@ -102,11 +102,11 @@ def _layouts(source: Location) -> Iterator[list[Location]]:
     for folder in (source, source / "data"):
         if not locations.is_dir(folder):
             continue
-        yield locations.files_of(folder, rows.is_parquet)
-        with locations.asking(folder):
+        yield locations.list_files(folder, rows.is_parquet)
+        with locations.translate_errors(folder):
             names = sorted(found.name for found in folder.iterdir() if found.name in _SPLITS)
         splits = [folder / name for name in names if locations.is_dir(folder / name)]
-        yield [file for split in splits for file in locations.files_of(split, rows.is_parquet)]
+        yield [file for split in splits for file in locations.list_files(split, rows.is_parquet)]
 
 
 def _holds_images(file: Location) -> bool:
@@ -124,11 +124,11 @@ def _saved(source: Location, folder: Location, split: str | None) -> Iterator[Pa
     names = [one.get("filename") if isinstance(one, dict) else None for one in listed or ()]
     for name in _names(state, names):
         file = folder / name
-        yield Part(file, locations.below(file, source) or name, split)
+        yield Part(file, locations.relative_name(file, source) or name, split)
 
 
 def _told(file: Location) -> dict[str, Any]:
-    with locations.reading(file) as opened:
+    with locations.open_file(file) as opened:
         content = opened.read()
     try:
         told = json.loads(content)

@@ -65,8 +65,8 @@ class HuggingfaceReader:
             raise CurationError(f"{source} holds no dataset: no state.json, .arrow or .parquet")
         folder = source.parent if locations.is_file(source) else source
         self.options = options
-        self.image_root = locations.resolved(options.image_root or folder)
-        self._folder = locations.resolved(folder)
+        self.image_root = locations.resolve(options.image_root or folder)
+        self._folder = locations.resolve(folder)
         # A shard is read right after its neighbour, most often of the same file.
         self._opened = lru_cache(maxsize=1)(arrow_files.opened)
         self._load_groups = lru_cache(maxsize=1)(rows.load_groups)
@@ -90,8 +90,8 @@ class HuggingfaceReader:
                 total = len(self._opened(part.file).table)
             else:
                 total = rows.group_starts(part.file)[-1]
-            name = locations.below(self._full(part), self.image_root)
-            mark = (part.name, name, locations.stamp(part.file), self.options.mark())
+            name = locations.relative_name(self._full(part), self.image_root)
+            mark = (part.name, name, locations.change_stamp(part.file), self.options.mark())
             shards += base.cut(part.file, total, self.options.shard_size, len(shards), mark)
         return shards
 
@@ -203,7 +203,7 @@ class HuggingfaceReader:
         Raises:
             CurationError: it does not lie in the image root, or is a link that leads out.
         """
-        name = locations.below(self._full(part), self.image_root)
+        name = locations.relative_name(self._full(part), self.image_root)
         if name is None:
             raise CurationError(
                 f"{part.file} holds images and does not lie in the image root {self.image_root}"

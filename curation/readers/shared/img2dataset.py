@@ -56,7 +56,7 @@ def beside(tar: Location) -> Beside:
 
 def beside_folders(source: Location) -> list[Location]:
     """The tables in ``source`` that have a folder of their name beside them."""
-    tables = locations.files_of(source, rows.is_parquet)
+    tables = locations.list_files(source, rows.is_parquet)
     return [table for table in tables if locations.is_dir(table.with_suffix(""))]
 
 

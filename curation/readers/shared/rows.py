@@ -137,7 +137,7 @@ def reading(path: Location) -> Iterator[BinaryIO]:
     Raises:
         CurationError: it cannot be read, or is no table.
     """
-    with locations.reading(path) as file:
+    with locations.open_file(path) as file:
         try:
             yield file
         except (pa.ArrowException, csv.Error) as error:

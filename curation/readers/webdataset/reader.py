@@ -44,8 +44,8 @@ class WebdatasetReader:
         if not self.files:
             raise CurationError(f"{source} holds no .tar file")
         self.options = options
-        self.image_root = locations.resolved(options.image_root or folder)
-        self._folder = locations.resolved(folder)
+        self.image_root = locations.resolve(options.image_root or folder)
+        self._folder = locations.resolve(folder)
 
     @classmethod
     def recognizes(cls, source: Location) -> bool:
@@ -59,11 +59,11 @@ class WebdatasetReader:
         for index, tar in enumerate(self.files):
             tars.refuse_compressed(tar)
             location.inside(self.image_root, self._image_file(tar))
-            with locations.asking(tar):
-                stamps: list[object] = [self._image_file(tar), locations.stamp(tar)]
+            with locations.translate_errors(tar):
+                stamps: list[object] = [self._image_file(tar), locations.change_stamp(tar)]
             beside = img2dataset.file_of(tar)
             if locations.is_file(beside, guessed=True):
-                stamps.append(locations.stamp(beside))
+                stamps.append(locations.change_stamp(beside))
             # How many samples there are is known once they are read.
             shards.append(base.SourceShard(index, tar, 0, 0, fingerprint(stamps, mark)))
         return shards
@@ -71,7 +71,7 @@ class WebdatasetReader:
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         beside = img2dataset.beside(shard.path)
         skipped: list[base.Skipped] = []
-        with locations.reading(shard.path) as file:
+        with locations.open_file(shard.path) as file:
             listing = tars.listing(shard.path, file)
             samples = _samples(listing.members)
             tar = _Tar(shard.path, file, listing.damage, beside)
@@ -141,12 +141,12 @@ class WebdatasetReader:
         # Keys and tars are dealt anew by each download of a list; its links and captions stay.
         url = facts.get("url")
         return uids.from_key(
-            f"{url}\0{caption}" if url else f"{locations.name_of(tar.path)}\0{key}"
+            f"{url}\0{caption}" if url else f"{locations.base_name(tar.path)}\0{key}"
         )
 
     def _image_file(self, tar: Location) -> str:
         path = self._folder / tar.name
-        name = locations.below(path, self.image_root)
+        name = locations.relative_name(path, self.image_root)
         if name is None:
             raise CurationError(f"{path} does not lie in the image root {self.image_root}")
         return name
@@ -190,7 +190,7 @@ class _Tar:
 
 def _tars(folder: Location) -> list[Location]:
     """The tars of a folder, in the order of their names."""
-    return locations.files_of(folder, tars.is_tar)
+    return locations.list_files(folder, tars.is_tar)
 
 
 def _samples(members: Iterable[tars.Member]) -> dict[str, dict[str, list[tars.Member]]]:

@@ -43,7 +43,7 @@ def _read() -> None:
         return
     axes = thresholds.starts(catalog)
     # Read beside the imports, which leave a core to it.
-    catalog.read_ahead(axes, wait=False)
+    catalog.cache.preload(axes, wait=False)
     cached = import_module("pages.widgets.state.caches")
     import_module("pages.widgets.quadrants.sample_lists")
     quadrants.lines(catalog, *axes, thresholds.START, thresholds.START)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from curation import formatting
-from curation.analysis.compare import PARTS, SELECTED, Part, Ranks, Sets, Spread
+from curation.analysis.compare import PARTS, SELECTED, Part, RankComparison, ScoreHistograms, Sets
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -99,12 +99,12 @@ def _extent(
     return text + rule if above else rule + text
 
 
-def histograms(spread: Spread, title: str, dark: bool) -> go.Figure:
+def histograms(spread: ScoreHistograms, title: str, dark: bool) -> go.Figure:
     """A score in each part, each as a share of its own part, so that shapes compare."""
     import plotly.graph_objects as go
 
-    width = spread.bounds[1] - spread.bounds[0]
-    middles = (spread.bounds[:-1] + spread.bounds[1:]) / 2
+    width = spread.edges[1] - spread.edges[0]
+    middles = (spread.edges[:-1] + spread.edges[1:]) / 2
     across = np.concatenate([[middles[0] - width], middles, [middles[-1] + width]])
     # What no part has at either end is not shown.
     held = np.flatnonzero(sum(spread.counts.values()))
@@ -150,7 +150,7 @@ def histograms(spread: Spread, title: str, dark: bool) -> go.Figure:
     return fig
 
 
-def ranks(compared: Ranks, titles: Mapping[str, str], dark: bool) -> go.Figure:
+def ranks(compared: RankComparison, titles: Mapping[str, str], dark: bool) -> go.Figure:
     """How many samples have which percentile by A and by B."""
     import plotly.graph_objects as go
 

@@ -11,7 +11,7 @@ HEIGHT = 170
 
 def figure(of: Distribution, dark: bool) -> go.Figure:
     """All known values of a numeric column, with a line at the median."""
-    bounds = of.bounds
+    bounds = of.edges
     middles = (bounds[:-1] + bounds[1:]) / 2
     fig = go.Figure()
     fig.add_bar(

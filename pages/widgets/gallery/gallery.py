@@ -109,7 +109,7 @@ def paged(
 def _pictures(
     workspace: Workspace, catalog: Catalog, rows: Sequence[dict[str, Any]]
 ) -> list[bytes | None]:
-    root = locations.of(catalog.dataset.image_root)
+    root = locations.parse(catalog.dataset.image_root)
     if not (web_images.is_on() and any(_is_on_the_web(row) for row in rows)):
         return thumbnails.load(workspace, root, rows)
     with st.spinner("Fetching images from the web …"):
@@ -125,7 +125,7 @@ def _standing(catalog: Catalog, column: ColumnInfo, value: Any) -> str:
     share = ""
     if value is not None and column.is_number:
         ranks = catalog.ranks(column.name)
-        share = formatting.top(100 * (1 - ranks.near(value) / len(ranks)))
+        share = formatting.top(100 * (1 - ranks.count_below(value) / len(ranks)))
     return cards.score(column.title, formatting.score(value), share)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import streamlit as st
 
 from curation import formatting
-from curation.analysis import neighbours
-from curation.analysis.neighbours import Nearest
+from curation.analysis import neighbors
+from curation.analysis.neighbors import NearestItems
 from curation.storage.workspace import Workspace
 from pages.widgets.gallery import cards, web_images
 
@@ -29,7 +29,7 @@ def portrait(
     cards.markable(workspace, [row["uid"]], body, is_page=True)
 
 
-def items(workspace: Workspace, found: Nearest) -> None:
+def items(workspace: Workspace, found: NearestItems) -> None:
     """The items of a target in a row; by their numbers where nothing else is known of them.
 
     Raises:
@@ -38,7 +38,7 @@ def items(workspace: Workspace, found: Nearest) -> None:
     pictures: Sequence[bytes | None] = [None] * len(found.places)
     names = [f"row {place}" for place in found.places]
     if found.items:
-        pictures = neighbours.pictures(workspace, found, web_images.is_on())
+        pictures = neighbors.item_thumbnails(workspace, found, web_images.is_on())
         names = [str(item["caption"] or item["image_file"] or "—") for item in found.items]
     # Where no card has a picture, captions are what one looks at.
     has_frame = any(pictures)

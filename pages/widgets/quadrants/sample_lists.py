@@ -68,9 +68,11 @@ def _quadrant(view: View, names: dict[Quadrant, str]) -> None:
         quadrant = choose(st.selectbox, "Quadrant", names, "quadrant", label_visibility="collapsed")
         order = _order()
     if order == "random":
-        rows = sampling.some(view, quadrant, MOST, _seed())
+        rows = sampling.random_rows(view, quadrant, MOST, _seed())
     else:
-        rows = sampling.ranked_rows(view, sampling.members(view, quadrant), order == "best", MOST)
+        rows = sampling.best_rows(
+            view, sampling.quadrant_rows(view, quadrant), order == "best", MOST
+        )
     gallery.paged(
         shell.workspace(),
         view.catalog,
@@ -111,7 +113,9 @@ def _line(view: View) -> None:
     among = view.side("y" if axis == "x" else "x", True)
     for inside in (True, False):
         st.markdown("**Just inside** – kept" if inside else "**Just outside** – dropped")
-        rows = sampling.nearest(view.catalog, name, at_line, among, inside, gallery.PAGE // 2)
+        rows = sampling.rows_near_cutoff(
+            view.catalog, name, at_line, among, inside, gallery.PAGE // 2
+        )
         gallery.show(shell.workspace(), view.catalog, rows, (view.x, view.y))
 
 
@@ -119,7 +123,9 @@ def _uncertain(view: View) -> None:
     """The samples that other random batches would most likely put on a line's other side."""
     known = {a: t for a, t in _titles(view).items() if _has_error(view, a)}
     if not known:
-        exact = any(sampling.errors(view.catalog, name) is not None for name in (view.x, view.y))
+        exact = any(
+            sampling.standard_errors(view.catalog, name) is not None for name in (view.x, view.y)
+        )
         st.info(
             "Nothing is uncertain here: each batch of negCLIPLoss was the whole dataset, so that "
             "no other could be drawn."
@@ -129,7 +135,7 @@ def _uncertain(view: View) -> None:
         )
         return
     axis = choose(st.selectbox, "Line", known, "unsure", label_visibility="collapsed")
-    rows, distance = sampling.uncertain(view, "x" if axis == "x" else "y", MOST)
+    rows, distance = sampling.uncertain_rows(view, "x" if axis == "x" else "y", MOST)
     st.caption(
         "The chance to end on the line's other side if other random batches were drawn: "
         "Φ(−|score − line| / standard error). The other line holds."
@@ -148,7 +154,7 @@ def _uncertain(view: View) -> None:
 
 
 def _has_error(view: View, axis: str) -> bool:
-    spread = sampling.errors(view.catalog, view.x if axis == "x" else view.y)
+    spread = sampling.standard_errors(view.catalog, view.x if axis == "x" else view.y)
     return spread is not None and bool(np.any(spread > 0))
 
 
@@ -172,7 +178,7 @@ def _box(view: View, box: Box | None) -> None:
     if order == "random":
         rows = np.random.default_rng(_seed()).choice(members, min(MOST, count), replace=False)
     else:
-        rows = sampling.ranked_rows(view, members, order == "best", MOST)
+        rows = sampling.best_rows(view, members, order == "best", MOST)
     gallery.paged(shell.workspace(), view.catalog, rows, (view.x, view.y), "box_page", count)
 
 

@@ -45,7 +45,7 @@ def controls(catalog: Catalog) -> View:
         st.error("This catalog has fewer than two numeric columns: score it first.")
         st.stop()
     x_start, y_start = starts(catalog)
-    catalog.read_ahead([current("x", numbers, x_start), current("y", numbers, y_start)])
+    catalog.cache.preload([current("x", numbers, x_start), current("y", numbers, y_start)])
     with st.sidebar:
         x, x_cut, below_x = _axis(catalog, "x", "Across", numbers, x_start)
         y, y_cut, below_y = _axis(catalog, "y", "Up", numbers, y_start)
@@ -121,7 +121,7 @@ def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> floa
     """A slider and a number field for the same threshold; either moves the other."""
     digits = 1
     if by == "value":
-        low, high = catalog.ranks(name).ends() or (0.0, 1.0)
+        low, high = catalog.ranks(name).finite_range() or (0.0, 1.0)
         step = _step(high - low)
         # A step beyond the best keeps nothing.
         low, high = np.floor(low / step) * step, (np.floor(high / step) + 1) * step

@@ -73,7 +73,7 @@ def follow(job: Job) -> None:
 
 def history(looked_at: Job | None, choose: Callable[[Job], None] = follow) -> None:
     """The jobs there are, newest first; ``choose`` is called with the one that is clicked."""
-    every = jobs.jobs(folder())
+    every = jobs.list_jobs(folder())
     if not every:
         return
     st.html(_CSS)
@@ -87,8 +87,8 @@ def history(looked_at: Job | None, choose: Callable[[Job], None] = follow) -> No
 
 
 def _line(job: Job, is_looked_at: bool, choose: Callable[[Job], None]) -> None:
-    now = jobs.state(job)
-    told = f"{plain(job.workspace.name)} · {now.status} · {jobs.when(job)}"
+    now = jobs.read_state(job)
+    told = f"{plain(job.workspace.name)} · {now.status} · {jobs.start_time(job)}"
     if not now.is_running:
         told += f" · {formatting.duration(now.seconds)}"
     st.button(
@@ -103,7 +103,7 @@ def _line(job: Job, is_looked_at: bool, choose: Callable[[Job], None]) -> None:
 
 
 def _running(job: Job, title: str) -> None:
-    now = jobs.state(job)
+    now = jobs.read_state(job)
     if not now.is_running:
         # The whole page: what it made is to be seen everywhere.
         st.rerun(scope="app")
@@ -144,7 +144,7 @@ def how_far(now: State) -> str:
 def _ended(
     job: Job, title: str, done: Callable[[State], None] | None, started: Callable[[Job], None]
 ) -> None:
-    now = jobs.state(job)
+    now = jobs.read_state(job)
     _heading(job, title, now, now.status)
     where = f" It was at: {plain(now.stage)}, {how_far(now)}." if now.stage else ""
     if now.status == "failed":
@@ -174,7 +174,7 @@ def _ended(
         _stages(now, rest if now.status == "done" else None)
     with st.expander("Log", icon=":material/terminal:"):
         st.code(jobs.command(job.arguments), language="bash", wrap_lines=True)
-        log = jobs.log(job) or "(nothing)"
+        log = jobs.read_log(job) or "(nothing)"
         height: int | Literal["content"] = 260 if log.count("\n") > 10 else "content"
         st.code(log, language=None, wrap_lines=True, height=height)
         st.button(
@@ -191,7 +191,7 @@ def _heading(job: Job, title: str, now: State, status: str) -> None:
     st.subheader(plain(title), anchor=False)
     took = formatting.duration(now.seconds)
     ran = "for" if now.is_running else "after"
-    st.caption(f"{ICONS[now.status]} {status} {ran} {took} · started {jobs.when(job)}")
+    st.caption(f"{ICONS[now.status]} {status} {ran} {took} · started {jobs.start_time(job)}")
 
 
 def _stages(now: State, rest: float | None = None) -> None:
@@ -230,5 +230,5 @@ def _cancel(job: Job) -> None:
 
 
 def _forget(job: Job) -> None:
-    jobs.forget(job)
+    jobs.delete_record(job)
     st.query_params.pop("job", None)

@@ -83,13 +83,13 @@ def _recognized(source: str, options: tuple[tuple[str, str], ...]) -> Found:
         return Found(error=f"shard size is {size!r}; expected a whole number > 0")
     try:
         reader = open_source(
-            locations.of(source),
+            locations.parse(source),
             given.get("reader", "auto"),
             Options(
                 image_column=given.get("image_column"),
                 caption_column=given.get("caption_column"),
                 uid_column=given.get("uid_column"),
-                image_root=locations.of(root) if root else None,
+                image_root=locations.parse(root) if root else None,
                 shard_size=int(size),
                 features=given.get("features"),
             ),

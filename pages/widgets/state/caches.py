@@ -99,4 +99,4 @@ def _distribution(_catalog: Catalog, key: str, name: str) -> Distribution:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _judge(_catalog: Catalog, key: str, label: str, keep: float) -> list[LabelResult]:
-    return label_auc.judge(_catalog, label, keep)
+    return label_auc.judge_scores(_catalog, label, keep)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from curation.analysis import neighbours
+from curation.analysis import neighbors
 from curation.analysis.embedding_store import Side
-from curation.analysis.neighbours import Confused, Nearest
+from curation.analysis.neighbors import Confused, NearestItems
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images import large
@@ -20,14 +20,14 @@ _KEPT = 300
 
 def confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Confused:
     """Raises:
-    CurationError: as ``neighbours.confused``.
+    CurationError: as ``neighbors.most_confused``.
     """
     return _confused(workspace, catalog, caches.catalog_key(catalog), rowid, side)
 
 
-def nearest(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> Nearest:
+def nearest(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> NearestItems:
     """Raises:
-    CurationError: as ``neighbours.nearest``.
+    CurationError: as ``neighbors.nearest_items``.
     """
     return _nearest(workspace, catalog, caches.catalog_key(catalog), rowid, target)
 
@@ -41,14 +41,14 @@ def picture(catalog: Catalog, rowid: int, from_the_web: bool) -> tuple[bytes | N
 def _confused(
     _workspace: Workspace, _catalog: Catalog, key: str, rowid: int, side: Side
 ) -> Confused:
-    return neighbours.confused(_workspace, _catalog, rowid, side)
+    return neighbors.most_confused(_workspace, _catalog, rowid, side)
 
 
 @st.cache_resource(max_entries=256, ttl=_KEPT, show_spinner=False)
 def _nearest(
     _workspace: Workspace, _catalog: Catalog, key: str, rowid: int, target: str
-) -> Nearest:
-    return neighbours.nearest(_workspace, _catalog, rowid, target)
+) -> NearestItems:
+    return neighbors.nearest_items(_workspace, _catalog, rowid, target)
 
 
 @st.cache_resource(max_entries=64, ttl=_KEPT, show_spinner=False)
@@ -57,7 +57,7 @@ def _picture(
 ) -> tuple[bytes | None, str]:
     (row,) = _catalog.rows([rowid])
     try:
-        root = locations.of(_catalog.dataset.image_root)
+        root = locations.parse(_catalog.dataset.image_root)
         return large.load(root, row, from_the_web), ""
     except CurationError as problem:
         return None, str(problem)

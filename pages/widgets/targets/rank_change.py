@@ -6,7 +6,7 @@ import streamlit as st
 
 from curation import formatting
 from curation.analysis import compare
-from curation.analysis.compare import Ranks
+from curation.analysis.compare import RankComparison
 from curation.catalog.catalog import Catalog
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import plain
@@ -55,7 +55,7 @@ def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
         )
 
 
-def _tiles(compared: Ranks) -> None:
+def _tiles(compared: RankComparison) -> None:
     columns = st.columns(1 + len(compared.shared))
     tile(
         columns[0],
@@ -78,7 +78,7 @@ def _moved(
     catalog: Catalog,
     a: str,
     b: str,
-    compared: Ranks,
+    compared: RankComparison,
     titles: dict[str, str],
     most: int,
     prefix: str,
@@ -108,5 +108,5 @@ def _moved(
 
 
 @st.cache_resource(max_entries=4, show_spinner="Ranking …")
-def _ranks(_catalog: Catalog, key: str, a: str, b: str) -> Ranks:
-    return compare.ranks(_catalog, a, b)
+def _ranks(_catalog: Catalog, key: str, a: str, b: str) -> RankComparison:
+    return compare.compare_ranks(_catalog, a, b)

@@ -88,7 +88,7 @@ def job(workspace: Workspace) -> Job | None:
     """The job on this workspace's targets that the URL names, or that is running."""
     folder, mine = job_status.folder(), workspace.path.resolve()
     wanted = st.query_params.get("job")
-    named = None if wanted is None else jobs.find(folder, wanted)
+    named = None if wanted is None else jobs.find_job(folder, wanted)
     found = named or jobs.running_in(folder, workspace.path)
     return found if found is not None and found.workspace.resolve() == mine else None
 
@@ -126,7 +126,7 @@ def _check(
         )
     if target.name in workspace.targets():
         held = targets.info(workspace.target(target.name)).source
-        if held == str(locations.resolved(source)):
+        if held == str(locations.resolve(source)):
             st.caption(f":material/info: {plain(target.name)} is there: it is read again.")
         else:
             st.caption(

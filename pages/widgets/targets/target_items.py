@@ -10,7 +10,7 @@ import streamlit as st
 
 from curation import formatting
 from curation.analysis import target_summary
-from curation.analysis.target_summary import About, Item
+from curation.analysis.target_summary import Item, TargetSummary
 from curation.catalog.columns import ALL_TARGETS
 from curation.errors import CurationError
 from pages.widgets.app import shell
@@ -38,7 +38,7 @@ _CSS = """
 """
 
 
-def paged(about: About) -> None:
+def paged(about: TargetSummary) -> None:
     """The target's items, a page at a time."""
     if about.is_ready_made:
         st.info(
@@ -98,7 +98,7 @@ def show(items: Sequence[Item], strip: bool = False) -> None:
     st.html(f"<style>{_CSS}</style><div class='{kind}'>{inside}</div>")
 
 
-def about(name: str, model: str) -> About:
+def about(name: str, model: str) -> TargetSummary:
     """Raises:
     CurationError: the target is not there any more.
     """
@@ -132,10 +132,10 @@ def _changed(name: str) -> int:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _about(path: str, changed: int, name: str, model: str) -> About:
-    return target_summary.about(shell.workspace(), name, model)
+def _about(path: str, changed: int, name: str, model: str) -> TargetSummary:
+    return target_summary.summarize(shell.workspace(), name, model)
 
 
 @st.cache_resource(max_entries=64, ttl=_KEPT, show_spinner=False)
 def _items(path: str, changed: int, name: str, start: int, count: int, web: bool) -> list[Item]:
-    return target_summary.items(shell.workspace(), name, start, count, web)
+    return target_summary.load_items(shell.workspace(), name, start, count, web)

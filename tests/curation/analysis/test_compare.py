@@ -67,53 +67,56 @@ def test_what_is_empty_has_no_ratio():
 
 def test_a_list_counts_a_repeat_once_and_tells_what_is_absent(catalog):
     words = uids.to_words([make.uid(n) for n in (6, 2, 99, 2, 2**127, 99)])
-    found = compare.listed(catalog, words)
+    found = compare.members_of_list(catalog, words)
     assert make.chosen(catalog, found.mask) == [2, 6]
     assert found.absent == 2
-    assert not compare.listed(catalog, words[:0]).mask.any()
+    assert not compare.members_of_list(catalog, words[:0]).mask.any()
 
 
 def test_a_name_is_a_saved_selection_or_a_list(catalog, tmp_path):
     decisions = Decisions(tmp_path / "curation.duckdb")
     decisions.save_recipe("best", Recipe.parse("steps: [{score: x, count: 2}]"))
     decisions.save_uid_list("mine", uids.to_words([make.uid(1)] * 3), "file.npy")
-    assert make.chosen(catalog, compare.named(catalog, decisions, "best").mask) == [5, 7]
-    assert make.chosen(catalog, compare.named(catalog, decisions, "mine").mask) == [1]
-    assert compare.everyone(catalog).mask.all()
+    assert make.chosen(catalog, compare.load_members(catalog, decisions, "best").mask) == [5, 7]
+    assert make.chosen(catalog, compare.load_members(catalog, decisions, "mine").mask) == [1]
+    assert compare.whole_pool(catalog).mask.all()
     with pytest.raises(CurationError, match=r"no selection or uid list 'other'.*best, mine"):
-        compare.named(catalog, decisions, "other")
+        compare.load_members(catalog, decisions, "other")
 
 
 def test_order_by_a_score_breaks_ties_by_row_and_puts_missing_ones_last(catalog):
     everyone = np.ones(8, dtype=bool)
-    assert compare.ordered(catalog, "x", everyone, True, 5).tolist() == [5, 7, 3, 1, 2]
-    assert compare.ordered(catalog, "x", everyone, False, 4).tolist() == [0, 4, 1, 2]
-    assert compare.ordered(catalog, "y", everyone, True, 9).tolist()[-1] == 4
-    assert compare.ordered(catalog, "y", everyone, False, 9).tolist()[-1] == 4
-    assert compare.ordered(catalog, "y", ~everyone, True, 9).tolist() == []
+    assert compare.sorted_rows(catalog, "x", everyone, True, 5).tolist() == [5, 7, 3, 1, 2]
+    assert compare.sorted_rows(catalog, "x", everyone, False, 4).tolist() == [0, 4, 1, 2]
+    assert compare.sorted_rows(catalog, "y", everyone, True, 9).tolist()[-1] == 4
+    assert compare.sorted_rows(catalog, "y", everyone, False, 9).tolist()[-1] == 4
+    assert compare.sorted_rows(catalog, "y", ~everyone, True, 9).tolist() == []
 
 
 def test_spread_counts_every_known_value_of_each_part_on_the_same_bins(many):
     rng = np.random.default_rng(0)
     sets = Sets(rng.random(MANY) < 0.5, rng.random(MANY) < 0.5)
-    spread = compare.spread(many, sets, "y", 10)
+    spread = compare.score_histograms(many, sets, "y", 10)
     values = many.array("y")
     for part in SELECTED:
         own = values[sets.mask(part)]
-        known = np.clip(own[~np.isnan(own)], spread.bounds[0], spread.bounds[-1])
-        assert spread.counts[part].tolist() == np.histogram(known, spread.bounds)[0].tolist()
+        known = np.clip(own[~np.isnan(own)], spread.edges[0], spread.edges[-1])
+        assert spread.counts[part].tolist() == np.histogram(known, spread.edges)[0].tolist()
         assert spread.missing[part] == np.isnan(own).sum()
 
 
 def test_spread_of_an_empty_part_is_empty(catalog):
     none = np.zeros(8, dtype=bool)
-    assert compare.spread(catalog, Sets(none, ~none), "x", 4).counts["both"].tolist() == [0] * 4
+    assert (
+        compare.score_histograms(catalog, Sets(none, ~none), "x", 4).counts["both"].tolist()
+        == [0] * 4
+    )
 
 
 def test_ranks_are_those_of_the_samples_with_both_scores(many):
     x, y = many.array("x"), many.array("y")
     known = np.flatnonzero(~np.isnan(y))
-    ranked = compare.ranks(many, "x", "y")
+    ranked = compare.compare_ranks(many, "x", "y")
     assert ranked.count == len(known)
     for twice, values in ((ranked.twice_a, x), (ranked.twice_b, y)):
         assert (twice[known] / 2).tolist() == mean_ranks(values[known].tolist())
@@ -123,13 +126,13 @@ def test_ranks_are_those_of_the_samples_with_both_scores(many):
 def test_spearman_is_the_correlation_of_the_ranks(many):
     known = ~np.isnan(many.array("y"))
     own = [mean_ranks(many.array(name)[known].tolist()) for name in ("x", "y")]
-    assert compare.ranks(many, "x", "y").spearman == pytest.approx(np.corrcoef(*own)[0, 1])
-    assert compare.ranks(many, "x", "x").spearman == pytest.approx(1)
-    assert np.isnan(compare.ranks(many, "x", "one").spearman)
+    assert compare.compare_ranks(many, "x", "y").spearman == pytest.approx(np.corrcoef(*own)[0, 1])
+    assert compare.compare_ranks(many, "x", "x").spearman == pytest.approx(1)
+    assert np.isnan(compare.compare_ranks(many, "x", "one").spearman)
 
 
 def test_a_percentile_is_the_share_that_one_is_above_ties_half(catalog):
-    ranked = compare.ranks(catalog, "x", "y")
+    ranked = compare.compare_ranks(catalog, "x", "y")
     # Without sample 4: x has one below 0.3 and three that are it; y lowest for sample 5.
     by_x, by_y = ranked.percentiles(np.array([1, 5, 4]))
     assert by_x[:2] == pytest.approx([100 * 2.5 / 7, 100 * 6.5 / 7])
@@ -145,13 +148,13 @@ def test_most_promoted_and_demoted_are_those_of_a_plain_sort(many, up, wanted):
     sign = 1 if up else -1
     shifts = {int(r): sign * (q - p) for r, p, q in zip(known, before, after, strict=True)}
     rise = sorted((r for r in shifts if shifts[r] > 0), key=lambda r: (-shifts[r], r))
-    ranked = compare.ranks(many, "x", "y")
+    ranked = compare.compare_ranks(many, "x", "y")
     assert ranked.moved(up, wanted).tolist() == rise[:wanted]
     assert ranked.moves[0 if up else 1] == len(rise)
 
 
 def test_the_same_score_moves_nothing_and_shares_its_top(many):
-    ranked = compare.ranks(many, "x", "x")
+    ranked = compare.compare_ranks(many, "x", "x")
     assert ranked.moves == (0, 0)
     assert ranked.moved(True, 5).tolist() == []
     assert ranked.shared == dict.fromkeys(TOPS, 1.0)
@@ -159,7 +162,7 @@ def test_the_same_score_moves_nothing_and_shares_its_top(many):
 
 def test_tops_share_what_recipes_would_both_select(many):
     known = ~np.isnan(many.array("y"))
-    shared = compare.ranks(many, "x", "y").shared
+    shared = compare.compare_ranks(many, "x", "y").shared
     for percent in TOPS:
         wanted = round(percent / 100 * int(known.sum()))
         both = top(many, "x", known, wanted) & top(many, "y", known, wanted)
@@ -167,7 +170,7 @@ def test_tops_share_what_recipes_would_both_select(many):
 
 
 def test_rank_density_has_every_ranked_sample_in_its_cell(many):
-    ranked = compare.ranks(many, "x", "y")
+    ranked = compare.compare_ranks(many, "x", "y")
     cells = ranked.density(5)
     across, up = ranked.percentiles(np.flatnonzero(ranked.twice_a))
     wanted = np.histogram2d(up, across, bins=5, range=[(0, 100), (0, 100)])[0]
@@ -176,7 +179,7 @@ def test_rank_density_has_every_ranked_sample_in_its_cell(many):
 
 def test_scores_that_no_sample_has_both_of_rank_nothing(tmp_path):
     catalog = make.catalog(tmp_path, {"x": [1.0, None], "y": [None, 2.0]})[1]
-    ranked = compare.ranks(catalog, "x", "y")
+    ranked = compare.compare_ranks(catalog, "x", "y")
     assert ranked.count == 0
     assert np.isnan(ranked.spearman)
     assert all(np.isnan(share) for share in ranked.shared.values())
@@ -185,6 +188,6 @@ def test_scores_that_no_sample_has_both_of_rank_nothing(tmp_path):
 
 
 def test_one_sample_ranks_in_the_middle(many):
-    ranked = compare.ranks(many, "x", "none")
+    ranked = compare.compare_ranks(many, "x", "none")
     assert ranked.count == 1
     assert [p.tolist() for p in ranked.percentiles(np.array([MANY - 1]))] == [[50.0], [50.0]]

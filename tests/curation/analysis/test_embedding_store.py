@@ -44,23 +44,23 @@ def test_every_sample_has_its_own_embeddings(world):
     assert len(catalog) == ROWS - 9
     rowids = np.arange(len(catalog))
     image, text = (
-        embedding_store.of(workspace, catalog, side, rowids) for side in ("image", "text")
+        embedding_store.load(workspace, catalog, side, rowids) for side in ("image", "text")
     )
     np.testing.assert_allclose(clip_score(image, text), catalog.array("clip_score"), atol=1e-6)
 
 
 def test_rows_come_in_the_order_they_are_asked_for(world):
     workspace, catalog = world
-    whole = embedding_store.of(workspace, catalog, "image", range(len(catalog)))
+    whole = embedding_store.load(workspace, catalog, "image", range(len(catalog)))
     some = [13, 0, 5, 5]
     np.testing.assert_array_equal(
-        embedding_store.of(workspace, catalog, "image", some), whole[some]
+        embedding_store.load(workspace, catalog, "image", some), whole[some]
     )
 
 
 def test_rows_that_the_catalog_lacks_are_told(world):
     workspace, catalog = world
-    parts = list(embedding_store.parts(workspace, catalog, "image"))
+    parts = list(embedding_store.iter_shards(workspace, catalog, "image"))
     assert [len(part.rows) for part in parts] == [7, 7, 7, 2]
     assert [part.rowids.tolist() for part in parts][:1] == [[0, 1, 2, 3, -1, 4, 5]]
     assert parts[2].rowids.tolist() == [-1] * 7
@@ -75,11 +75,11 @@ def test_embeddings_of_another_state_than_the_catalog_are_refused(world):
     try:
         np.save(file, np.load(file)[:-1])
         with pytest.raises(CurationError, match="has changed since the catalog was published"):
-            list(embedding_store.parts(workspace, catalog, "image"))
+            list(embedding_store.iter_shards(workspace, catalog, "image"))
     finally:
         file.write_bytes(whole)
 
 
 def test_a_model_that_has_no_embeddings_is_named(world):
     with pytest.raises(CurationError, match="other"):
-        list(embedding_store.parts(*world, "image", model="other"))
+        list(embedding_store.iter_shards(*world, "image", model="other"))

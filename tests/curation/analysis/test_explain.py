@@ -30,7 +30,9 @@ def whole(job, tmp_path_factory):
 
 def _taken_apart(workspace):
     catalog = Catalog.of(workspace)
-    return catalog, [explain.loss(catalog, row) for row in catalog.rows(range(len(catalog)))]
+    return catalog, [
+        explain.explain_loss(catalog, row) for row in catalog.rows(range(len(catalog)))
+    ]
 
 
 def _reference(workspace, catalog, parameters):
@@ -38,7 +40,7 @@ def _reference(workspace, catalog, parameters):
     tau, size, draws = (parameters[n] for n in ("temperature", "batch_size", "batches"))
     every = np.arange(len(catalog))
     image, text = (
-        reference.unit(embedding_store.of(workspace, catalog, side, every))
+        reference.unit(embedding_store.load(workspace, catalog, side, every))
         for side in ("image", "text")
     )
     if size >= len(every):
@@ -46,7 +48,7 @@ def _reference(workspace, catalog, parameters):
     else:
         places = [divmod(draw, len(every) // size) for draw in range(draws)]
         pools = [
-            np.argsort(uids.draw_keys(catalog.words, parameters["seed"], permutation))[
+            np.argsort(uids.draw_keys(catalog.uids.words, parameters["seed"], permutation))[
                 stretch * size :
             ][:size]
             for permutation, stretch in places
@@ -82,7 +84,7 @@ def test_of_a_partition_the_sides_add_up_too(job, scored_copy):
     rowids = range(len(catalog))
     own = np.einsum(
         "ij,ij->i",
-        *(embedding_store.of(workspace, catalog, side, rowids) for side in ("image", "text")),
+        *(embedding_store.load(workspace, catalog, side, rowids) for side in ("image", "text")),
     )
     np.testing.assert_allclose([one.clip_score for one in losses], own, atol=CLOSE)
 
@@ -91,14 +93,14 @@ def test_a_catalog_without_it_says_so(tmp_path):
     _, catalog = make.catalog(tmp_path, {"mine": [0.1, 0.2]})
     (row,) = catalog.rows([0])
     with pytest.raises(CurationError, match="no negCLIPLoss to take apart"):
-        explain.loss(catalog, row)
+        explain.explain_loss(catalog, row)
 
 
 def test_a_sample_without_it_says_so(scored):
     catalog = Catalog.of(scored)
     (row,) = catalog.rows([0])
     with pytest.raises(CurationError, match="not usable"):
-        explain.loss(catalog, row | {"neg_clip_loss": None})
+        explain.explain_loss(catalog, row | {"neg_clip_loss": None})
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_a_sample_without_it_says_so(scored):
 )
 def test_the_chance_to_flip_is_that_of_a_normal_deviate(error, line, chance):
     loss = Loss(0.2, 0.25, 0.25, -0.3, error, {})
-    assert explain.chance_to_flip(loss, line) == pytest.approx(chance, abs=1e-4, nan_ok=True)
+    assert explain.flip_probability(loss, line) == pytest.approx(chance, abs=1e-4, nan_ok=True)
 
 
 def test_a_percentile_is_the_share_that_scores_lower(scored):

@@ -17,32 +17,22 @@ def test_auc_is_the_share_of_pairs_in_the_right_order(higher, lower):
     assert found == pytest.approx(sum(pairs) / len(pairs))
 
 
-def test_auc_of_many_is_that_of_their_order(monkeypatch):
-    rng = np.random.default_rng(0)
-    higher, lower = (rng.normal(mean, 0.1, 4000).astype(np.float32) for mean in (0.02, -0.05))
-    exact = label_auc.auc(higher, lower)
-    monkeypatch.setattr(label_auc, "_EXACT", 100)
-    assert label_auc.auc(higher, lower) == pytest.approx(exact, abs=1e-5)
-    assert label_auc.auc(-lower, -higher) == pytest.approx(exact, abs=1e-5)
-    # Far from zero, and close together.
-    far = [np.float32(1000) + values for values in (higher, lower)]
-    close = label_auc.auc(*far)
-    monkeypatch.setattr(label_auc, "_EXACT", 1_000_000)
-    assert close == pytest.approx(label_auc.auc(*far), abs=1e-3)
-    # Every order of magnitude, both signs, and a zero of each.
+def test_auc_is_exact_where_values_are_close_or_of_all_magnitudes():
+    # Neighboring float32 values far from zero.
+    low = np.float32(1000)
+    high = np.nextafter(low, np.float32(np.inf))
+    assert label_auc.auc(np.array([high, high]), np.array([low])) == 1
     powers = np.float32(10.0 ** np.arange(-30, 31))
-    signed = np.concatenate([-powers[::-1], np.float32([-0.0]), powers])
-    monkeypatch.setattr(label_auc, "_EXACT", 1_000_000)
-    exact = label_auc.auc(signed, signed[::2])
-    monkeypatch.setattr(label_auc, "_EXACT", 100)
-    assert label_auc.auc(signed, signed[::2]) == pytest.approx(exact, abs=1e-12)
+    signed = np.concatenate([-powers[::-1], np.float32([-0.0, 0.0]), powers])
+    assert label_auc.auc(signed, signed[::-1]) == pytest.approx(0.5, abs=1e-12)
+    assert label_auc.auc(np.float32([0.0]), np.float32([-0.0])) == 0.5
 
 
 def test_a_score_is_judged_by_what_it_keeps_of_the_marked(tmp_path):
     rows = [{"bad": n < 2} for n in range(6)] + [{"bad": None}]
     scores = {"good": [0, 1, 5, 4, 3, None, 9], "poor": [9, 8, 1, 2, 3, 4, 0]}
     catalog = make.catalog(tmp_path, scores, rows)[1]
-    good, poor = label_auc.judge(catalog, "bad", keep=0.3)
+    good, poor = label_auc.judge_scores(catalog, "bad", keep=0.3)
     assert (good.score, good.auc, good.kept, good.base) == ("good", 1, 0, 0.4)
     assert (poor.auc, poor.kept) == (0, 1)
     assert "good" in text_report.labels(catalog, "bad", 0.3)
@@ -50,5 +40,5 @@ def test_a_score_is_judged_by_what_it_keeps_of_the_marked(tmp_path):
 
 def test_a_label_that_marks_nothing_judges_nothing(tmp_path):
     catalog = make.catalog(tmp_path, {"q": [1, 2]}, [{"bad": False}, {"bad": False}])[1]
-    assert label_auc.judge(catalog, "bad") == []
+    assert label_auc.judge_scores(catalog, "bad") == []
     assert "no score to judge by it" in text_report.labels(catalog, "bad", 0.3)

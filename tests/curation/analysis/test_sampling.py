@@ -16,7 +16,10 @@ def catalog(tmp_path):
 @pytest.mark.parametrize("quadrant", QUADRANTS)
 def test_members_are_those_of_the_mask(catalog, quadrant):
     view = View(catalog, "x", "y", 0.3, 0.5)
-    assert sampling.members(view, quadrant).tolist() == np.flatnonzero(view.mask(quadrant)).tolist()
+    assert (
+        sampling.quadrant_rows(view, quadrant).tolist()
+        == np.flatnonzero(view.mask(quadrant)).tolist()
+    )
 
 
 @pytest.mark.parametrize("wanted", [0, 2, 99])
@@ -26,15 +29,15 @@ def test_some_are_a_seeded_draw_from_the_members(catalog, monkeypatch, rows, qua
     # However many rows are looked at together.
     monkeypatch.setattr(quadrants, "_ROWS", rows)
     view = View(catalog, "x", "y", 0.3, 0.5)
-    members = sampling.members(view, quadrant)
+    members = sampling.quadrant_rows(view, quadrant)
     drawn = np.random.default_rng(5).choice(members, min(wanted, len(members)), replace=False)
-    assert sampling.some(view, quadrant, wanted, 5).tolist() == drawn.tolist()
+    assert sampling.random_rows(view, quadrant, wanted, 5).tolist() == drawn.tolist()
 
 
 def test_nearest_are_those_next_to_the_line_nearest_first(catalog):
     everyone = np.ones(10, dtype=bool)
-    inside = sampling.nearest(catalog, "x", 0.45, everyone, True, 3)
-    outside = sampling.nearest(catalog, "x", 0.45, everyone, False, 3)
+    inside = sampling.rows_near_cutoff(catalog, "x", 0.45, everyone, True, 3)
+    outside = sampling.rows_near_cutoff(catalog, "x", 0.45, everyone, False, 3)
     assert inside.tolist() == [5, 6, 7]
     assert outside.tolist() == [4, 3, 2]
 
@@ -42,9 +45,9 @@ def test_nearest_are_those_next_to_the_line_nearest_first(catalog):
 def test_the_best_are_best_by_both_scores_together(catalog):
     view = View(catalog, "x", "x", 0, 0)
     everyone = np.arange(10)
-    assert sampling.ranked_rows(view, everyone, True, 3).tolist() == [9, 8, 7]
-    assert sampling.ranked_rows(view, everyone, False, 3).tolist() == [0, 1, 2]
-    assert sampling.ranked_rows(view, everyone[:0], True, 3).tolist() == []
+    assert sampling.best_rows(view, everyone, True, 3).tolist() == [9, 8, 7]
+    assert sampling.best_rows(view, everyone, False, 3).tolist() == [0, 1, 2]
+    assert sampling.best_rows(view, everyone[:0], True, 3).tolist() == []
 
 
 def test_uncertain_are_near_the_line_in_units_of_their_error(tmp_path):
@@ -52,5 +55,5 @@ def test_uncertain_are_near_the_line_in_units_of_their_error(tmp_path):
     catalog = make.catalog(tmp_path, scores)[1]
     view = View(catalog, "x", "y", 0.25, 0.5)
     # An imported column is no error of another.
-    assert sampling.errors(catalog, "x") is None
-    assert len(sampling.uncertain(view, "x", 5)[0]) == 0
+    assert sampling.standard_errors(catalog, "x") is None
+    assert len(sampling.uncertain_rows(view, "x", 5)[0]) == 0

@@ -120,8 +120,8 @@ def test_what_another_thread_computes_with_is_left_as_it_was(world, embeddings):
 @pytest.mark.parametrize("side", ["image", "text"])
 def test_a_sample_is_searched_for_by_its_image_or_caption(scored, side):
     catalog = Catalog.of(scored)
-    query = search.of_sample(scored, catalog, 5, side)
-    np.testing.assert_array_equal(query, embedding_store.of(scored, catalog, side, [5])[0])
+    query = search.sample_embedding(scored, catalog, 5, side)
+    np.testing.assert_array_equal(query, embedding_store.load(scored, catalog, side, [5])[0])
     found = search.nearest(scored, catalog, query, 3)
     assert len(found) == 3
     if side == "image":
@@ -133,7 +133,7 @@ def test_a_sample_without_an_embedding_says_so(world, embeddings):
     embeddings[0] = np.nan
     nearest(world, embeddings, np.ones(DIM))
     with pytest.raises(CurationError, match="no embedding of its image"):
-        search.of_sample(*world, 0, "image")
+        search.sample_embedding(*world, 0, "image")
 
 
 def test_text_and_image_are_embedded_as_the_dataset_was(scored, tiny, source):
@@ -141,20 +141,20 @@ def test_text_and_image_are_embedded_as_the_dataset_was(scored, tiny, source):
     row = catalog.rows([7])[0]
     data = (source / row["image_file"]).read_bytes()
     for query, side in (
-        (search.of_text(tiny, row["caption"]), "text"),
-        (search.of_image(tiny, data), "image"),
+        (search.embed_text(tiny, row["caption"]), "text"),
+        (search.embed_image(tiny, data), "image"),
     ):
-        (there,) = embedding_store.of(scored, catalog, side, [7])
+        (there,) = embedding_store.load(scored, catalog, side, [7])
         np.testing.assert_allclose(query, there, atol=1e-3)
     with pytest.raises(CurationError, match="not an image"):
-        search.of_image(tiny, b"no image")
+        search.embed_image(tiny, b"no image")
 
 
 def test_the_model_is_loaded_again_from_what_is_recorded(
     scored, model_folder, monkeypatch, tmp_path
 ):
     monkeypatch.chdir(tmp_path)
-    spec = search.model(scored, Catalog.of(scored))
+    spec = search.query_model(scored, Catalog.of(scored))
     assert spec == ModelSpec(str(model_folder.resolve()))
     assert load(spec, "cpu").dim == 64
 
@@ -165,7 +165,7 @@ def test_the_model_is_loaded_again_from_what_is_recorded(
 def test_a_model_that_is_no_folder_is_known_by_its_name(scored_copy, told):
     file = scored_copy.embeddings("tiny").path / "model.toml"
     write_toml(file, told | {"precision": "float32"})
-    found = search.model(scored_copy, Catalog.of(scored_copy))
+    found = search.query_model(scored_copy, Catalog.of(scored_copy))
     assert found == ModelSpec(told["name"], told.get("pretrained"))
 
 
@@ -184,18 +184,18 @@ def test_a_workspace_of_an_earlier_version_says_what_to_do(scored_copy):
     del told["folder"]
     write_toml(file, told)
     with pytest.raises(CurationError, match="Run its `score` command again"):
-        search.model(scored_copy, Catalog.of(scored_copy))
+        search.query_model(scored_copy, Catalog.of(scored_copy))
 
 
 def test_ready_made_embeddings_have_no_model(scored_copy):
     file = scored_copy.embeddings("tiny").path / "model.toml"
     write_toml(file, read_toml(file) | {"precision": "ready-made"})
     with pytest.raises(CurationError, match="came ready-made"):
-        search.model(scored_copy, Catalog.of(scored_copy))
+        search.query_model(scored_copy, Catalog.of(scored_copy))
 
 
 def test_a_model_that_has_gone_says_where_it_was(scored_copy):
     file = scored_copy.embeddings("tiny").path / "model.toml"
     write_toml(file, read_toml(file) | {"folder": "/gone/tiny"})
     with pytest.raises(CurationError, match="is not in /gone/tiny any more"):
-        search.model(scored_copy, Catalog.of(scored_copy))
+        search.query_model(scored_copy, Catalog.of(scored_copy))

@@ -244,27 +244,27 @@ def test_what_is_not_a_catalog_is_refused(tmp_path):
 @pytest.mark.parametrize("few", [0, 10_000])
 def test_samples_are_found_by_uid(tmp_path, monkeypatch, few):
     # With the uids of all samples in memory, and one by one.
-    monkeypatch.setattr("curation.catalog.uid_index._FEW", few)
+    monkeypatch.setattr("curation.catalog.uid_index._MAX_LOOKUPS", few)
     catalog = make.catalog(tmp_path, {"x": [1, 2, 3]})[1]
     a, c = make.uid(0xA), make.uid(2)
     asked = [make.uid(2).upper(), make.uid(99), make.uid(0), make.uid(2)]
-    found = catalog.located(asked)
+    found = catalog.uids.find_rows(asked)
     assert {uid.lower(): row for uid, row in found.items()} == {make.uid(0): 0, c: 2}
-    assert catalog.located([]) == {}
-    assert catalog.located([a]) == {}
-    assert ("words" in vars(catalog)) == (few == 0)
+    assert catalog.uids.find_rows([]) == {}
+    assert catalog.uids.find_rows([a]) == {}
+    assert ("words" in vars(catalog.uids)) == (few == 0)
     rows = np.array([2, 0])
-    assert uids.to_hex(catalog.words_of(rows)).to_pylist() == [c, make.uid(0)]
+    assert uids.to_hex(catalog.uids.words_of(rows)).to_pylist() == [c, make.uid(0)]
 
 
 def test_columns_that_were_not_asked_for_lately_are_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.catalog.column_cache._MOST", 2)
+    monkeypatch.setattr("curation.catalog.column_cache._CAPACITY", 2)
     catalog = make.catalog(tmp_path, {"x": [1, 2], "y": [3, 4], "z": [5, 6]})[1]
     first = catalog.ranks("x")
     catalog.array("y")
     assert catalog.ranks("x") is first
     catalog.array("z")
-    assert list(catalog._kept) == ["x", "z"]
+    assert list(catalog.cache._columns) == ["x", "z"]
     assert catalog.array("y").tolist() == [3, 4]
-    assert list(catalog._kept) == ["z", "y"]
-    assert catalog.ranks("x").at(1) == 2
+    assert list(catalog.cache._columns) == ["z", "y"]
+    assert catalog.ranks("x").value_at(1) == 2

@@ -18,7 +18,7 @@ from curation.readers import open_source
 from curation.selection.decisions import Decisions
 from curation.selection.recipe import Recipe
 from curation.selection.select import select
-from curation.storage.locations import of
+from curation.storage import locations
 from curation.storage.workspace import Workspace, WorkspaceInfo, now
 from tests import make
 from tests.curation.exporters import read_back
@@ -28,7 +28,7 @@ EVERY_FORMAT = pytest.mark.parametrize("format", ["webdataset", "imagefolder", "
 
 def request_for(catalog, columns=("uid",), recipe=None):
     selection = select(recipe or Recipe("all"), catalog)
-    return ExportRequest(catalog, selection, columns, of(catalog.dataset.image_root))
+    return ExportRequest(catalog, selection, columns, locations.parse(catalog.dataset.image_root))
 
 
 def samples(catalog, **options):

@@ -44,8 +44,8 @@ def score(folder: Path, source: Path, name: str = "pairs") -> Job:
 
 def until(job: Job, reached: Callable[[State], bool], seconds: float = 90) -> State:
     deadline = time.monotonic() + seconds
-    while not reached(now := jobs.state(job)):
-        assert time.monotonic() < deadline, (now, jobs.log(job))
+    while not reached(now := jobs.read_state(job)):
+        assert time.monotonic() < deadline, (now, jobs.read_log(job))
         time.sleep(0.02)
     return now
 
@@ -75,11 +75,11 @@ def test_job_scores_and_tells_how_far_it_is(folder: Path, source: Path) -> None:
     assert (now.status, now.exit, now.error) == ("done", 0, None)
     assert [stage.name for stage in now.finished][:3] == ["Reading", "Embedding", "CLIPScore"]
     assert now.seconds > sum(stage.seconds for stage in now.finished)
-    assert f"{PAIRS} samples scored, 1 skipped" in jobs.log(job)
+    assert f"{PAIRS} samples scored, 1 skipped" in jobs.read_log(job)
     # Where nobody watches a terminal, no bars.
-    assert "%|" not in jobs.log(job)
+    assert "%|" not in jobs.read_log(job)
     assert len(scores(job.workspace)) == PAIRS
-    assert jobs.find(folder, job.id) == job
+    assert jobs.find_job(folder, job.id) == job
     # Nothing of the record lies in the workspace, which must be new.
     assert not list(job.workspace.glob("*.json"))
 
@@ -97,7 +97,7 @@ def test_cancelled_run_resumes_to_the_scores_of_an_unbroken_one(folder: Path, so
 
     again = jobs.resume(cut)
     assert again.arguments == cut.arguments
-    assert [job.id for job in jobs.jobs(folder)] == [again.id, cut.id]
+    assert [job.id for job in jobs.list_jobs(folder)] == [again.id, cut.id]
     assert ended(again).status == "done"
     assert {f: f.stat().st_mtime_ns for f in receipts} == receipts
 
@@ -133,24 +133,24 @@ def test_a_second_job_into_the_workspace_is_refused(folder: Path, source: Path) 
     with pytest.raises(CurationError, match="is still writing into"):
         score(folder, source)
     with pytest.raises(CurationError, match="cancel it first"):
-        jobs.forget(job)
+        jobs.delete_record(job)
     jobs.cancel(job)
     ended(job)
-    jobs.forget(job)
-    assert jobs.jobs(folder) == []
+    jobs.delete_record(job)
+    assert jobs.list_jobs(folder) == []
 
 
 def test_a_job_outlives_and_is_found_without_who_started_it(folder: Path, source: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from curation import jobs\n"
+        "import sys; from pathlib import Path; from curation.jobs import jobs\n"
         "folder, source, workspace, *rest = sys.argv[1:]\n"
         "jobs.start(Path(folder), ['score', source, '-w', workspace, *rest], Path(workspace))"
     )
     workspace = folder.parent / "pairs"
     command = [sys.executable, "-c", code, str(folder), str(source), str(workspace), *SMALL]
     subprocess.run(command, check=True, cwd=make.ROOT)
-    (job,) = jobs.jobs(folder)
-    assert jobs.state(job).is_running
+    (job,) = jobs.list_jobs(folder)
+    assert jobs.read_state(job).is_running
     assert jobs.running_in(folder, workspace) == job
     assert ended(job).status == "done"
     assert Workspace.open(workspace).catalog.is_file()
@@ -164,7 +164,7 @@ def test_one_that_ignores_the_request_is_made_to_stop(
     # A stopped process handles no signal but the last.
     os.killpg(job.pid, signal.SIGSTOP)
     jobs.cancel(job, grace=0.3)
-    assert jobs.state(job).stopping
+    assert jobs.read_state(job).stopping
     assert until(job, lambda now: not now.is_running, seconds=10).status == "cancelled"
 
 
@@ -174,8 +174,8 @@ def test_a_process_number_used_again_is_not_taken_for_the_job(folder: Path, sour
     ended(job)
     held = json.loads((job.folder / "job.json").read_bytes())
     (job.folder / "job.json").write_text(json.dumps(held | {"pid": os.getpid()}))
-    (again,) = jobs.jobs(folder)
-    assert not jobs.state(again).is_running
+    (again,) = jobs.list_jobs(folder)
+    assert not jobs.read_state(again).is_running
     jobs.cancel(again)  # and this process lives on
 
 
@@ -185,9 +185,9 @@ def test_damaged_records_are_passed_over(folder: Path, source: Path) -> None:
     ended(job)
     shutil.copytree(job.folder, folder / "other")
     (folder / "other" / "job.json").write_text("{")
-    assert jobs.jobs(folder) == [job]
+    assert jobs.list_jobs(folder) == [job]
     (job.folder / "progress.json").write_text('{"stage": 1}')
-    assert jobs.state(job).status == "cancelled"
+    assert jobs.read_state(job).status == "cancelled"
 
 
 def test_rate_leaves_out_what_was_done_before(
@@ -195,7 +195,7 @@ def test_rate_leaves_out_what_was_done_before(
 ) -> None:
     file = tmp_path / "progress.json"
     monkeypatch.setenv(progress.VARIABLE, str(file))
-    with progress.telling(), progress.Progress().bar("Embedding", 100_100) as bar:
+    with progress.reporting(), progress.Progress().bar("Embedding", 100_100) as bar:
         bar.update(100_000)
         began = time.perf_counter()
         for _ in range(5):
@@ -203,7 +203,7 @@ def test_rate_leaves_out_what_was_done_before(
             bar.update(10)
         spent = time.perf_counter() - began
         time.sleep(0.5)
-        told = progress.Told.load(file)
+        told = progress.Report.load(file)
     assert told.done == 100_050
     assert told.rate == pytest.approx(50 / spent, rel=0.1)
-    assert progress.Told.load(file).exit == 0
+    assert progress.Report.load(file).exit == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from curation.catalog.catalog import Catalog
-from curation.catalog.dataset import Images
+from curation.catalog.dataset import ImageCounts
 from curation.images import connect
 from curation.images.location import ImageRef
 from curation.models import image_loader
@@ -180,7 +180,7 @@ def test_images_in_files_and_on_the_web_go_together(web_job, site, tmp_path):
     catalog = run(replace(web_job, source=table))
     assert len(catalog) == 4
     assert site.asked == ["/1.jpg"]
-    assert catalog.images == Images(in_files=3, with_url=1, only_url=1)
+    assert catalog.images == ImageCounts(in_files=3, with_url=1, only_url=1)
 
 
 def test_a_target_may_be_on_the_web(job, scored_copy, web_job):

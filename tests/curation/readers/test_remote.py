@@ -101,7 +101,7 @@ def read(reader):
     "name", ["table", "table/pairs.jsonl", "folder", "tars", "tars/00001.tar", "datacomp"]
 )
 def test_a_remote_source_is_read_as_a_local_one(local, remote, name):
-    here, there = open_source(local / name), open_source(locations.of(remote(name)))
+    here, there = open_source(local / name), open_source(locations.parse(remote(name)))
     assert there.name == here.name
     assert read(there) == read(here)
     assert [s.fingerprint for s in there.shards()] == [s.fingerprint for s in there.shards()]
@@ -112,7 +112,7 @@ def test_images_are_scored_and_shown_where_they_lie(
     local, remote, name, model_folder, tmp_path, job
 ):
     catalogs = []
-    for source in (local / name, locations.of(remote(name))):
+    for source in (local / name, locations.parse(remote(name))):
         folder = tmp_path / f"work {len(catalogs)}"
         changed = replace(
             job,
@@ -126,7 +126,7 @@ def test_images_are_scored_and_shown_where_they_lie(
         catalogs.append(Catalog.of(Workspace.open(folder)))
     here, there = catalogs
     np.testing.assert_array_equal(there.array("clip_score"), here.array("clip_score"))
-    workspace, root = Workspace(tmp_path / "work 1"), locations.of(there.dataset.image_root)
+    workspace, root = Workspace(tmp_path / "work 1"), locations.parse(there.dataset.image_root)
     assert not locations.is_local(root)
     pictures = thumbnails.load(workspace, root, there.rows(range(len(there))))
     assert len(pictures) > 1
@@ -134,7 +134,7 @@ def test_images_are_scored_and_shown_where_they_lie(
 
 
 def test_ready_made_embeddings_are_fetched_once(local, remote, tmp_path):
-    source = locations.of(remote("datacomp"))
+    source = locations.parse(remote("datacomp"))
     test_datacomp.score(source, tmp_path / "w", scores=("clip_score",))
     test_datacomp.score(local / "datacomp", tmp_path / "here", scores=("clip_score",))
     found = [Catalog.of(Workspace.open(tmp_path / n)).array("clip_score") for n in ("w", "here")]
@@ -168,7 +168,7 @@ def test_a_changed_remote_file_is_read_again(local, tmp_path, job):
             fs.put(f"{local}/table/", "/changing/table", recursive=True)
             changed = replace(
                 job,
-                source=locations.of("memory://changing/table/pairs.jsonl"),
+                source=locations.parse("memory://changing/table/pairs.jsonl"),
                 targets=(),
                 workspace=tmp_path / "w",
                 scores=("clip_score",),
@@ -183,18 +183,18 @@ def test_a_changed_remote_file_is_read_again(local, tmp_path, job):
 
 def test_what_is_not_there_is_named(remote):
     with pytest.raises(CurationError, match=r"nothing\.csv does not exist"):
-        open_source(locations.of(remote("nothing.csv")))
+        open_source(locations.parse(remote("nothing.csv")))
 
 
 def test_a_server_that_does_not_answer_is_named():
     with pytest.raises(CurationError, match=r"127\.0\.0\.1:9/a\.csv cannot be reached"):
-        open_source(locations.of("http://127.0.0.1:9/a.csv"))
+        open_source(locations.parse("http://127.0.0.1:9/a.csv"))
 
 
 def test_any_range_of_a_file_can_be_read(local, remote):
-    source = locations.of(remote("table/pairs.jsonl"))
+    source = locations.parse(remote("table/pairs.jsonl"))
     whole = (local / "table" / "pairs.jsonl").read_bytes()
-    with locations.reading(source) as file:
+    with locations.open_file(source) as file:
         assert file.read() == whole
     assert locations.read_range(source) == whole
     assert locations.read_range(source, 3, 5) == whole[3:8]
@@ -206,21 +206,21 @@ def test_a_name_that_leads_out_of_a_remote_root_is_not_followed(file):
     from curation.images.location import inside
 
     with pytest.raises(CurationError, match="outside the image root"):
-        inside(locations.of("memory://remote/folder"), file)
+        inside(locations.parse("memory://remote/folder"), file)
 
 
 def test_a_protocol_without_its_package_says_what_to_install(monkeypatch):
     known = {"class": "no_such_package.Filesystem", "err": "Install no_such_package"}
     monkeypatch.setitem(known_implementations, "beyond", known)
     with pytest.raises(CurationError, match="Install no_such_package"):
-        locations.of("beyond://bucket/data")
+        locations.parse("beyond://bucket/data")
 
 
 def test_an_unknown_protocol_is_named():
     with pytest.raises(CurationError, match="'zzz' is no protocol known"):
-        locations.of("zzz://bucket/data")
+        locations.parse("zzz://bucket/data")
 
 
 def test_a_file_url_is_a_local_path(tmp_path):
-    assert locations.of(f"file://{tmp_path}") == tmp_path
-    assert locations.is_local(locations.of("data/sample"))
+    assert locations.parse(f"file://{tmp_path}") == tmp_path
+    assert locations.is_local(locations.parse("data/sample"))

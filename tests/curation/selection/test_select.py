@@ -209,7 +209,7 @@ def test_the_digest_is_of_the_sorted_uids_one_a_line(world):
     selection = select(Recipe.parse("steps: [{score: quality, count: 2}]"), catalog)
     text = "".join(make.uid(n) + "\n" for n in (0, 7))
     assert selection.digest == hashlib.sha256(text.encode()).hexdigest()
-    assert selection.digest != uids.digest(catalog.words)
+    assert selection.digest != uids.digest(catalog.uids.words)
 
 
 def test_nothing_selected_has_the_digest_of_nothing(world):

@@ -64,7 +64,7 @@ class Confused:
     among: Among
 
 
-def confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Confused:
+def most_confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Confused:
     """What a sample's image (or caption) is most confused with.
 
     Compared with the whole dataset, unless that is too large to look over while somebody waits:
@@ -74,18 +74,20 @@ def confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> 
         CurationError: the embeddings cannot be read, or this sample has none.
     """
     other = _OTHER[side]
-    (left,), (right,) = (embedding_store.of(workspace, catalog, s, [rowid]) for s in (side, other))
+    (left,), (right,) = (
+        embedding_store.load(workspace, catalog, s, [rowid]) for s in (side, other)
+    )
     own = float(left @ right)
     if math.isnan(own):
         raise CurationError("this sample has no usable embeddings to compare with others")
     among, rowids = _to_compare(catalog, len(left))
     if among == "dataset":
         cosines = np.full(len(catalog), np.nan, dtype=np.float32)
-        for part in embedding_store.parts(workspace, catalog, other):
+        for part in embedding_store.iter_shards(workspace, catalog, other):
             there = part.rowids >= 0
             cosines[part.rowids[there]] = _cosines(part.rows, left)[there]
     else:
-        cosines = embedding_store.of(workspace, catalog, other, rowids) @ left
+        cosines = embedding_store.load(workspace, catalog, other, rowids) @ left
     others = (rowids != rowid) & ~np.isnan(cosines)
     rowids, cosines = rowids[others], cosines[others]
     best = _largest(cosines)
@@ -94,7 +96,7 @@ def confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> 
 
 
 @dataclass(frozen=True)
-class Nearest:
+class NearestItems:
     """The items of a target that an image is nearest to, by |cosine| as NormSim has it.
 
     Attributes:
@@ -115,13 +117,13 @@ def target_names(catalog: Catalog) -> list[str]:
     return sorted({c.target for c in catalog.scores if c.target} - {ALL_TARGETS})
 
 
-def nearest(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> Nearest:
+def nearest_items(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> NearestItems:
     """The items of a target that a sample's image is nearest to.
 
     Raises:
         CurationError: the embeddings of either cannot be read, or this sample has none.
     """
-    (left,) = embedding_store.of(workspace, catalog, "image", [rowid])
+    (left,) = embedding_store.load(workspace, catalog, "image", [rowid])
     if np.isnan(left).any():
         raise CurationError("this sample's image has no usable embedding")
     store = workspace.target(target)
@@ -132,11 +134,11 @@ def nearest(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> 
     )
     best = _largest(np.abs(cosines))
     found = best.tolist()
-    return Nearest(target, side, found, cosines[best].tolist(), _items(store, found))
+    return NearestItems(target, side, found, cosines[best].tolist(), _items(store, found))
 
 
-def pictures(
-    workspace: Workspace, found: Nearest, from_the_web: bool = False
+def item_thumbnails(
+    workspace: Workspace, found: NearestItems, from_the_web: bool = False
 ) -> list[bytes | None]:
     """Thumbnails of a target's items, kept with the target.
 
@@ -144,7 +146,7 @@ def pictures(
         CurationError: the target is not there any more.
     """
     store = workspace.target(found.target)
-    root = locations.of(targets.info(store).image_root)
+    root = locations.parse(targets.info(store).image_root)
     return thumbnails.load(Workspace(store.path), root, found.items, from_the_web)
 
 
@@ -155,7 +157,7 @@ def _to_compare(catalog: Catalog, dim: int) -> tuple[Among, Rowids]:
     told = column.parameters if column else None
     parameters = check_parameters(SCORE, told or {})
     # As ``scores.pools`` draws the first of them.
-    keys = uids.draw_keys(catalog.words, parameters["seed"], 0)
+    keys = uids.draw_keys(catalog.uids.words, parameters["seed"], 0)
     size = min(parameters["batch_size"], len(keys))
     pool = np.sort(np.argpartition(keys, size - 1)[:size])
     was_used = told is not None and parameters["negatives"] == "pool"
