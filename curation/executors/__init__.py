@@ -1,4 +1,4 @@
-"""Where shards are worked on: one file a place, registered here."""
+"""Executors, which run tasks on shards: one file each, registered here."""
 
 from __future__ import annotations
 

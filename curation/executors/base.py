@@ -1,4 +1,4 @@
-"""What an executor is: something that does a task for each of many shards."""
+"""The interface of an executor, which runs a task for each of many shards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 class Executor(Protocol):
-    """Runs one task a shard. A task is safe to run again: what is done stays done."""
+    """Runs one task per shard. A task may run again: it must keep what it finished before."""
 
     def map(
         self,
@@ -18,5 +18,14 @@ class Executor(Protocol):
         shards: Sequence[Shard],
         devices: Sequence[str] = ("cpu",),
     ) -> Iterator[Result]:
-        """The results in the order of the shards; each device works on one shard at a time."""
+        """Run the task on every shard; each device works on one shard at a time.
+
+        Args:
+            task: from a shard and the name of its device to a result.
+            shards: in the order of the results.
+            devices: torch's names; a name may occur more than once.
+
+        Yields:
+            The results, in the order of the shards. The first error of a task is raised.
+        """
         ...

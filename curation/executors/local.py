@@ -1,4 +1,4 @@
-"""This process: one shard at a time on each device, a thread for each where there are several."""
+"""Runs tasks in this process: one shard at a time per device, with a thread for each device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class LocalExecutor:
-    """GPUs compute outside Python's lock, so that a thread each keeps them all busy."""
+    """Executor in this process. torch releases Python's lock, so threads keep all GPUs busy."""
 
     def map(
         self,
@@ -28,7 +28,7 @@ class LocalExecutor:
         for device in devices:
             free.put(device)
 
-        def work(shard: Shard) -> Result:
+        def run(shard: Shard) -> Result:
             device = free.get()
             try:
                 return task(shard, device)
@@ -36,11 +36,11 @@ class LocalExecutor:
                 free.put(device)
 
         with ThreadPoolExecutor(len(devices)) as pool:
-            futures = [pool.submit(work, shard) for shard in shards]
+            futures = [pool.submit(run, shard) for shard in shards]
             try:
                 for future in futures:
                     yield future.result()
             finally:
-                # After the first failure the shards that wait are left for the next run.
+                # After the first error, the remaining shards are left to the next run.
                 for future in futures:
                     future.cancel()

@@ -1,4 +1,4 @@
-"""A shard's images and captions through the encoder, batch by batch, and what time that took."""
+"""Encodes a shard's images and captions in batches, and records how long each stage takes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from curation.models.encoder import Encoder, Pending
 from curation.storage import locations
 from curation.storage.locations import Location
 
-# Images a batch, by the kind of device. A GPU likes many. A CPU does not: the memory of large
-# results is given back and asked for anew at every layer, and 64 images take twice as long.
+# Images per batch, by type of device. A GPU needs many to be busy. A CPU is slower with many: torch
+# frees and allocates large activations at every layer, and 64 images take twice as long per image.
 BATCH = {"cuda": 256, "mps": 64, "cpu": 16}
-# Captions a batch, for each image: they are the smaller work.
-CAPTIONS_AN_IMAGE = 4
+# Captions per batch for each image per batch: a caption takes less computation than an image.
+CAPTIONS_PER_IMAGE = 4
 
 Rows = NDArray[np.float16]
 Part = TypeVar("Part")
 
 
 class Clock:
-    """Seconds by stage, so that a slow run says where it is slow."""
+    """Seconds by stage, to show which stage of a run is slow."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -48,11 +48,13 @@ class Clock:
 
 @dataclass(frozen=True)
 class Encoding:
-    """The work on one shard.
+    """Encodes one shard.
 
     Attributes:
-        workers: threads that decode at a time.
-        failed: why a sample has no embedding, by its row.
+        encoder: the model.
+        workers: how many threads decode at a time.
+        clock: to which the seconds are added.
+        failed: why a sample has no embedding, by its row. Filled by ``images`` and ``texts``.
     """
 
     encoder: Encoder
@@ -63,16 +65,25 @@ class Encoding:
     def images(
         self, refs: Sequence[ImageRef | None], root: Location, advance: Callable[[int], object]
     ) -> Rows:
-        """Image embeddings (N, dim), float16; NaN where there is none."""
+        """Embed the images of a shard.
+
+        Args:
+            refs: one per sample; None for a sample without an image.
+            root: the folder of the images.
+            advance: reports progress, in samples.
+
+        Returns:
+            Shape (N, dim), float16; NaN where there is no image or it failed.
+        """
         result = self._empty(len(refs))
-        there = [(row, ref) for row, ref in enumerate(refs) if ref is not None]
-        advance(len(refs) - len(there))
-        fetched = not locations.is_local(root) or any(ref.is_on_the_web for _, ref in there)
+        existing = [(row, ref) for row, ref in enumerate(refs) if ref is not None]
+        advance(len(refs) - len(existing))
+        fetched = not locations.is_local(root) or any(ref.is_on_the_web for _, ref in existing)
         threads = max(self.workers, image_loader.FETCHERS) if fetched else self.workers
         turn = BoundedSemaphore(self.workers)
         spent = image_loader.Spent()
         batches = image_loader.batches(
-            [ref for _, ref in there],
+            [ref for _, ref in existing],
             partial(image_loader.model_input, root, self.encoder, turn=turn),
             self.encoder.input_shape,
             size=self._batch,
@@ -82,28 +93,28 @@ class Encoding:
             spent=spent,
         )
         began = time.perf_counter()
-        for batch, found in _one_ahead(batches, lambda b: self.encoder.encode_images(b.pixels)):
-            rows = [row for row, _ in there[batch.start : batch.start + len(found)]]
-            self.failed.update({rows[k]: problem for k, problem in batch.failed.items()})
+        for batch, embedded in _one_ahead(batches, lambda b: self.encoder.encode_images(b.pixels)):
+            rows = [row for row, _ in existing[batch.start : batch.start + len(embedded)]]
+            self.failed.update({rows[k]: error for k, error in batch.failed.items()})
             good = [k for k in range(len(rows)) if k not in batch.failed]
-            self._keep(result, [rows[k] for k in good], found[good], "image")
+            self._store(result, [rows[k] for k in good], embedded[good], "image")
             advance(len(rows))
-        stage = "fetch and decode beside it" if fetched else "decode"
+        stage = "fetch and decode (in parallel)" if fetched else "decode"
         self.clock.add(stage, spent.decode / threads)
         self.clock.add("wait for decode", spent.wait)
         self.clock.add("image encoder", time.perf_counter() - began - spent.wait)
         return result
 
     def texts(self, captions: Sequence[str]) -> Rows:
-        """Caption embeddings (N, dim), float16; NaN where a caption is empty."""
+        """Embed the captions of a shard: shape (N, dim), float16; NaN where a caption is empty."""
         result = self._empty(len(captions))
-        there = [row for row, caption in enumerate(captions) if caption]
-        size = CAPTIONS_AN_IMAGE * self._batch
-        parts = (there[start : start + size] for start in range(0, len(there), size))
+        existing = [row for row, caption in enumerate(captions) if caption]
+        size = CAPTIONS_PER_IMAGE * self._batch
+        parts = (existing[start : start + size] for start in range(0, len(existing), size))
         encode = self.encoder.encode_texts
         with self.clock.stage("text encoder"):
-            for rows, found in _one_ahead(parts, lambda part: encode([captions[n] for n in part])):
-                self._keep(result, rows, found, "caption")
+            for rows, embedded in _one_ahead(parts, lambda p: encode([captions[n] for n in p])):
+                self._store(result, rows, embedded, "caption")
         return result
 
     @property
@@ -113,22 +124,22 @@ class Encoding:
     def _empty(self, rows: int) -> Rows:
         return np.full((rows, self.encoder.dim), np.nan, dtype=np.float16)
 
-    def _keep(
-        self, result: Rows, rows: Sequence[int], found: NDArray[np.float32], side: str
+    def _store(
+        self, result: Rows, rows: Sequence[int], embedded: NDArray[np.float32], side: str
     ) -> None:
-        """Put embeddings where they belong; 16-bit products may overflow."""
-        norms = np.linalg.norm(found, axis=1)
+        """Write embeddings to these rows, NaN where 16-bit products overflowed."""
+        norms = np.linalg.norm(embedded, axis=1)
         usable = np.isfinite(norms) & (norms > 0)
-        result[rows] = np.where(usable[:, None], found, np.nan)
-        problem = CurationError(f"the embedding of its {side} is zero or not finite")
-        for place in np.flatnonzero(~usable).tolist():
-            self.failed.setdefault(rows[place], problem)
+        result[rows] = np.where(usable[:, None], embedded, np.nan)
+        error = CurationError(f"the embedding of its {side} is zero or not finite")
+        for position in np.flatnonzero(~usable).tolist():
+            self.failed.setdefault(rows[position], error)
 
 
 def _one_ahead(
     parts: Iterable[Part], encode: Callable[[Part], Pending]
 ) -> Iterator[tuple[Part, NDArray[np.float32]]]:
-    """Each part with its rows, which are waited for when the next part is on the device."""
+    """Each part and its embeddings, (n, dim), read only after the next part is on the device."""
     before: tuple[Part, Pending] | None = None
     for part in parts:
         pending = encode(part)

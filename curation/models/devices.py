@@ -1,4 +1,4 @@
-"""The one place that picks the device."""
+"""Which devices to compute on, and what to call them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ CHOICES = ("auto", "cuda", "mps", "cpu")
 
 
 def names(name: str = "auto") -> tuple[str, ...]:
-    """Where shards are worked on side by side: every CUDA device, or the one device there is.
+    """The devices that work on shards in parallel: every CUDA device, or the only device.
+
+    Args:
+        name: one of CHOICES, or a single CUDA device such as ``cuda:1``.
 
     Raises:
-        CurationError: the device named is not available here.
+        CurationError: the device is not available on this machine.
     """
     import torch
 
@@ -33,10 +36,10 @@ def names(name: str = "auto") -> tuple[str, ...]:
 
 
 def pick(name: str = "auto") -> torch.device:
-    """The device to compute on: the one named, or CUDA, then MPS, then CPU.
+    """The device with this name; for ``auto`` the first available of CUDA, MPS and CPU.
 
     Raises:
-        CurationError: the device named is not available here.
+        CurationError: the device is not available on this machine.
     """
     import torch
 
@@ -51,7 +54,7 @@ def pick(name: str = "auto") -> torch.device:
 
 
 def describe(names: Sequence[str]) -> str:
-    """The devices for people: ``2 × CUDA (NVIDIA H100)``, ``CPU (8 threads)``."""
+    """The devices as a person reads them: ``2 × CUDA (NVIDIA H100)``, ``CPU (8 threads)``."""
     import torch
 
     first = torch.device(names[0])
@@ -64,27 +67,32 @@ def describe(names: Sequence[str]) -> str:
 
 
 def unused_gpu(names: Sequence[str]) -> str | None:
-    """What to tell where a GPU is in this machine and the devices chosen are not it."""
+    """A hint if the machine has a GPU but the devices are CPUs, else None."""
     if any(not name.startswith("cpu") for name in names):
         return None
     usable = tuple(name for name in ("cuda", "mps") if _available(name))
-    return _unused_gpu(usable, nvidia=not usable and _has_nvidia())
+    return _unused_gpu_hint(usable, nvidia=not usable and _has_nvidia())
 
 
-def _unused_gpu(usable: Sequence[str], nvidia: bool) -> str | None:
-    """The same of a machine whose GPUs torch can use, or that has one that torch cannot."""
+def _unused_gpu_hint(usable: Sequence[str], nvidia: bool) -> str | None:
+    """The hint.
+
+    Args:
+        usable: the kinds of GPU that torch can use, ``cuda`` or ``mps``.
+        nvidia: whether there is an NVIDIA GPU that torch cannot use.
+    """
     if usable:
-        return f"a GPU is in this machine but not used; --device {usable[0]} takes it"
+        return f"this machine has a GPU that is not used; use it with --device {usable[0]}"
     if nvidia:
         return (
-            "an NVIDIA GPU is in this machine but this torch cannot use it: install a CUDA build "
-            "of torch that fits its driver"
+            "this machine has an NVIDIA GPU, but this torch cannot use it: install a CUDA build of "
+            "torch that matches the driver"
         )
     return None
 
 
 def workers_each(names: Sequence[str]) -> int:
-    """How many threads prepare work for each of the devices."""
+    """How many CPU threads prepare work for each device: the cores, divided among the devices."""
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
     else:
@@ -92,23 +100,23 @@ def workers_each(names: Sequence[str]) -> int:
     return max(1, cores // len(names))
 
 
-def _times(number: int, what: str) -> str:
-    return what if number == 1 else f"{number} × {what}"
+def _times(number: int, name: str) -> str:
+    return name if number == 1 else f"{number} × {name}"
 
 
 def _has_nvidia(
     driver: Path = Path("/proc/driver/nvidia/version"), tool: str = "nvidia-smi"
 ) -> bool:
-    """Whether NVIDIA's driver, or its tool, tells of a GPU."""
+    """Whether NVIDIA's driver is loaded or its tool lists a GPU."""
     if driver.exists():
         return True
     try:
-        told = subprocess.run(
+        listing = subprocess.run(
             [tool, "--list-gpus"], capture_output=True, text=True, timeout=20, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return told.returncode == 0 and "GPU" in told.stdout
+    return listing.returncode == 0 and "GPU" in listing.stdout
 
 
 def _available(name: str) -> bool:

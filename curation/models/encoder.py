@@ -1,4 +1,4 @@
-"""An open_clip model as two functions: images to unit rows, captions to unit rows."""
+"""Loads an open_clip model; encodes images and captions as embeddings of unit length."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-# The small model that ships with the project, so that the first run needs no network.
+# The small model in the repository, with which a first run needs no network.
 SHIPPED = resources.MODEL
 
 BPE_FILE = "bpe_vocab.txt.gz"
@@ -38,23 +38,29 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which model: an open_clip architecture and a tag or checkpoint, or a local folder."""
+    """Which model to load.
+
+    Attributes:
+        name: an open_clip architecture (``ViT-L-14``), a model on the Hugging Face hub
+            (``hf-hub:…``), or a folder with ``open_clip_config.json``.
+        pretrained: for an architecture: a tag of open_clip (``openai``) or a checkpoint file.
+        alias: replaces the slug, for ready-made embeddings that have a name.
+    """
 
     name: str = str(SHIPPED)
     pretrained: str | None = None
-    # The slug, where embeddings that came ready-made have a name of their own.
     alias: str | None = None
 
     @property
     def folder(self) -> Path | None:
-        """The folder with ``open_clip_config.json``, if the model is one."""
+        """The model's folder, if ``name`` is one."""
         text = self.name.removeprefix("local-dir:")
         is_local = self.name.startswith("local-dir:") or (Path(text) / CONFIG_FILE).is_file()
         return Path(text) if is_local else None
 
     @property
     def slug(self) -> str:
-        """A name for folders: ``clip_lite0``, ``vit_l_14_openai``."""
+        """The model's name in paths and columns: ``clip_lite0``, ``vit_l_14_openai``."""
         if self.alias is not None:
             return self.alias
         stem = self.folder.resolve().name if self.folder else self.name.split(":")[-1]
@@ -62,7 +68,7 @@ class ModelSpec:
         return re.sub(r"[^a-z0-9]+", "_", f"{stem}{tag}".lower()).strip("_") or "model"
 
     def fingerprint(self) -> str:
-        """Changes when the weights do, as far as they lie on this machine."""
+        """A hash that changes with the model, and with its weights if they are local files."""
         files = sorted(self.folder.glob("*")) if self.folder else []
         if self.pretrained is not None and Path(self.pretrained).is_file():
             files = [Path(self.pretrained)]
@@ -75,13 +81,13 @@ CONFIG_FILE = "open_clip_config.json"
 
 @dataclass(frozen=True)
 class Pending:
-    """Unit rows that a GPU may still be computing."""
+    """Embeddings that a GPU may still be computing."""
 
     _rows: torch.Tensor
     _ready: torch.cuda.Event | None = None
 
     def rows(self) -> NDArray[np.float32]:
-        """The rows (N, dim), waited for."""
+        """Wait for the embeddings: unit rows, shape (N, dim), float32."""
         if self._ready is not None:
             self._ready.synchronize()
         result: NDArray[np.float32] = self._rows.numpy()
@@ -93,12 +99,14 @@ class Encoder:
     """A loaded model.
 
     Attributes:
-        precision: what its products are computed in, one of PRECISIONS but auto.
+        spec: which model it is.
+        device: where it is loaded.
+        precision: of its products: ``float32``, ``bfloat16`` or ``float16``.
         dim: the length of an embedding.
-        temperature: τ = 1 / exp(logit_scale), the temperature the model was trained to.
-        input_shape: height and width in pixels of what ``preprocess`` returns.
-        preprocess: an RGB image to the model's view of it, uint8 (H, W, 3).
-        fits_longer_side: whether it shows whole images, with bars, rather than their middle.
+        temperature: τ = 1 / exp(logit_scale), learned in the model's training.
+        input_shape: height and width in pixels of the model's input.
+        preprocess: resizes an RGB image to the model's input, uint8 (H, W, 3).
+        fits_longer_side: whether the input is the whole image with bars, not its center.
     """
 
     spec: ModelSpec
@@ -116,27 +124,29 @@ class Encoder:
 
     @property
     def input_side(self) -> int:
-        """The longer side in pixels of what the model sees."""
+        """The longer side of the model's input, in pixels."""
         return max(self.input_shape)
 
     def encode_images(self, pixels: torch.Tensor) -> Pending:
-        """Preprocessed images, uint8 (N, H, W, 3), to unit rows; on a GPU this does not wait.
+        """Encode images; on a GPU this returns before they are encoded.
 
-        Pinned pixels are copied behind the caller's back: leave them alone until the rows are read.
+        Args:
+            pixels: preprocessed images, shape (N, H, W, 3), uint8. If they are pinned, a GPU copies
+                them asynchronously: do not overwrite them before ``rows()`` returned.
         """
-        seen = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
-        # As torchvision's ToTensor and Normalize do it, to the last bit, but where it is cheap.
-        scaled = seen.float().div_(255).sub_(self._mean).div_(self._std)
+        on_device = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        # Equal to torchvision's ToTensor and Normalize to the last bit, but computed on the device.
+        scaled = on_device.float().div_(255).sub_(self._mean).div_(self._std)
         return self._unit_rows(self._model.encode_image, scaled)
 
     def encode_texts(self, captions: Sequence[str]) -> Pending:
-        """Captions to unit rows; text past the context length is cut."""
+        """Encode captions; tokens beyond the model's context length are dropped."""
         tokens = self._tokenizer(list(captions)).to(self.device)
         return self._unit_rows(self._model.encode_text, tokens)
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """Around many batches: 16-bit copies of the weights are made once, not at each."""
+        """Use around many batches: 16-bit weights are then converted once, not per batch."""
         with self._autocast():
             yield
 
@@ -149,7 +159,7 @@ class Encoder:
             rows = torch.nn.functional.normalize(encode(batch).float(), dim=-1)
         if self.device.type != "cuda":
             return Pending(rows.cpu())
-        # The copy goes right behind the products, so that the next batch can be sent off meanwhile.
+        # The copy is queued after the products, so that the next batch can be queued meanwhile.
         host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
         host.copy_(rows, non_blocking=True)
         ready: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -164,7 +174,7 @@ class Encoder:
 
 
 class Encoders:
-    """One model on each device that asks for it, loaded when it first does."""
+    """One model on several devices, loaded on a device on first use."""
 
     def __init__(self, spec: ModelSpec, precision: str = "auto") -> None:
         self.spec = spec
@@ -176,7 +186,7 @@ class Encoders:
         """The model on this device.
 
         Raises:
-            CurationError: as ``load`` does.
+            CurationError: it cannot be loaded, as for ``load``.
         """
         with self._lock:
             if device not in self._loaded:
@@ -184,10 +194,10 @@ class Encoders:
             return self._loaded[device]
 
     def mark(self) -> str:
-        """Changes when what the model makes of a sample does.
+        """A hash that changes with the embeddings that the model computes.
 
-        The precision counts as it was asked for: what a GPU embedded with ``auto`` is not to be
-        made again where there is none.
+        It contains the requested precision, so embeddings that a GPU computed with ``auto`` remain
+        valid on a machine without one.
         """
         return fingerprint(self.spec.fingerprint(), self.precision)
 
@@ -196,10 +206,13 @@ def load(spec: ModelSpec, device: str = "auto", precision: str = "auto") -> Enco
     """Load a model onto a device.
 
     Args:
-        precision: one of PRECISIONS; auto is float16 on CUDA and float32 elsewhere.
+        spec: which model.
+        device: as for ``devices.pick``.
+        precision: one of PRECISIONS; ``auto`` is float16 on CUDA and float32 elsewhere.
 
     Raises:
-        CurationError: there is no such model, or its weights cannot be had.
+        CurationError: the model is unknown, its weights cannot be read or downloaded, or the device
+            is not available.
     """
     open_clip = import_open_clip()
     target = devices.pick(device)
@@ -217,7 +230,7 @@ def load(spec: ModelSpec, device: str = "auto", precision: str = "auto") -> Enco
                 else {"bpe_path": str(folder / BPE_FILE)}
             )
             tokenizer = open_clip.get_tokenizer(name, **bpe)
-    except Exception as error:  # open_clip raises many kinds; all mean: no such model here
+    except Exception as error:  # open_clip raises many types; each means that loading failed
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise CurationError(
             f"the model {_describe(spec)} cannot be loaded: {first_line[:160]}. "
@@ -231,7 +244,7 @@ def load(spec: ModelSpec, device: str = "auto", precision: str = "auto") -> Enco
     model = model.eval().to(memory_format=torch.channels_last)
     with torch.inference_mode():
         dim = int(model.encode_text(tokenizer(["a"]).to(target)).shape[-1])
-    # open_clip's transforms end in these two, which the encoder does by the batch.
+    # The last two of open_clip's transforms are done per batch, in encode_images.
     *resizing, _to_tensor, normalize = preprocess.transforms
     mean, std = (
         torch.tensor(values, device=target).view(3, 1, 1)
@@ -246,7 +259,7 @@ def load(spec: ModelSpec, device: str = "auto", precision: str = "auto") -> Enco
         dim=dim,
         temperature=math.exp(-float(model.logit_scale.detach())),
         input_shape=(int(height), int(width)),
-        preprocess=partial(_resized, resizing),
+        preprocess=partial(_resize, resizing),
         fits_longer_side=model.visual.preprocess_cfg.get("resize_mode") == "longest",
         _mean=mean,
         _std=std,
@@ -255,12 +268,12 @@ def load(spec: ModelSpec, device: str = "auto", precision: str = "auto") -> Enco
     )
 
 
-def _resized(
-    steps: Sequence[Callable[[Image.Image], Image.Image]], picture: Image.Image
+def _resize(
+    steps: Sequence[Callable[[Image.Image], Image.Image]], image: Image.Image
 ) -> NDArray[np.uint8]:
     for step in steps:
-        picture = step(picture)
-    return np.asarray(picture)
+        image = step(image)
+    return np.asarray(image)
 
 
 def _describe(spec: ModelSpec) -> str:
@@ -272,7 +285,7 @@ def _check_known(open_clip: Any, spec: ModelSpec) -> None:
         return
     if spec.name not in open_clip.list_models():
         close = difflib.get_close_matches(spec.name, open_clip.list_models(), 5)
-        hint = f"; near it: {', '.join(close)}" if close else ""
+        hint = f"; similar: {', '.join(close)}" if close else ""
         raise CurationError(f"open_clip has no architecture {spec.name!r}{hint}")
     if spec.pretrained is None:
         tags = open_clip.list_pretrained_tags_by_model(spec.name)

@@ -1,8 +1,7 @@
-"""Images decoded and resized ahead of the encoder, by threads, into a few buffers used in turn.
+"""Decodes and resizes images ahead of the encoder, with threads, into a few reused buffers.
 
-Pillow decodes and resizes outside Python's lock, so threads keep every core busy. Images that come
-over a network are waited for most of the time: many more threads fetch those, and take turns to
-decode.
+Pillow releases Python's lock while it decodes and resizes, so threads keep every core busy. Images
+from a network mostly wait: many more threads fetch those, but only as many decode at a time.
 """
 
 from __future__ import annotations
@@ -23,27 +22,30 @@ from curation.images.location import ImageRef
 from curation.models.encoder import Encoder
 from curation.storage.locations import Location
 
-# Of the buffers, one is with the encoder while the caller reads the rows of the batch before.
+# Batches in memory. Two are in use: the encoder reads one while the caller reads the rows of the
+# batch before it.
 BUFFERS = 4
-# Images a task: fewer make threads wait for one another, more leave them idle at a batch's end.
+# Images per task. Fewer cause contention between threads, more leave threads idle at the end of a
+# batch.
 TASK = 4
-# Threads that fetch over a network, and the images that may be ahead of the encoder then: one that
-# is long in coming should not hold up the others.
+# For images from a network: threads, and images in memory, so that a slow image does not delay the
+# others.
 FETCHERS = 32
 AHEAD = 512
 
-Picture = NDArray[np.uint8]
-Turn = AbstractContextManager[object]
+# uint8, shape (H, W, 3).
+Pixels = NDArray[np.uint8]
+Lock = AbstractContextManager[object]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some images in a row.
+    """Consecutive images.
 
     Attributes:
-        start: the place of the first in the list they come from.
-        pixels: uint8 (N, H, W, 3); of an image that failed, anything.
-        failed: why there are no pixels, by the image's place in the batch.
+        start: the position of the first image in the list of all images.
+        pixels: shape (N, H, W, 3), uint8; undefined for images that failed.
+        failed: why an image failed, by its position in the batch.
     """
 
     start: int
@@ -53,21 +55,21 @@ class Batch:
 
 @dataclass
 class Spent:
-    """Seconds that went into decoding, added up over the threads, and that a caller waited."""
+    """Seconds of decoding, summed over the threads, and seconds that the caller waited."""
 
     decode: float = 0.0
     wait: float = 0.0
 
 
 @dataclass(frozen=True)
-class _Filled:
+class _TaskResult:
     seconds: float
     failed: dict[int, CurationError] = field(default_factory=dict)
 
 
 def batches(
     refs: Sequence[ImageRef],
-    prepare: Callable[[ImageRef], Picture],
+    prepare: Callable[[ImageRef], Pixels],
     shape: tuple[int, int],
     *,
     size: int,
@@ -76,17 +78,21 @@ def batches(
     pinned: bool = False,
     spent: Spent | None = None,
 ) -> Iterator[Batch]:
-    """Batches of images in order, prepared ahead by ``workers`` threads.
+    """Batches of images in order, prepared ahead by threads.
 
-    A batch's pixels stay until the batch after the next is asked for: the rows of one batch may be
-    computed on a GPU while the next is on its way there.
+    Requesting batch n releases the pixels of the batches before n − 1, so that a GPU can compute
+    one batch while it copies the next.
 
     Args:
-        prepare: returns an image's pixels, uint8 (H, W, 3), or raises CurationError.
-        shape: height and width.
-        fetched: whether the images come over a network, one by one.
-        pinned: whether a CUDA device copies the pixels itself.
-        spent: where the seconds are added up.
+        refs: the images.
+        prepare: returns an image's pixels, or raises CurationError.
+        shape: height and width of the pixels.
+        size: images per batch; the last batch may be smaller.
+        workers: how many threads.
+        fetched: whether the images come from a network, one by one.
+        pinned: whether to pin the pixels in memory, so that a CUDA device can copy them
+            asynchronously.
+        spent: to which the seconds are added.
     """
     spent = spent or Spent()
     starts = range(0, len(refs), size)
@@ -98,7 +104,7 @@ def batches(
     ]
     pool = ThreadPoolExecutor(workers, "decode")
 
-    def begin(number: int) -> list[Future[_Filled]]:
+    def begin(number: int) -> list[Future[_TaskResult]]:
         part = refs[starts[number] : starts[number] + size]
         pixels = buffers[number % depth].numpy()
         return [
@@ -107,18 +113,18 @@ def batches(
         ]
 
     try:
-        ahead: dict[int, list[Future[_Filled]]] = {}
+        ahead: dict[int, list[Future[_TaskResult]]] = {}
         for number, start in enumerate(starts):
-            # Whoever asks for this batch has done with all but the one before it.
+            # All buffers are free for the batches from this one on, but that of the batch before.
             for later in range(number, min(number + depth - 1, len(starts))):
                 if later not in ahead:
                     ahead[later] = begin(later)
             began = time.perf_counter()
-            filled = [future.result() for future in ahead[number]]
+            results = [future.result() for future in ahead[number]]
             spent.wait += time.perf_counter() - began
-            spent.decode += sum(part.seconds for part in filled)
+            spent.decode += sum(result.seconds for result in results)
             ahead[number].clear()
-            failed = {place: why for part in filled for place, why in part.failed.items()}
+            failed = {at: error for result in results for at, error in result.failed.items()}
             count = min(size, len(refs) - start)
             yield Batch(start, buffers[number % depth][:count], failed)
     finally:
@@ -126,36 +132,40 @@ def batches(
 
 
 def model_input(
-    root: Location, encoder: Encoder, ref: ImageRef, turn: Turn | None = None
-) -> Picture:
-    """What the model sees of an image, uint8 (H, W, 3).
+    root: Location, encoder: Encoder, ref: ImageRef, turn: Lock | None = None
+) -> Pixels:
+    """Read, decode and resize an image to the model's input.
 
     Args:
-        turn: held while the image is decoded, not while it is read.
+        root: the folder of the images.
+        encoder: the model.
+        ref: which image.
+        turn: a lock or semaphore to hold while the image is decoded, not while it is read.
 
     Raises:
-        CurationError: the image cannot be read, or does not decode.
+        CurationError: the image cannot be read or decoded.
     """
     data = ref.read(root)
     with turn or nullcontext():
-        # Twice what it is resized to: reduced decoding then stays finer than the resize after it.
-        picture = decode.rgb(
+        # Decoding at twice the input's size keeps reduced decoding finer than the resize after it.
+        image = decode.rgb(
             data, at_least=2 * encoder.input_side, longer_side=encoder.fits_longer_side
         )
-        return encoder.preprocess(decode.without_far_ends(picture))
+        return encoder.preprocess(decode.without_far_ends(image))
 
 
 def _fill(
-    pixels: Picture,
+    pixels: Pixels,
     start: int,
     refs: Sequence[ImageRef],
-    prepare: Callable[[ImageRef], Picture],
-) -> _Filled:
+    prepare: Callable[[ImageRef], Pixels],
+) -> _TaskResult:
+    """Prepare some images into ``pixels`` (N, H, W, 3), from position ``start`` on."""
     began = time.perf_counter()
     failed: dict[int, CurationError] = {}
-    for place, ref in enumerate(refs, start):
+    for position, ref in enumerate(refs, start):
         try:
-            pixels[place] = prepare(ref)
-        except CurationError as problem:
-            failed[place] = problem
-    return _Filled(time.perf_counter() - began, failed)
+            pixels[position] = prepare(ref)
+        except CurationError as error:
+            failed[position] = error
+    return _TaskResult(time.perf_counter() - began, failed)

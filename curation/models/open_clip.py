@@ -1,4 +1,4 @@
-"""Importing open_clip wherever it can work, and keeping it from talking."""
+"""Imports open_clip beside a mismatched torchvision, and mutes its log messages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 def import_open_clip() -> Any:
-    """open_clip, also where a CPU build of torch stands beside a CUDA build of torchvision.
+    """The module ``open_clip``, also if torch is a CPU build and torchvision a CUDA build.
 
-    That torchvision fails at import because its compiled operators are missing; open_clip
-    needs only its transforms, which are plain Python, so naming the operators is enough.
+    Such a torchvision fails at import because its compiled operators are missing. open_clip needs
+    only its transforms, which are plain Python, so it is enough to declare the operators.
     """
     import torch
 
@@ -26,17 +26,17 @@ def import_open_clip() -> Any:
         library = open_library("torchvision", "DEF")
         library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _kept_alive.append(library)
+        _libraries.append(library)
     return import_module("open_clip")
 
 
-# A torch.library.Library takes its operators away when it is collected.
-_kept_alive: list[Any] = []
+# Keeps the declarations alive: a torch.library.Library removes its operators when it is collected.
+_libraries: list[Any] = []
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """open_clip logs each step and each error; ours is the one line a person needs."""
+    """Disable logging. open_clip logs every step and error; our errors are one line each."""
     previous = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

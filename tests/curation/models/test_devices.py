@@ -14,42 +14,43 @@ def test_the_cpu_is_named_with_its_threads():
     assert devices.describe(("cpu", "cpu")).startswith("2 × CPU (")
 
 
-def test_a_gpu_that_is_not_used_is_told_of():
-    assert "--device cuda takes it" in devices._unused_gpu(("cuda",), nvidia=False)
-    assert "--device mps takes it" in devices._unused_gpu(("mps",), nvidia=False)
-    assert "this torch cannot use it: install a CUDA build" in devices._unused_gpu((), nvidia=True)
-    assert devices._unused_gpu((), nvidia=False) is None
+def test_an_unused_gpu_gets_a_hint():
+    assert "use it with --device cuda" in devices._unused_gpu_hint(("cuda",), nvidia=False)
+    assert "use it with --device mps" in devices._unused_gpu_hint(("mps",), nvidia=False)
+    hint = devices._unused_gpu_hint((), nvidia=True)
+    assert "this torch cannot use it: install a CUDA build" in hint
+    assert devices._unused_gpu_hint((), nvidia=False) is None
 
 
-def test_a_gpu_that_is_used_is_not_told_of():
+def test_a_gpu_in_use_gets_no_hint():
     assert devices.unused_gpu(("cuda:0", "cuda:1")) is None
     assert devices.unused_gpu(("mps",)) is None
 
 
-def test_an_nvidia_gpu_shows_by_its_driver_or_its_tool(tmp_path):
-    nowhere = tmp_path / "version"
+def test_an_nvidia_gpu_is_detected_by_its_driver_or_its_tool(tmp_path):
+    driver = tmp_path / "version"
     tool = tmp_path / "smi"
-    assert not devices._has_nvidia(nowhere, str(tool))
-    for script, found in (
+    assert not devices._has_nvidia(driver, str(tool))
+    for script, expected in (
         ("echo 'GPU 0: NVIDIA H100'", True),
         ("echo 'No devices were found'", False),
         ("echo 'GPU'; exit 9", False),
     ):
         tool.write_text(f"#!/bin/sh\n{script}\n")
         tool.chmod(0o755)
-        assert devices._has_nvidia(nowhere, str(tool)) == found
-    nowhere.write_text("NVRM version")
-    assert devices._has_nvidia(nowhere, "no-such-tool")
+        assert devices._has_nvidia(driver, str(tool)) == expected
+    driver.write_text("NVRM version")
+    assert devices._has_nvidia(driver, "no-such-tool")
 
 
-def test_the_cores_are_shared_by_the_devices():
+def test_the_devices_share_the_cores():
     alone = devices.workers_each(("cpu",))
     assert alone >= 1
     assert devices.workers_each(("cuda:0", "cuda:1")) == max(1, alone // 2)
     assert devices.workers_each(("cuda:0",) * 1000) == 1
 
 
-def test_results_come_in_the_order_of_the_shards_whatever_device_made_them():
+def test_results_are_in_the_order_of_the_shards_on_any_device():
     slow = threading.Event()
     used = []
 
@@ -81,12 +82,12 @@ def test_a_device_works_on_one_shard_at_a_time():
     assert max(most) == 1
 
 
-@pytest.mark.parametrize("places", [("cpu",), ("cpu", "cpu")])
-def test_after_a_failure_no_further_shard_is_begun(places):
-    begun = []
+@pytest.mark.parametrize("names", [("cpu",), ("cpu", "cpu")])
+def test_no_shard_starts_after_an_error(names):
+    started = []
 
     def task(shard, device):
-        begun.append(shard)
+        started.append(shard)
         if shard == 2:
             raise CurationError("the third is damaged")
         if shard > 2:
@@ -94,11 +95,11 @@ def test_after_a_failure_no_further_shard_is_begun(places):
         return shard
 
     with pytest.raises(CurationError, match="the third"):
-        list(LocalExecutor().map(task, range(200), places))
-    assert len(begun) < 20
+        list(LocalExecutor().map(task, range(200), names))
+    assert len(started) < 20
 
 
-def test_a_bar_moved_by_several_threads_loses_no_step():
+def test_a_progress_bar_counts_the_steps_of_several_threads():
     with make.QUIET.bar("Counting", 0) as bar:
         total = []
         bar._bar = type("Plain", (), {"update": lambda _, n: total.append(sum(total[-1:]) + n)})()

@@ -39,10 +39,10 @@ def test_a_row_does_not_depend_on_its_batch(tiny):
     )
 
 
-def test_different_pictures_and_captions_embed_differently(tiny):
-    pictures = tiny.encode_images(pixels(tiny, 0, 1)).rows()
+def test_different_images_and_captions_have_different_embeddings(tiny):
+    images = tiny.encode_images(pixels(tiny, 0, 1)).rows()
     texts = tiny.encode_texts(["a dog", "a cat"]).rows()
-    assert np.abs(pictures[0] - pictures[1]).max() > 1e-3
+    assert np.abs(images[0] - images[1]).max() > 1e-3
     assert np.abs(texts[0] - texts[1]).max() > 1e-3
 
 
@@ -61,11 +61,11 @@ def test_the_temperature_is_the_models_own(tiny):
         ("模型", None, "model"),
     ],
 )
-def test_a_model_has_a_name_for_folders(name, pretrained, slug):
+def test_a_model_has_a_slug_for_paths(name, pretrained, slug):
     assert ModelSpec(name, pretrained).slug == slug
 
 
-def test_a_folder_is_a_model_under_its_own_name(model_folder, monkeypatch):
+def test_a_folder_of_a_model_gives_the_slug(model_folder, monkeypatch):
     assert ModelSpec(str(model_folder)).slug == "tiny"
     assert ModelSpec(f"local-dir:{model_folder}").slug == "tiny"
     monkeypatch.chdir(model_folder)
@@ -81,17 +81,17 @@ def test_the_fingerprint_changes_with_the_weights(model_folder, tmp_path):
     assert ModelSpec(str(copy)).fingerprint() != before
 
 
-def test_an_unknown_architecture_is_named_with_those_near_it():
-    with pytest.raises(CurationError, match=r"no architecture 'ViT-B-33'; near it: .*ViT-B-32"):
+def test_an_unknown_architecture_is_an_error_that_lists_similar_ones():
+    with pytest.raises(CurationError, match=r"no architecture 'ViT-B-33'; similar: .*ViT-B-32"):
         encoder.load(ModelSpec("ViT-B-33", "openai"))
 
 
-def test_an_architecture_needs_weights():
+def test_an_architecture_without_weights_is_an_error():
     with pytest.raises(CurationError, match=r"ViT-B-32 needs --pretrained: .*openai"):
         encoder.load(ModelSpec("ViT-B-32"))
 
 
-def test_a_damaged_model_folder_is_one_clear_message(model_folder, tmp_path):
+def test_a_damaged_model_folder_is_a_one_line_error(model_folder, tmp_path):
     copy = shutil.copytree(model_folder, tmp_path / "tiny")
     (copy / "open_clip_model.safetensors").write_bytes(b"damaged")
     with pytest.raises(CurationError, match="tiny cannot be loaded") as raised:
@@ -99,22 +99,22 @@ def test_a_damaged_model_folder_is_one_clear_message(model_folder, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_a_device_that_is_not_there_is_named():
+def test_a_missing_device_is_an_error():
     with pytest.raises(CurationError, match="device 'tpu' is not available here"):
         encoder.load(ModelSpec("ViT-B-32", "openai"), "tpu")
 
 
-def test_loading_says_nothing_of_its_own(model_folder):
+def test_loading_prints_nothing(model_folder):
     code = (
         "from curation.models.encoder import ModelSpec, load\n"
         f"print(load(ModelSpec({str(model_folder)!r}), 'cpu').dim)"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (told.stdout, told.stderr) == ("64\n", "")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("64\n", "")
 
 
 def scene(size):
-    """Edges, noise and shades, as a photograph has."""
+    """An image with edges, noise and shades, like a photograph."""
     noise = np.random.default_rng(0).normal(0, 12, (size[1], size[0], 1))
     grain = np.asarray(make.picture(3, size).resize(size), dtype=float) + noise
     picture = Image.fromarray(grain.clip(0, 255).astype(np.uint8))
@@ -142,20 +142,20 @@ def test_reduced_decoding_changes_less_than_another_filter_would(tiny, size, fit
     assert changed.max() <= other.max()
 
 
-def test_pixels_are_scaled_as_open_clip_does(tiny, model_folder):
+def test_pixels_are_normalized_as_in_open_clip(tiny, model_folder):
     _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{model_folder}")
-    seen = []
+    batches = []
 
-    class Watched:
+    class RecordingModel:
         def encode_image(self, batch):
-            seen.append(batch)
+            batches.append(batch)
             return tiny._model.encode_image(batch)
 
-    replace(tiny, _model=Watched()).encode_images(pixels(tiny, 4))
-    assert torch.equal(seen[0][0], preprocess(make.picture(4)))
+    replace(tiny, _model=RecordingModel()).encode_images(pixels(tiny, 4))
+    assert torch.equal(batches[0][0], preprocess(make.picture(4)))
 
 
-def test_the_weights_are_made_sixteen_bit_once_a_session(model_folder):
+def test_a_session_does_not_change_16_bit_embeddings(model_folder):
     half = encoder.load(ModelSpec(str(model_folder)), "cpu", "float16")
     alone = half.encode_texts(["a dog"]).rows()
     with half.session():
