@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.scores.contrastive_loss import log_sum_exp
-from curation.scores.shared import products
 from tests.curation.scores import reference
 
 
@@ -19,51 +18,85 @@ from tests.curation.scores import reference
     tau=st.sampled_from([0.001, 0.01, 0.1, 1.0]),
     seed=st.integers(0, 1000),
 )
-def test_tiles_give_what_the_whole_matrix_gives(rows, columns, dim, tau, seed):
-    left, right = _unit_rows(rows, dim, seed), _unit_rows(columns, dim, seed + 1)
-    whole = left.double().numpy() @ right.double().numpy().T / tau
-    by_row, by_column = log_sum_exp.of_rows_and_columns(left, right, tau)
-    alone = log_sum_exp.of_rows(left, right, tau)
-    for found, axis in ((alone, 1), (by_row, 1), (by_column, 0)):
-        expected = reference.log_sum_exp(whole, axis)
-        np.testing.assert_allclose(tau * found.numpy(), tau * expected, atol=2e-6)
+def test_tiles_agree_with_the_whole_matrix(rows, columns, dim, tau, seed):
+    assert_agrees(unit_rows(rows, dim, seed), unit_rows(columns, dim, seed + 1), tau)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setattr(log_sum_exp, "ROWS", 3)
+    monkeypatch.setattr(log_sum_exp, "COLUMNS", 4)
+
+
+@pytest.mark.parametrize("tau", [0.001, 0.01, 0.1, 1.0])
+@pytest.mark.parametrize(("rows", "columns"), [(11, 10), (3, 4), (1, 9), (9, 1), (12, 8)])
+@pytest.mark.usefixtures("small_tiles")
+def test_many_small_tiles_agree_with_the_whole_matrix(rows, columns, tau):
+    for seed in range(5):
+        assert_agrees(unit_rows(rows, 2, seed), unit_rows(columns, 2, seed + 100), tau)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+@pytest.mark.usefixtures("small_tiles")
+def test_the_largest_entries_may_be_in_the_first_or_the_last_tile(order):
+    # Entries of 1 in one tile and −1 in the other, 2,000 apart at this temperature.
+    directions = torch.eye(1).repeat(2, 1) * torch.tensor([[1.0], [-1.0]])
+    right = directions[order].repeat_interleave(4, dim=0)
+    left = torch.ones(7, 1)
+    assert_agrees(left, right, 0.001)
+    assert_agrees(right, left, 0.001)
 
 
 @pytest.mark.parametrize("tau", [0.001, 0.01])
-def test_a_column_far_below_the_largest_entry_is_summed_by_itself(tau):
+def test_a_column_far_below_the_largest_entry_is_summed_separately(tau):
     left, right = torch.eye(3), torch.eye(3)
     right[2] = torch.tensor([-1, 0, 0])
     _, columns = log_sum_exp.of_rows_and_columns(left, right, tau)
-    # Column 2 holds −1, 0 and 0 where row 0's maximum is 1.
+    # Column 2 is −1, 0 and 0, and the maximum of row 0 is 1.
     assert columns[2].item() == pytest.approx(math.log(2), abs=1e-6)
 
 
-def test_16_bit_operands_move_a_half_by_less_than_two_ten_thousandths():
-    left, right = _unit_rows(500, 512, 0), _unit_rows(3000, 512, 1)
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("tau", [0.001, 0.01])
+def test_such_a_column_may_be_in_any_tile(tau):
+    for column in range(10):
+        right = torch.eye(10)
+        # Its entries are all at most 0, and different from those of every other column.
+        right[column] = -0.1 * torch.arange(1, 11) / 2
+        assert_agrees(torch.eye(10), right, tau)
+
+
+def test_float16_operands_change_a_side_by_less_than_two_ten_thousandths():
+    left, right = unit_rows(500, 512, 0), unit_rows(3000, 512, 1)
     expected = log_sum_exp.of_rows_and_columns(left, right, 0.01)
-    found = log_sum_exp.of_rows_and_columns(left, right, 0.01, "float16")
-    for half, other in zip(found, expected, strict=True):
-        moved = 0.01 * (half - other).abs().max()
-        assert 0 < moved < 2e-4
+    result = log_sum_exp.of_rows_and_columns(left, right, 0.01, "float16")
+    for rounded, exact in zip(result, expected, strict=True):
+        change = 0.01 * (rounded - exact).abs().max()
+        assert 0 < change < 2e-4
 
 
-def test_auto_is_16_bit_on_a_gpu_only():
-    assert products.precision("auto", "cuda:1") == "float16"
-    assert products.precision("auto", "cpu") == products.precision("auto", "mps") == "float32"
-    assert products.precision("float32", "cuda") == "float32"
+@pytest.mark.usefixtures("small_tiles")
+def test_bfloat16_operands_change_a_side_by_less_than_a_thousandth_in_every_tile():
+    # A common part that differs from row to row, so that every row needs its own offset.
+    left = unit_rows(11, 64, 0) + torch.linspace(-3, 3, 11)[:, None]
+    right = unit_rows(10, 64, 1) + 1
+    left, right = (torch.nn.functional.normalize(side) for side in (left, right))
+    expected = log_sum_exp.of_rows_and_columns(left, right, 0.01)
+    result = log_sum_exp.of_rows_and_columns(left, right, 0.01, "bfloat16")
+    for rounded, exact in zip(result, expected, strict=True):
+        assert 0 < 0.01 * (rounded - exact).abs().max() < 1e-3
 
 
-def test_a_product_may_be_changed_without_changing_the_next():
-    right = torch.randn(5, 3)
-    product = products.by(right)
-    rows = torch.randn(2, 3)
-    first = product(rows)
-    expected = first.clone()
-    first.zero_()
-    assert torch.equal(product(rows), expected)
-    torch.testing.assert_close(expected, rows @ right.T)
+def assert_agrees(left: torch.Tensor, right: torch.Tensor, tau: float) -> None:
+    """Both functions agree with the formula on the whole matrix in float64."""
+    whole = left.double().numpy() @ right.double().numpy().T / tau
+    by_row, by_column = log_sum_exp.of_rows_and_columns(left, right, tau)
+    alone = log_sum_exp.of_rows(left, right, tau)
+    for result, axis in ((alone, 1), (by_row, 1), (by_column, 0)):
+        expected = reference.log_sum_exp(whole, axis)
+        np.testing.assert_allclose(tau * result.numpy(), tau * expected, atol=2e-6)
 
 
-def _unit_rows(count: int, dim: int, seed: int) -> torch.Tensor:
+def unit_rows(count: int, dim: int, seed: int) -> torch.Tensor:
     rng = np.random.default_rng(seed)
     return torch.from_numpy(reference.unit(rng.standard_normal((count, dim))).astype(np.float32))
