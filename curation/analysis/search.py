@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from threading import Barrier
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.analysis import embedding_store
 from curation.analysis.embedding_store import Rowids, Rows, ShardRows, Side
+from curation.analysis.rough_cosines import RoughCosines, threads
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images import decode
@@ -22,18 +20,12 @@ from curation.models.encoder import Encoder, ModelSpec
 from curation.scores.shared.normalize import chunks
 from curation.storage.workspace import Workspace, read_toml
 
-if TYPE_CHECKING:
-    import torch
-
 Vector: TypeAlias = NDArray[np.floating[Any]]
 
 # Rows a chunk: its float32 copy is read again where it is quick to read.
 CHUNK = 2048
 # Rows that a thread takes at a time, so that none waits long for the last.
 PIECE = 16 * CHUNK
-
-# What PyTorch takes as it is; anything else is converted first, which takes ten times as long.
-_NATIVE = (np.float16, np.float32, np.float64)
 
 
 @dataclass(frozen=True)
@@ -68,7 +60,7 @@ def nearest(
             ``embedding_store.iter_shards`` does.
     """
     unit = _unit(query)
-    threads = _threads()
+    pool = threads()
     best = Matches(np.empty(0, np.int64), np.empty(0, np.float32))
     for part in embedding_store.iter_shards(workspace, catalog, "image", model):
         if part.rows.shape[1] != len(unit):
@@ -77,7 +69,7 @@ def nearest(
                 f"of length {part.rows.shape[1]}: they are of different models"
             )
         search = partial(_nearest_in, part, unit, wanted, best)
-        for found in threads.map(search, chunks(len(part.rows), PIECE)):
+        for found in pool.map(search, chunks(len(part.rows), PIECE)):
             best = _best(best, found, wanted)
     return best
 
@@ -148,25 +140,18 @@ def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
 def _nearest_in(
     part: ShardRows, unit: NDArray[np.float64], wanted: int, before: Matches, piece: slice
 ) -> Matches:
-    """The nearest in a piece of a shard; without those too far for the best of earlier shards."""
-    import torch
-
+    """The nearest of a piece of a shard, without those farther than the best of earlier shards."""
     best = Matches(np.empty(0, np.int64), np.empty(0, np.float32))
-    query = torch.from_numpy(unit.astype(np.float32))
-    buffer = torch.empty((CHUNK, len(unit)))
-    # By no more than this is a float32 sum of so many products off, whatever their order.
-    slack = (len(unit) + 8) * float(np.finfo(np.float32).eps)
-    enough = _kth(before.cosines, wanted)
+    rough = RoughCosines(unit, CHUNK)
+    cutoff = _kth(before.cosines, wanted)
     for start in range(piece.start, piece.stop, CHUNK):
         chunk = slice(start, min(start + CHUNK, piece.stop))
-        source = _shared(part.rows[chunk])
-        rows = buffer[: len(source)].copy_(source)
-        roughly = (torch.mv(rows, query) / torch.linalg.vector_norm(rows, dim=1)).numpy()
-        roughly[part.rowids[chunk] < 0] = np.nan
-        bar = max(enough, _kth(roughly, wanted), _kth(best.cosines, wanted)) - slack
-        near = start + np.flatnonzero(roughly >= bar)
-        found = Matches(part.rowids[near], _cosines(part.rows[near], unit))
-        best = _best(best, found, wanted)
+        cosines = rough.of(part.rows[chunk])
+        cosines[part.rowids[chunk] < 0] = np.nan
+        lowest = max(cutoff, _kth(cosines, wanted), _kth(best.cosines, wanted)) - rough.error
+        candidates = start + np.flatnonzero(cosines >= lowest)
+        matches = Matches(part.rowids[candidates], _cosines(part.rows[candidates], unit))
+        best = _best(best, matches, wanted)
     return best
 
 
@@ -176,43 +161,6 @@ def _cosines(rows: Rows, unit: NDArray[np.float64]) -> NDArray[np.float32]:
     lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     cosines: NDArray[np.float64] = np.einsum("ij,j->i", wide, unit) / lengths
     return cosines.astype(np.float32)
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """As many threads as PyTorch would use, each with PyTorch to itself.
-
-    Its own threads wait for one another at every step: where other work runs on the same cores,
-    a search took seconds, in which these took half of one.
-    """
-    import torch
-
-    count = torch.get_num_threads()
-    started = Barrier(count + 1)
-
-    def alone() -> None:
-        torch.set_num_threads(1)
-        started.wait()
-
-    threads = ThreadPoolExecutor(count, "search", initializer=alone)
-    for _ in range(count):
-        threads.submit(int)
-    started.wait()
-    # What a thread sets is what threads to come begin with.
-    torch.set_num_threads(count)
-    return threads
-
-
-def _shared(rows: Rows) -> torch.Tensor:
-    """The rows as a tensor that is only read, without a copy."""
-    import torch
-
-    if rows.dtype not in _NATIVE:
-        rows = rows.astype(np.float32)
-    with warnings.catch_warnings():
-        # PyTorch warns that it could write to what is mapped read-only.
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.from_numpy(rows)
 
 
 def _unit(query: Vector) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from upath import UPath
 
+from curation import extras
 from curation.errors import CurationError
 
 # A local path, or one with a protocol: s3://, gs://, hf://, https://, memory://.
@@ -54,7 +55,8 @@ def parse(text: str) -> Location:
             return Path(place.path)
         assert place.fs
     except ImportError as error:
-        raise CurationError(f"{text} cannot be read without a package more: {error}") from None
+        advice = extras.missing(error) or error
+        raise CurationError(f"{text} cannot be read: {advice}") from None
     except ValueError:
         raise CurationError(
             f"{text}: {protocol!r} is no protocol known to fsspec (s3, gs, hf, https, …)"
