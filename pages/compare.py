@@ -26,19 +26,18 @@ shell.enter("compare")
 
 KINDS = {"selections": "Selections", "scores": "Scores"}
 PART_NAMES: dict[Part, str] = {"only_a": "Only A", "only_b": "Only B", "both": "Both"}
-SORTS = {"random": "random", "best": "best first", "worst": "worst first"}
+SORTS = {"random": "Random", "best": "Best first", "worst": "Worst first"}
 EMPTY = {
-    "only_a": "No sample is in A only: B has every one of them.",
-    "only_b": "No sample is in B only: A has every one of them.",
-    "both": "A and B have no sample in common.",
+    "only_a": "No sample is only in A: B contains all of A.",
+    "only_b": "No sample is only in B: A contains all of B.",
+    "both": "A and B share no samples.",
 }
 NOTHING_SAVED = (
-    "Nothing is saved yet, so only the kept quadrant and the whole pool can be compared. "
-    "Save a selection on the Export page, under its recipe, or import a list of uids with "
+    "No saved selections yet. Save one on the Export page, or import a uid list: "
     "`python -m curation import-uids WORKSPACE NAME FILE`."
 )
 TOO_FEW = (
-    "This catalog has fewer than two numeric columns: score it with "
+    "Comparing scores needs two numeric columns. Add scores with "
     "`python -m curation score SOURCE --workspace WORKSPACE`."
 )
 SEED = 0
@@ -87,8 +86,8 @@ def selections(catalog: Catalog) -> None:
     st.html(compare_charts.bar(sets, origins[a], origins[b], shell.is_dark()))
     for letter, found in (("A", first), ("B", second)):
         if found.absent:
-            lost = formatting.plural(found.absent, "uid")
-            st.caption(f"{lost} of {letter} not in this dataset: left out of every count.")
+            absent = formatting.plural(found.absent, "uid")
+            st.caption(f"{absent} of {letter} not in this dataset (not counted).")
     with st.container(key="desk"):
         left, right = st.columns([9, 11], gap="medium")
     with left:
@@ -106,8 +105,8 @@ def known_origins() -> dict[str, str]:
     return {
         **{f"saved:{name}": name for name in saved},
         **{f"list:{name}": f"{name} (uid list)" for name in every if name not in saved},
-        "quadrant": "The kept quadrant",
-        "pool": "The whole pool",
+        "quadrant": "Kept quadrant",
+        "pool": "Whole pool",
     }
 
 
@@ -153,7 +152,7 @@ def set_cards(sets: Sets) -> None:
         "Jaccard",
         formatting.score(sets.jaccard),
         f"overlap coefficient {formatting.score(sets.overlap)}",
-        help="What both have, of what either has. The overlap coefficient: of the smaller one.",
+        help="Shared samples, as a share of A ∪ B. Overlap coefficient: of the smaller set.",
     )
 
 
@@ -192,10 +191,8 @@ def show_spread(catalog: Catalog, sets: Sets, score: str) -> None:
         alt="Distribution of a score in the samples of only A, of both and of only B",
     )
     missing = sum(spread.missing.values())
-    lost = (
-        f" {formatting.plural(missing, 'sample')} without this score left out." if missing else ""
-    )
-    st.caption(f"Each line is a share of its own part, so that parts of any size compare.{lost}")
+    lost = f" {formatting.plural(missing, 'sample')} without this score omitted." if missing else ""
+    st.caption(f"Each line is normalized to its part.{lost}")
 
 
 def scores(catalog: Catalog) -> None:

@@ -26,10 +26,10 @@ from pages.widgets.state.url import choose
 
 shell.enter("export")
 
-FROM = {"quadrant": "A quadrant", "recipe": "A recipe", "saved": "A saved selection"}
+FROM = {"quadrant": "Quadrant", "recipe": "Recipe", "saved": "Saved selection"}
 # A download is held in the server's memory whole; larger files are left on its disk.
 DOWNLOAD_LIMIT = 200_000_000
-MARKS = {"with": "With marks", "without": "Without"}
+MARKS = {"with": "Include marks", "without": "Ignore marks"}
 # Uids that the page shows of a recipe; the file has them all.
 UIDS = 20
 
@@ -38,15 +38,15 @@ def main() -> None:
     catalog = shell.catalog()
     left, right = st.columns([1, 1], gap="large")
     with left:
-        st.subheader("What", anchor=False)
+        st.subheader("Selection", anchor=False)
         recipe = pick_recipe(catalog)
         selection = evaluate(recipe, catalog) if recipe else None
         if selection:
             attrition(selection)
     with right:
-        st.subheader("How", anchor=False)
+        st.subheader("Format", anchor=False)
         if selection is None:
-            st.info("Choose what to export first.", icon=":material/arrow_back:")
+            st.info("Choose a selection first.", icon=":material/arrow_back:")
         else:
             form = write(catalog, selection)
     if selection and selection.count:
@@ -64,7 +64,7 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
             view = thresholds.controls(catalog)
             names = quadrant_names(view)
             quadrant = choose(st.selectbox, "Quadrant", names, "quadrant")
-            st.caption("The lines are those of the Quadrants page; move them in the sidebar.")
+            st.caption("Uses the cutoffs of the Quadrants page; change them in the sidebar.")
             name = f"{view.x}-{view.y}-{quadrant}".replace("_", "-")
             return view.recipe(quadrant, name, *marked())
         if origin == "saved":
@@ -86,7 +86,7 @@ def marked() -> tuple[tuple[str, ...], tuple[str, ...]]:
         MARKS,
         "marks",
         required=True,
-        help="What is kept by hand is exported whatever its scores, what is dropped never.",
+        help="Manually kept samples are always exported, dropped ones never.",
     )
     return (keep, drop) if counts == "with" else ((), ())
 
@@ -109,7 +109,7 @@ def typed_recipe(catalog: Catalog) -> Recipe:
             key="recipe_text",
             height=230,
             persist_state="session",
-            help="Each step narrows what the steps before it left.",
+            help="Steps apply in order; each one filters the samples that remain.",
         )
     )
     packed = recipe.packed()
@@ -117,7 +117,7 @@ def typed_recipe(catalog: Catalog) -> Recipe:
         st.session_state["recipe_told"] = st.query_params["recipe"] = packed
     else:
         st.query_params.pop("recipe", None)
-        st.caption("This recipe is too long for the address: a link will not bring it back.")
+        st.caption("This recipe is too long for a link.")
     return recipe
 
 
@@ -137,7 +137,7 @@ def saved_recipe() -> Recipe | None:
     saved = shell.decisions().selection_names()
     if not saved:
         st.info(
-            "Nothing is saved yet. Save a selection here, or with "
+            "No saved selections yet. Save one here, or with "
             "`python -m curation select WORKSPACE RECIPE --save NAME`."
         )
         return None
@@ -164,7 +164,7 @@ def attrition(selection: Selection) -> None:
         border=True,
     )
     rows = [
-        ("the pool", total),
+        ("Pool", total),
         *(
             (describe(s), n)
             for s, n in zip(selection.recipe.steps, selection.remaining, strict=True)
@@ -174,17 +174,20 @@ def attrition(selection: Selection) -> None:
     if keep or drop:
         rows.append((describe_counts(keep, drop), selection.count))
     st.dataframe(
-        [{"After": what, "Left": left, "Share": 100 * left / max(total, 1)} for what, left in rows],
+        [
+            {"Step": step, "Remaining": left, "Share of pool": 100 * left / max(total, 1)}
+            for step, left in rows
+        ],
         hide_index=True,
         column_config={
-            "Left": st.column_config.NumberColumn(format="localized"),
-            "Share": st.column_config.NumberColumn(format="%.1f %%"),
+            "Remaining": st.column_config.NumberColumn(format="localized"),
+            "Share of pool": st.column_config.NumberColumn(format="%.1f %%"),
         },
     )
     if selection.unknown:
         st.warning(
-            f"{formatting.plural(len(selection.unknown), 'uid')} of keep and drop are not in "
-            f"this dataset, the first `{selection.unknown[0]}`."
+            f"{formatting.plural(len(selection.unknown), 'uid')} in keep and drop not in this "
+            f"dataset (first: `{selection.unknown[0]}`)."
         )
     with st.expander("Recipe", icon=":material/description:"):
         st.code(shown(selection.recipe), language="yaml")
@@ -226,14 +229,14 @@ def write(catalog: Catalog, selection: Selection) -> Form:
     stem = Path(name.replace("\0", "")).name.lstrip(".")[:80] or "selection"
     path = shell.workspace().exports / f"{stem}{exporter.extension}"
     size = preview.size(catalog, selection, format_, form.columns, form.shard_size)
-    told = str(size) if size and selection.count else "It"
+    written = str(size) if size and selection.count else "The export"
     st.caption(
-        f"{told[0].upper()}{told[1:]} will be written to {code(formatting.path(path))}, "
-        "with its recipe and a manifest beside it."
+        f"{written[0].upper()}{written[1:]} will be written to {code(formatting.path(path))}, "
+        "with a recipe and a manifest."
     )
     there = export.files_to_replace(selection, path)
     names = ", ".join(plain(file.name) for file in there)
-    overwrite = bool(there) and st.checkbox(f"Replace what is there already: {names}")
+    overwrite = bool(there) and st.checkbox(f"Overwrite existing files: {names}")
     ready = selection.count > 0 and (overwrite or not there)
     if st.button("Export", type="primary", icon=":material/download:", disabled=not ready):
         try:
@@ -254,7 +257,7 @@ def write(catalog: Catalog, selection: Selection) -> Form:
         except (CurationError, OSError) as error:
             show_error(error)
     if selection.count == 0:
-        st.info("This selection is empty: there is nothing to export.")
+        st.info("The selection is empty: there is nothing to export.")
     last = st.session_state.get("exported")
     if (
         isinstance(last, export.Exported)
@@ -299,14 +302,15 @@ def files(exported: export.Exported) -> None:
     if exported.left_out:
         first = exported.left_out[0]
         st.warning(
-            f"{formatting.plural(len(exported.left_out), 'selected sample')} could not be written, "
-            f"the first `{first.uid}`: {plain(first.reason)}. The manifest lists them."
+            f"{formatting.plural(len(exported.left_out), 'selected sample')} could not be written "
+            f"(first: `{first.uid}`, {plain(first.reason)}). The manifest lists them."
         )
-    st.caption("SHA-256 of the sorted uids, which replaying the recipe gives again:")
+    st.caption("SHA-256 of the sorted uids (replaying the recipe gives the same hash):")
     st.code(exported.digest, language=None)
     offered = [exported.recipe, exported.manifest]
     if is_folder or size > DOWNLOAD_LIMIT:
-        st.caption("Not to be downloaded through the browser; it lies here:")
+        reason = "" if is_folder else "Too large to download here. "
+        st.caption(f"{reason}Saved on the server at:")
         st.code(str(exported.path), language=None)
     else:
         offered.insert(0, exported.path)

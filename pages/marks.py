@@ -24,7 +24,7 @@ shell.enter("marks")
 
 PAGE = 24
 VIEWS = {"marks": "Marked samples", "log": "Log"}
-SIGNS: dict[Kind | None, str] = {"keep": "✓ Keep", "drop": "✕ Drop", None: "no mark"}
+SIGNS: dict[Kind | None, str] = {"keep": "✓ Keep", "drop": "✕ Drop", None: "No mark"}
 # A mark that could not be changed: shown at the next run, as the page goes on.
 PROBLEM = "marks_problem"
 
@@ -60,7 +60,7 @@ def main() -> None:
         tiles(catalog, marks)
         changes(marks)
         if not marks.log(1):
-            nothing("Nothing is marked yet.")
+            nothing("No marks yet.")
             return
         st.html(f"<style>{_CSS}</style>")
         view = choose(
@@ -81,9 +81,8 @@ def main() -> None:
 
 def nothing(told: str) -> None:
     st.info(
-        f"{told} On any page with pictures, point at a card and press ✓ or ✕; or go to it with Tab "
-        "and the arrow keys, and press K to keep or D to drop. Marks hold wherever the thresholds "
-        "are, and go into the export of a quadrant.",
+        f"{told} Point at a card and click ✓ or ✕, or focus it and press K to keep or D to drop. "
+        "Marks override the cutoffs and apply to exports.",
         icon=":material/done_all:",
     )
 
@@ -91,8 +90,8 @@ def nothing(told: str) -> None:
 def tiles(catalog: Catalog, marks: Marks) -> None:
     keep, drop = marks.all()
     absent = len(keep) + len(drop) - len(catalog.uids.find_rows([*keep, *drop]))
-    shown = {"Kept by hand": len(keep), "Dropped by hand": len(drop)}
-    shown |= {"Marked, not in this dataset": absent} if absent else {}
+    shown = {"Manually kept": len(keep), "Manually dropped": len(drop)}
+    shown |= {"Not in this dataset": absent} if absent else {}
     for column, (name, value) in zip(st.columns(4), shown.items(), strict=False):
         column.metric(name, formatting.count(value), border=True)
 
@@ -108,7 +107,7 @@ def changes(marks: Marks) -> None:
             disabled=not can_undo,
             key="undo_mark",
             on_click=change,
-            args=("Taken back: ", marks.undo),
+            args=("Undone: ", marks.undo),
         )
         st.button(
             "Redo",
@@ -116,11 +115,11 @@ def changes(marks: Marks) -> None:
             disabled=not can_redo,
             key="redo_mark",
             on_click=change,
-            args=("Done again: ", marks.redo),
+            args=("Redone: ", marks.redo),
         )
         if any_marked:
             with st.popover("Clear all", icon=":material/delete_sweep:"):
-                st.write("Take every mark away? Undo brings them back.")
+                st.write("Clear all marks? You can undo this.")
                 st.button(
                     "Clear all marks",
                     type="primary",
@@ -137,7 +136,7 @@ def change(prefix: str, make: Callable[[], Change | None]) -> None:
     except CurationError as error:
         st.session_state[PROBLEM] = error
         return
-    said = f"{prefix}{made}" if made else "There was nothing to change"
+    said = f"{prefix}{made}" if made else "Nothing to change"
     st.toast(said[0].upper() + said[1:], icon=":material/done_all:")
 
 
@@ -145,7 +144,7 @@ def listed(catalog: Catalog, marks: Marks) -> None:
     """Every mark with its sample, newest first."""
     total = sum(marks.counts().values())
     if not total:
-        nothing("No sample is marked.")
+        nothing("No samples are marked.")
         return
     shown = marks.newest(PAGE, PAGE * paged("marks_page", total, "mark"))
     samples = of(catalog, [mark.uid for mark in shown])
@@ -157,7 +156,7 @@ def listed(catalog: Catalog, marks: Marks) -> None:
                 "Revert",
                 icon=":material/close:",
                 key=f"revert_{mark.uid}",
-                help="Take it away",
+                help="Remove this mark",
                 on_click=change,
                 args=("", partial(marks.mark, [mark.uid], None)),
             )
@@ -181,7 +180,7 @@ def paged(key: str, total: int, noun: str) -> int:
             label_visibility="collapsed",
         )
         st.caption(
-            f"page {page:.0f} of {formatting.count(pages)} · {formatting.plural(total, noun)}"
+            f"Page {page:.0f} of {formatting.count(pages)} · {formatting.plural(total, noun)}"
         )
     return int(page) - 1
 
@@ -223,9 +222,9 @@ def log(catalog: Catalog, marks: Marks) -> None:
                 icon=":material/undo:",
                 key=f"revert_line_{line.number}",
                 disabled=not line.is_current,
-                help="Give it the mark it had before"
+                help="Restore the previous mark"
                 if line.is_current
-                else "It was changed since",
+                else "The mark has changed since",
                 on_click=change,
                 args=("", partial(marks.revert, line.number)),
             )

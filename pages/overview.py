@@ -35,11 +35,11 @@ def main() -> None:
         tiles(catalog, catalog.measures)
     for label in catalog.labels:
         known_bad(catalog, label)
-    st.subheader("A random handful", anchor=False)
+    st.subheader("Random samples", anchor=False)
     strip(catalog)
     st.subheader("Skipped samples", anchor=False)
     skipped(catalog)
-    st.subheader("How the scores were made", anchor=False)
+    st.subheader("Score provenance", anchor=False)
     made(catalog)
 
 
@@ -77,7 +77,7 @@ def number_tile(catalog: Catalog, info: ColumnInfo) -> None:
     """A histogram; the dotted line is the median."""
     of = caches.distribution(catalog, info.name)
     if not of.known:
-        st.caption("missing for every sample")
+        st.caption("Missing for every sample")
         return
     st.plotly_chart(
         distributions.figure(of, shell.is_dark()),
@@ -99,25 +99,25 @@ def known_bad(catalog: Catalog, label: ColumnInfo) -> None:
         return
     st.subheader(f"How well each score finds “{plain(label.name)}”", anchor=False)
     st.caption(
-        f"{formatting.share(results[0].base)} of the pool is marked “{plain(label.name)}” by the "
-        "source. AUC is the chance that an unmarked sample scores above a marked one: "
-        "1 is perfect, 0.5 is blind."
+        f"The source labels {formatting.share(results[0].base)} of the pool “{plain(label.name)}”. "
+        "AUC: probability that an unlabeled sample scores above a labeled one (1 is perfect, "
+        "0.5 is chance)."
     )
     st.dataframe(
         [
             {
                 "Score": catalog.column(r.score).title,
                 "AUC": r.auc,
-                f"Marked, in the top {KEEP:.0%}": 100 * r.kept,
-                "Marked, in the pool": 100 * r.base,
+                f"Labeled in top {100 * KEEP:g} %": 100 * r.kept,
+                "Labeled in pool": 100 * r.base,
             }
             for r in sorted(results, key=lambda r: -r.auc)
         ],
         hide_index=True,
         column_config={
             "AUC": st.column_config.ProgressColumn(format="%.3f", min_value=0, max_value=1),
-            f"Marked, in the top {KEEP:.0%}": st.column_config.NumberColumn(format="%.1f %%"),
-            "Marked, in the pool": st.column_config.NumberColumn(format="%.1f %%"),
+            f"Labeled in top {100 * KEEP:g} %": st.column_config.NumberColumn(format="%.1f %%"),
+            "Labeled in pool": st.column_config.NumberColumn(format="%.1f %%"),
         },
     )
 
@@ -127,7 +127,7 @@ def strip(catalog: Catalog) -> None:
     rows = np.random.default_rng(seed).choice(len(catalog), min(STRIP, len(catalog)), False)
     shown = [c.name for c in catalog.scores[:3]]
     gallery.show(shell.workspace(), catalog, rows, shown)
-    if st.button("Another handful", icon=":material/casino:"):
+    if st.button("Shuffle", icon=":material/shuffle:"):
         st.session_state["strip_seed"] += 1
         st.rerun()
 
@@ -140,7 +140,7 @@ def skipped(catalog: Catalog) -> None:
     grouped = choose(
         st.segmented_control,
         "Skipped samples",
-        {"reason": "By reason", "each": "One by one"},
+        {"reason": "By reason", "each": "Individually"},
         "skipped",
         required=True,
         label_visibility="collapsed",
@@ -149,7 +149,7 @@ def skipped(catalog: Catalog) -> None:
         "stage": "Stage",
         "reason": "Reason",
         "samples": "Samples",
-        "example": "For example",
+        "example": "Example",
         "where": "Where",
     }
     rows = reasons if grouped == "reason" else catalog.skipped(limit=1000)
@@ -158,8 +158,7 @@ def skipped(catalog: Catalog) -> None:
     )
     if grouped == "each" and catalog.dataset.skipped > len(rows):
         st.caption(
-            f"the first {formatting.count(len(rows))} of "
-            f"{formatting.count(catalog.dataset.skipped)}"
+            f"First {formatting.count(len(rows))} of {formatting.count(catalog.dataset.skipped)}"
         )
 
 
@@ -171,7 +170,7 @@ def made(catalog: Catalog) -> None:
                 "Model": c.model,
                 "Parameters": ", ".join(f"{k} = {v}" for k, v in (c.parameters or {}).items()),
                 "Source": c.reference,
-                "Made": c.created.replace("T", " ")[:16],
+                "Created (UTC)": c.created.replace("T", " ")[:16],
             }
             for c in [*catalog.scores, *catalog.measures]
         ],

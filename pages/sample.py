@@ -28,18 +28,16 @@ shell.enter("sample")
 LAST = "last_sample"
 # What each side is compared with, and what it has itself.
 CONFUSED: dict[Side, tuple[str, str, str]] = {
-    "image": ("Captions that its image is confused with", "caption", "this image"),
-    "text": ("Images that its caption is confused with", "image", "this caption"),
+    "image": ("Captions that fit this image better or nearly as well", "caption", "this image"),
+    "text": ("Images that fit this caption better or nearly as well", "image", "this caption"),
 }
 SIDES = {"image": "images", "text": "captions"}
 AMONG = {
-    "dataset": "of the dataset",
-    "pool": "of the first pool that negCLIPLoss was computed with: the dataset is too large to "
-    "compare with while you wait",
-    "substitute": "of a pool drawn for this, as large as a batch of negCLIPLoss: the dataset is "
-    "too large to compare with while you wait, and the score's own batches are not kept",
+    "dataset": "in the dataset",
+    "pool": "in the first reference pool of negCLIPLoss (the dataset is too large to search here)",
+    "substitute": "in a random pool of one batch (the dataset is too large to search here)",
 }
-NO_UID = "A uid is 32 digits, each 0 to 9 or a to f."
+NO_UID = "A uid is 32 hex digits (0–9, a–f)."
 TOLD = ("sample", "source", "measure")
 
 
@@ -50,16 +48,16 @@ def main() -> None:
     shell.dataset_facts(catalog)
     uid = ask(catalog)
     if not uid:
-        st.subheader("One sample, explained", anchor=False)
+        st.subheader("Explain a sample", anchor=False)
         st.info(
-            "Enter a sample's uid above, or take one at random: you will see what its scores are "
-            "made of, what it is confused with, and what of each target it is near.",
+            "Enter a uid or pick a random sample to see its scores, its confusions and the nearest "
+            "target items.",
             icon=":material/image_search:",
         )
         return
     rowid = catalog.find(uid) if is_uid(uid) else None
     if rowid is None:
-        st.subheader("No such sample", anchor=False)
+        st.subheader("Sample not found", anchor=False)
         unknown = f"This workspace has no sample `{uid}`." if is_uid(uid) else NO_UID
         st.error(unknown, icon=":material/search_off:")
         return
@@ -69,7 +67,7 @@ def main() -> None:
         picture, reason = lookups.picture(catalog, rowid, web_images.is_on())
         labels = [label.title for label in catalog.labels if row[label.name]]
         sample_cards.portrait(shell.workspace(), row, picture, reason, labels)
-        with st.expander("Everything else known of it", icon=":material/list:"):
+        with st.expander("All fields", icon=":material/list:"):
             others = [c for c in catalog.columns.values() if c.kind in TOLD]
             sample_cards.told({c.title: row[c.name] for c in others})
     with right:
@@ -95,13 +93,13 @@ def ask(catalog: Catalog) -> str:
             "Sample", key="uid_field", placeholder="uid: 32 hex digits", width=380, on_change=_go
         )
         st.button(
-            "Random sample",
-            icon=":material/casino:",
+            "Pick random sample",
+            icon=":material/shuffle:",
             on_click=_go_anywhere,
             args=(catalog,),
             disabled=not len(catalog),
         )
-        with st.popover("What the numbers mean", icon=":material/help:"):
+        with st.popover("Score definitions", icon=":material/help:"):
             definitions(catalog.scores)
     return uid
 
@@ -129,11 +127,11 @@ def parts(catalog: Catalog, view: View, row: dict[str, Any]) -> None:
         waterfall.figure(loss, line, shell.is_dark()),
         key="waterfall",
         config={"displayModeBar": False},
-        alt="CLIPScore less the image side and the caption side is negCLIPLoss",
+        alt="negCLIPLoss is CLIPScore minus the image side and the caption side",
     )
     st.caption(
-        "Image side: what this image would score with other captions, (τ/2)·log Σ exp(S/τ); "
-        f"caption side: this caption with other images. {plain(made(loss))}"
+        "Image side: (τ/2)·log Σ exp(S/τ) of this image over the captions of a batch. Caption "
+        f"side: of this caption over the images. {plain(made(loss))}"
     )
 
 
@@ -141,16 +139,16 @@ def tiles(catalog: Catalog, loss: Loss, line: float | None) -> None:
     known = "—" if math.isnan(loss.error) else f"{loss.error:.4f}"
     told = {
         "negCLIPLoss": formatting.score(loss.score),
-        "Standard error": "0, exact" if loss.is_exact else known,
+        "Standard error": "0 (exact)" if loss.is_exact else known,
     }
     if line is not None:
         chance = explain.flip_probability(loss, line)
-        told["Chance to flip"] = "—" if math.isnan(chance) else formatting.share(chance)
+        told["Flip probability"] = "—" if math.isnan(chance) else formatting.share(chance)
     helps = {
         "negCLIPLoss": plain(catalog.column(LOSS).help),
         "Standard error": plain(catalog.column(f"{LOSS}_se").help),
-        "Chance to flip": "That other random batches put it on the other side of the line of the "
-        "Quadrants page: Φ(−|score − line| / standard error).",
+        "Flip probability": "Probability that other random batches move the score across "
+        "the cutoff: Φ(−|score − cutoff| / standard error).",
     }
     for column, (name, value) in zip(st.columns(len(told)), told.items(), strict=True):
         column.metric(name, value, help=helps.get(name), border=True)
@@ -161,15 +159,15 @@ def made(loss: Loss) -> str:
     size, batches = loss.parameters["batch_size"], loss.parameters["batches"]
     tau = f"τ = {loss.parameters['temperature']:.4g}."
     if loss.is_exact:
-        return f"Measured against the whole dataset at once, so no other draw can move it; {tau}"
+        return f"Computed against the whole dataset at once (no sampling error); {tau}"
     if loss.parameters["negatives"] == "partition":
         partitions = formatting.plural(batches, "random partition")
         return (
-            f"Means over {partitions} of the dataset in batches of about "
+            f"Mean over {partitions} of the dataset into batches of about "
             f"{formatting.count(size)}; {tau}"
         )
     pools = formatting.plural(batches, "random pool")
-    return f"Means over {pools} of {formatting.count(size)} pairs; {tau}"
+    return f"Mean over {pools} of {formatting.count(size)} pairs; {tau}"
 
 
 def standings(catalog: Catalog, row: dict[str, Any]) -> None:
@@ -189,7 +187,7 @@ def standings(catalog: Catalog, row: dict[str, Any]) -> None:
                 format="%.1f",
                 min_value=0,
                 max_value=100,
-                help="How many percent of the scored samples score lower.",
+                help="Percentage of scored samples with a lower score.",
             ),
         },
     )
@@ -201,11 +199,11 @@ def confused(catalog: Catalog, rowid: int) -> None:
     for side, (title, noun, its) in CONFUSED.items():
         st.subheader(title, anchor=False)
         found = lookups.confused(workspace, catalog, rowid, side)
-        better = formatting.count(found.better) if found.better else "none"
+        better = formatting.count(found.better) if found.better else "None"
         st.caption(
-            f"Of the {formatting.plural(found.compared, f'other {noun}')} {AMONG[found.among]}, "
-            f"{better} {'fit' if found.better > 1 else 'fits'} {its} better than its own, whose "
-            f"cosine is {formatting.score(found.own)}."
+            f"{better} of {formatting.plural(found.compared, f'other {noun}')} "
+            f"{AMONG[found.among]} {'fit' if found.better > 1 else 'fits'} {its} better than its "
+            f"own {noun} (cosine {formatting.score(found.own)})."
         )
         gallery.show(
             workspace, catalog, found.rowids, (), extra={"Cosine": found.cosines}, is_row=True
@@ -216,19 +214,21 @@ def targets(catalog: Catalog, rowid: int) -> None:
     """What of each target the sample's image is nearest to."""
     names = neighbors.target_names(catalog)
     if not names:
-        st.subheader("Nearest of a target", anchor=False)
-        st.caption("No target yet: score again with `--target NAME=IMAGES`.")
+        st.subheader("Nearest target items", anchor=False)
+        st.caption("No targets yet. Add one on the Targets page.")
     workspace = shell.workspace()
     for name in names:
-        st.subheader(f"Nearest of target “{plain(name)}”", anchor=False)
+        st.subheader(f"Nearest items of target “{plain(name)}”", anchor=False)
         try:
             found = lookups.nearest(workspace, catalog, rowid, name)
             if found.items:
-                st.caption(f"Of its {SIDES[found.side]}, by |cosine|, as NormSim counts them.")
+                st.caption(
+                    f"Target {SIDES[found.side]} with the highest |cosine|, the measure of NormSim."
+                )
             else:
                 st.caption(
-                    "It was given as embeddings, without pictures or captions: these are its rows, "
-                    "counted from 0, by |cosine|, as NormSim counts them."
+                    "This target was given as embeddings: row numbers (from 0) with the highest "
+                    "|cosine|, the measure of NormSim."
                 )
             sample_cards.items(workspace, found)
         except CurationError as error:

@@ -48,8 +48,8 @@ def main() -> None:
         elif not jobs.list_jobs(job_status.folder()):
             st.subheader("Jobs", anchor=False)
             st.caption(
-                "What you start runs as a process of its own: it goes on when you close this page, "
-                "and is found here again."
+                "Jobs run in the background: they continue when you close this page and are listed "
+                "here."
             )
         job_status.history(job, follow)
 
@@ -84,7 +84,7 @@ def form() -> None:
     with recognized:
         found = score_source.recognize(source, options)
     if not source:
-        missing.insert(0, "name the source")
+        missing.insert(0, "enter a source")
         return nothing_yet(missing)
     # A name that begins with a dash is a name still.
     told = f"./{source}" if source.startswith("-") else source
@@ -95,7 +95,7 @@ def form() -> None:
     if missing:
         st.caption(f":material/info: {plain(sentence(missing))}")
     elif found is None:
-        st.caption(":material/info: Press Look first, beside the source.")
+        st.caption(":material/info: Click Check source first.")
     if st.button("Start scoring", type="primary", icon=":material/bolt:", disabled=not ready):
         start(command, Path(folder[0]))
 
@@ -123,23 +123,23 @@ def workspace(source: str) -> Path:
     suggested = score_form.name_for(source, "pairs")
     name = field("Workspace", "name", placeholder=suggested) or suggested
     if Path(name).name != name or name.startswith((".", "-")) or len(name) > 80:
-        raise CurationError(f"{name!r} cannot name a workspace: it is to be the name of a folder")
+        raise CurationError(f"invalid workspace name {name!r}: use letters, digits, - and _")
     path = shell.roots()[0] / name
     shown = code(formatting.path(path))
     if not (path / "workspace.toml").is_file():
         if path.exists() and (not path.is_dir() or any(f.name != ".lock" for f in path.iterdir())):
-            raise CurationError(f"{path} exists and is not a workspace; give another name")
-        st.caption(f"New, in {shown}.")
+            raise CurationError(f"{path} exists and is not a workspace; choose another name")
+        st.caption(f"Creates {shown}.")
         return path
     held = Workspace.open(path).info()
     if source and held.source != _full(source):
-        raise CurationError(f"the workspace {name} holds {held.source}; give another name")
+        raise CurationError(f"the workspace {name} holds {held.source}; choose another name")
     if jobs.running_in(job_status.folder(), path):
-        raise CurationError(f"a job is writing into {name} now; wait for it, or cancel it")
+        raise CurationError(f"a job is writing into {name}; wait for it or cancel it")
     known = ", ".join(held_targets(path))
     st.caption(
-        f"{shown} is there already: what is finished is used, and new scores are added."
-        + (f" Targets it has: {plain(known)}." if known else "")
+        f"{shown} exists: finished work is reused and new scores are added."
+        + (f" Its targets: {plain(known)}." if known else "")
     )
     return path
 
@@ -204,11 +204,11 @@ def came_of(job: Job, now: State) -> None:
         st.metric("Skipped", formatting.count(about.skipped), border=True)
         st.metric("Scores", formatting.count(len(catalog.scores)), border=True)
     if name is not None and st.button(
-        "Open it", type="primary", icon=":material/grid_view:", on_click=_view, args=(name,)
+        "Open workspace", type="primary", icon=":material/grid_view:", on_click=_view, args=(name,)
     ):
         st.switch_page("pages/quadrants.py", query_params={"ws": name})
     if about.skipped:
-        st.markdown("**What was skipped**")
+        st.markdown("**Skipped samples**")
         st.dataframe(
             [
                 {"Reason": r["reason"], "Samples": r["samples"], "Example": r["example"]}
@@ -216,10 +216,10 @@ def came_of(job: Job, now: State) -> None:
             ],
             hide_index=True,
         )
-        with st.expander("Each of them"):
+        with st.expander("All skipped samples"):
             st.dataframe(catalog.skipped(), hide_index=True)
             if about.skipped > 1000:
-                st.caption("The first 1,000; `info --skipped` lists all.")
+                st.caption("First 1,000; `info --skipped` lists all.")
 
 
 def _view(name: str) -> None:

@@ -28,10 +28,10 @@ from pages.widgets.state.url import choose
 
 shell.enter("search")
 
-BY = {"text": "A text", "picture": "An image", "sample": "A sample"}
+BY = {"text": "Text", "picture": "Image", "sample": "Sample"}
 # What the URL says of each.
 SAID_BY = {"text": {"text"}, "picture": set[str](), "sample": {"like", "side"}}
-SIDES: dict[Side, str] = {"image": "Its image", "text": "Its caption"}
+SIDES: dict[Side, str] = {"image": "Image", "text": "Caption"}
 MANY = {number: f"{number} nearest" for number in ("24", "96", "240")}
 # As far as any model reads.
 LONGEST = 400
@@ -71,7 +71,7 @@ def main() -> None:
             )
             results(view, name, found)
     except CurationError as error:
-        st.subheader("Nothing found", anchor=False)
+        st.subheader("Search failed", anchor=False)
         show_error(error)
 
 
@@ -84,16 +84,16 @@ def ask(catalog: Catalog) -> tuple[str, Vector, int] | None:
             st.session_state["by"] = way
     start = "sample" if spec is None else "text"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = choose(st.segmented_control, "Like", BY, "by", start, always=True, required=True)
+        by = choose(st.segmented_control, "Search by", BY, "by", start, always=True, required=True)
         side: Side = "image"
         if by == "text":
             field("Text", "text", placeholder="a drawing of a dog", disabled=spec is None)
         elif by == "sample":
             field("Sample", "like", placeholder="uid: 32 hex digits", width=380)
             st.button(
-                "Random sample", icon=":material/casino:", on_click=_anything, args=(catalog,)
+                "Pick random sample", icon=":material/shuffle:", on_click=_anything, args=(catalog,)
             )
-            side = choose(st.segmented_control, "By", SIDES, "side", required=True)
+            side = choose(st.segmented_control, "Match on", SIDES, "side", required=True)
         wanted = int(choose(st.selectbox, "Show", MANY, "many", width=150))
     for key in {"text", "like", "side"}.difference(SAID_BY[by]):
         st.query_params.pop(key, None)
@@ -118,10 +118,7 @@ def model(catalog: Catalog) -> tuple[ModelSpec | None, str]:
 def like_text(spec: ModelSpec) -> tuple[str, Vector] | None:
     text = st.session_state["text"].strip()
     if not text:
-        nothing(
-            "Write what the images should show, as a caption would. The dataset's own model "
-            "compares it with every image."
-        )
+        nothing("Describe what the images should show, as a caption would.")
         return None
     return f"“{text}”", search.embed_text(_encoder(spec.name, spec.pretrained), text)
 
@@ -132,7 +129,7 @@ def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
     with left:
         file = st.file_uploader("Image", kinds, label_visibility="collapsed")
     if file is None:
-        nothing("Give an image. It stays on this server, and is not kept.")
+        nothing("Upload an image. It stays on this server and is not stored.")
         return None
     data = file.getvalue()
     query = search.embed_image(_encoder(spec.name, spec.pretrained), data)
@@ -143,7 +140,7 @@ def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
 def like_sample(catalog: Catalog, side: Side) -> tuple[str, Vector] | None:
     uid = st.session_state["like"].strip().lower()
     if not uid:
-        nothing("Enter a sample's uid, or take one at random, to see which images are like it.")
+        nothing("Enter a uid or pick a random sample to find similar images.")
         return None
     rowid = catalog.find(uid)
     if rowid is None:
@@ -163,12 +160,12 @@ def results(view: View, name: str, found: Matches) -> None:
     """The pictures, and where they lie among all samples."""
     st.subheader(plain(f"Nearest to {name}"), anchor=False)
     if not len(found):
-        st.info("No sample has an embedding of its image.", icon=":material/search_off:")
+        st.info("No sample has an image embedding.", icon=":material/search_off:")
         return
     first, last = (formatting.score(float(found.cosines[k])) for k in (0, -1))
     st.caption(
-        f"{formatting.count(len(found))} of {formatting.plural(len(view.catalog), 'sample')}, each "
-        f"compared, nearest first: cosine {first} to {last}."
+        f"{formatting.count(len(found))} nearest of {formatting.count(len(view.catalog))} "
+        f"(exact search) · cosine {first} to {last}"
     )
     with st.container(key="search_results"):
         left, right = st.columns([13, 7], gap="medium")
@@ -190,7 +187,7 @@ def where(view: View, found: Matches) -> None:
         figure(view, found),
         key="where",
         config={"displayModeBar": False},
-        alt="The samples found, over the density of all samples in two scores",
+        alt="Search results over the density of all samples in two scores",
     )
     names, everywhere = quadrant_names(view), view.counts()
     inside = {q: int(view.mask(q)[found.rowids].sum()) for q in QUADRANTS}
@@ -201,11 +198,11 @@ def where(view: View, found: Matches) -> None:
         for q in QUADRANTS
     )
     st.html(
-        "<table class='shares'><tr><th>Quadrant</th><th>of these</th><th>of all</th></tr>"
+        "<table class='shares'><tr><th>Quadrant</th><th>Results</th><th>All</th></tr>"
         f"{lines}</table>"
     )
     if both < len(found):
-        st.caption(f"{formatting.plural(len(found) - both, 'sample')} without one of these scores.")
+        st.caption(f"{formatting.plural(len(found) - both, 'sample')} without these scores.")
 
 
 def figure(view: View, found: Matches) -> Any:

@@ -26,7 +26,7 @@ from pages.widgets.state.url import choose
 
 shell.enter("select")
 
-ORDERS = {"random": "random", "cut": "nearest to the cut"}
+ORDERS = {"random": "Random", "cut": "Closest to cutoff"}
 SEED = 0
 # As many pictures as a person might page through.
 MOST = 100 * gallery.PAGE
@@ -57,7 +57,7 @@ def main() -> None:
         add(catalog, draft, walk)
         steps.marks_row(draft, walk, (len(keep), len(drop)))
         if not drafts.tell(draft):
-            st.caption("This recipe is too long for the address: download it to pass it on.")
+            st.caption("This recipe is too long for a link; download it instead.")
     with right:
         result(catalog, recipe, walk)
     web_images.switch(catalog)
@@ -90,7 +90,7 @@ def toolbar(history: History, recipe: Recipe, saved: Sequence[SavedSelection], w
             key="download_recipe",
         )
         if st.button(
-            "Export this",
+            "Export…",
             icon=":material/download:",
             type="primary",
             key="export_this",
@@ -144,7 +144,7 @@ def save(recipe: Recipe, saved: dict[str, SavedSelection], is_whole: bool) -> No
             count = formatting.plural(len(there.recipe.steps), "step")
             st.write(f"Replace what is saved as `{there.name}`, of {count}?")
             st.button(
-                "Replace it",
+                "Overwrite",
                 type="primary",
                 key="save_over",
                 on_click=keep_as,
@@ -167,7 +167,7 @@ def add(catalog: Catalog, draft: Draft, walk: Walk) -> None:
     left, total = walk.selection.remaining, len(draft.lines)
     share = (left[-1] if left else len(catalog)) / max(len(catalog), 1)
     st.button(
-        "Add a step",
+        "Add step",
         icon=":material/add:",
         key="add_step",
         on_click=drafts.change,
@@ -181,7 +181,7 @@ def result(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
     followed = len(found.recipe.steps)
     name, note = "Selected", f"{formatting.share(found.count, pool)} of {formatting.count(pool)}"
     if walk.problem is not None:
-        name = f"Left before step {followed + 1}, which is wrong"
+        name = f"Remaining before step {followed + 1} (invalid)"
     tile, hashed = st.columns([2, 3], vertical_alignment="center")
     tile.metric(
         name, formatting.count(found.count), note, delta_color="off", delta_arrow="off", border=True
@@ -196,7 +196,7 @@ def digest(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
     if walk.problem is not None:
         return
     of = (key(catalog), said(recipe))
-    asked = st.button("SHA-256 of the sorted uids", icon=":material/fingerprint:", key="hash")
+    asked = st.button("Compute SHA-256 of uids", icon=":material/fingerprint:", key="hash")
     if asked:
         with st.spinner("Sorting and hashing …"):
             st.session_state["hashed"] = of, walk.selection.digest
@@ -210,11 +210,11 @@ def pictures(catalog: Catalog, walk: Walk) -> None:
     made = found.recipe.steps
     shown = {"kept": "Selected"}
     for number in range(len(made), 0, -1):
-        shown[f"step{number}"] = f"Left out by step {number} – {describe(made[number - 1])}"
+        shown[f"step{number}"] = f"Removed by step {number} – {describe(made[number - 1])}"
     if found.recipe.drop:
-        shown["marks"] = "Dropped by hand"
+        shown["marks"] = "Manually dropped"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        part = choose(st.selectbox, "Pictures of", shown, "out")
+        part = choose(st.selectbox, "Show", shown, "out")
         order = choose(st.selectbox, "Order", ORDERS, "out_order", width=170)
     mask, cut = members(walk, part)
     scores = [step.score for step in made if isinstance(step, ScoreStep)]
@@ -232,7 +232,7 @@ def pictures(catalog: Catalog, walk: Walk) -> None:
         told,
         f"page_{part}",
         int(np.count_nonzero(mask)),
-        "No sample is selected." if part == "kept" else "This leaves no sample out.",
+        "No samples are selected." if part == "kept" else "No samples were removed here.",
     )
 
 

@@ -19,7 +19,7 @@ from pages.widgets.targets import rank_change, target_form, target_items
 
 shell.enter("targets")
 
-VIEWS = {"one": "One target", "two": "Two targets", "add": "Add a target"}
+VIEWS = {"one": "Browse", "two": "Compare targets", "add": "Add target"}
 BEST = 12
 # As many pictures as a person might page through.
 MOST = 20 * gallery.PAGE
@@ -61,11 +61,10 @@ def main() -> None:
 
 
 def nothing_yet(catalog: Catalog) -> None:
-    st.subheader("No target yet", anchor=False)
+    st.subheader("No targets yet", anchor=False)
     st.write(
-        "A target is what your model should be good at: some images, or captions such as class "
-        "names. NormSim then tells how near each sample is to it. Adding one leaves every other "
-        "score as it is, and needs neither the dataset's source nor its options."
+        "A target is what your model should be good at: images, or captions such as class names. "
+        "NormSim measures how close each sample is to it. Other scores stay unchanged."
     )
     add(catalog)
 
@@ -75,7 +74,7 @@ def add(catalog: Catalog) -> None:
     left, right = st.columns([7, 5], gap="large")
     workspace = shell.workspace()
     with left:
-        st.subheader("Add a target", anchor=False)
+        st.subheader("Add target", anchor=False)
         target_form.show(workspace, catalog)
     with right:
         job = target_form.job(workspace)
@@ -90,13 +89,15 @@ def added(catalog: Catalog, name: str) -> None:
         return
     # A column's name is letters, digits and _; within code an escape would be seen.
     told = ", ".join(f"`{column.name}`" for column in found.values())
-    st.success(f"The catalog has {told}.", icon=":material/check_circle:")
-    st.button("See it", type="primary", icon=":material/my_location:", on_click=_see, args=(name,))
+    st.success(f"Added {told}.", icon=":material/check_circle:")
+    st.button(
+        "View target", type="primary", icon=":material/my_location:", on_click=_see, args=(name,)
+    )
 
 
 def listed(catalog: Catalog, names: list[str]) -> None:
     """The targets there are, in a table."""
-    st.subheader("The targets there are", anchor=False)
+    st.subheader("Existing targets", anchor=False)
     rows = []
     for name in names:
         try:
@@ -109,7 +110,7 @@ def listed(catalog: Catalog, names: list[str]) -> None:
                 "Name": name,
                 "Images": about.images,
                 "Captions": about.captions,
-                "Not usable": about.skipped,
+                "Skipped": about.skipped,
                 "Source": formatting.path(about.source),
                 "Added (UTC)": about.created[:16].replace("T", " "),
             }
@@ -132,7 +133,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
         measure = pick_measure(list(measured[name]))
         column = measured[name][measure]
         if st.button(
-            "Open on the Quadrants",
+            "Open in Quadrants",
             icon=":material/grid_view:",
             on_click=_axis,
             args=(column.name,),
@@ -147,13 +148,12 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     facts(about)
     left, right = st.columns([9, 11], gap="medium")
     with left:
-        st.subheader("What it is", anchor=False)
+        st.subheader("Target items", anchor=False)
         target_items.paged(about)
     with right:
-        st.subheader("What is most like it", anchor=False)
+        st.subheader("Most similar samples", anchor=False)
         st.caption(
-            f"The best {BEST} of "
-            f"{formatting.plural(len(catalog), 'sample')} by {plain(column.title)}."
+            f"Top {BEST} of {formatting.plural(len(catalog), 'sample')} by {plain(column.title)}"
         )
         everyone = compare.whole_pool(catalog).mask
         best = compare.sorted_rows(catalog, column.name, everyone, True, BEST)
@@ -166,7 +166,7 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
             config={"displayModeBar": False},
             alt=f"Distribution of {column.title} over all samples",
         )
-        st.caption(f"{plain(column.help)} The dotted line is the median.")
+        st.caption(f"{plain(column.help)} Dotted line: median.")
 
 
 def pick_measure(measures: list[str]) -> str:
@@ -194,7 +194,7 @@ def facts(about: TargetSummary) -> None:
     if about.is_ready_made:
         told = [f"embeddings of {' and '.join(told)}"]
     if about.skipped:
-        told.append(f"{formatting.count(about.skipped)} could not be used")
+        told.append(f"{formatting.count(about.skipped)} skipped")
     day, _, time = about.created.partition("T")
     told += [f"from {plain(formatting.path(about.source))}", f"added {day} {time[:5]} UTC"]
     st.markdown(" · ".join(told))
@@ -206,8 +206,8 @@ def remove(name: str) -> None:
     command = ["remove-target", formatting.path(workspace.path), name]
     with st.popover("Remove", icon=":material/delete:"):
         st.write(
-            f"Its columns and embeddings go, and all targets together are measured anew. The "
-            f"images that {plain(name)} was read from stay where they are."
+            "Removes its columns and embeddings and recomputes the scores over all targets. Its "
+            "source files stay."
         )
         st.code(jobs.command(command), language="bash", wrap_lines=True)
         if st.button(f"Remove {plain(name)}", type="primary"):
@@ -219,35 +219,39 @@ def remove(name: str) -> None:
 
 def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     """How the ranks change from one target to another."""
-    choices = {name: "all targets" if name == ALL_TARGETS else name for name in measured}
+    choices = {name: "All targets" if name == ALL_TARGETS else name for name in measured}
     if len(choices) < 2:
         st.info(
-            "There is one target only: add another one to compare the two.",
+            "Comparing needs two targets.",
             icon=":material/compare_arrows:",
         )
-        st.button("Add a target", icon=":material/add:", on_click=_view, args=("add",))
+        st.button("Add target", icon=":material/add:", on_click=_view, args=("add",))
         return
     known = list(choices)
     first = current("target", names, names[0])
     left, right = st.columns(2, gap="medium")
     with left:
-        a = choose(st.selectbox, "From target A", choices, "target_a", first, always=True)
+        a = choose(st.selectbox, "Target A", choices, "target_a", first, always=True)
         target_items.strip(a)
     with right:
         start = next(name for name in known if name != a)
-        b = choose(st.selectbox, "To target B", choices, "target_b", start, always=True)
+        b = choose(st.selectbox, "Target B", choices, "target_b", start, always=True)
         target_items.strip(b)
     if a == b:
-        st.info("A and B are one target: choose another one.", icon=":material/compare_arrows:")
+        st.info(
+            "A and B are the same target: choose another one.", icon=":material/compare_arrows:"
+        )
         return
     pairs = target_summary.comparable_measures(measured[a], measured[b])
     if not pairs:
-        st.info("A and B have no norm in common.", icon=":material/compare_arrows:")
+        st.info("A and B share no NormSim norm.", icon=":material/compare_arrows:")
         return
     measure = pick_measure(list(pairs))
     columns = pairs[measure]
     if measure not in measured[b]:
-        st.caption(f"{plain(columns[0].title)} and {plain(columns[1].title)}: of different sides.")
+        st.caption(
+            f"{plain(columns[0].title)} and {plain(columns[1].title)} compare different sides."
+        )
     rank_change.show(catalog, columns[0].name, columns[1].name, MOST, "targets_")
 
 

@@ -62,7 +62,7 @@ def test_marks_are_made_undone_and_exported(
     }
 
     press(page, "u")
-    expect(bar).to_contain_text("taken back: kept 1")
+    expect(bar).to_contain_text("undone: kept 1")
     expect(marked(page, "drop")).to_have_count(2)
     press(page, "Control+Shift+z")
     expect(marked(page, "drop")).to_have_count(1)
@@ -141,7 +141,7 @@ def test_keys_go_from_card_to_card(visit: Visit, own: tuple[str, Workspace]) -> 
     expect(card(page, 2).get_by_role("button", name="Keep")).to_be_focused()
     press(page, "Space")
     expect(card(page, 2)).to_have_attribute("data-mark", "keep")
-    expect(page.get_by_role("figure", name="kept by hand")).to_have_count(1)
+    expect(page.get_by_role("figure", name="manually kept")).to_have_count(1)
     expect(page.get_by_role("status").filter(has_text="1 kept by hand")).to_have_count(1)
     card(page, 2).get_by_role("button", name="Drop").focus()
     press(page, "Tab")
@@ -177,7 +177,7 @@ def test_another_window_is_believed(visit: Visit, own: tuple[str, Workspace]) ->
     press(second, "ArrowRight", "d")
     expect(marked(second, "keep")).to_have_count(1)
     press(second, "u", "u")
-    expect(second.locator(".marks-bar")).to_contain_text("taken back: kept 1")
+    expect(second.locator(".marks-bar")).to_contain_text("undone: kept 1")
     expect(marked(second, "keep")).to_have_count(0)
     # Here it still looks kept; the key means what it says.
     press(first, "k")
@@ -245,7 +245,7 @@ def test_the_marks_page_reverts_and_clears(visit: Visit, own: tuple[str, Workspa
     expect(rows).to_have_count(2)
     page.get_by_role("button", name="Clear all").click()
     page.get_by_role("button", name="Clear all marks").click()
-    expect(page.get_by_text("No sample is marked")).to_be_visible()
+    expect(page.get_by_text("No samples are marked")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(rows).to_have_count(2)
     page.get_by_text("Log", exact=True).click()

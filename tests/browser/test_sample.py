@@ -65,7 +65,7 @@ def test_the_sample_and_a_neighbour_are_marked_and_keep_their_marks(
     expect(bar).to_contain_text(re.compile("dropped 1", re.IGNORECASE))
     page.keyboard.press("u")
     expect(portrait).not_to_have_attribute("data-mark", "drop")
-    expect(bar).to_contain_text("taken back: dropped 1")
+    expect(bar).to_contain_text("undone: dropped 1")
     portrait.get_by_role("button", name="Keep").click()
     expect(portrait.get_by_role("button", name="Keep")).to_have_attribute("aria-pressed", "true")
     expect(portrait.get_by_text("Keep").first).to_be_visible()

@@ -54,7 +54,7 @@ def test_a_dataset_is_scored_from_the_browser(visit: Visit, tmp_path: Path) -> N
         expect(page).to_have_url(re.compile(r"job=\d{8}T"))
         first = done(page)
         expect(page.get_by_role("progressbar")).to_be_visible()
-        expect(page.get_by_text(re.compile("samples a second"))).to_be_visible()
+        expect(page.get_by_text(re.compile("samples/s"))).to_be_visible()
         page.wait_for_function(
             "([total, first]) => [...document.querySelectorAll('p')].some(p => "
             "(p.innerText.match(`^(\\\\d+) of ${total} samples`) || [])[1] > first)",
@@ -62,7 +62,7 @@ def test_a_dataset_is_scored_from_the_browser(visit: Visit, tmp_path: Path) -> N
             timeout=LONG,
         )
         page.get_by_role("button", name="Cancel").click()
-        page.get_by_role("button", name="Keep it running").click()
+        page.get_by_role("button", name="Continue").click()
         page.close()
 
         (job,) = jobs.list_jobs(root / jobs.FOLDER)
@@ -70,10 +70,10 @@ def test_a_dataset_is_scored_from_the_browser(visit: Visit, tmp_path: Path) -> N
         expect(page.get_by_role("heading", name="Scoring into photos")).to_be_visible()
         assert job.id in page.url
         # Nobody reloads: the page itself sees the end.
-        opened = page.get_by_role("button", name="Open it")
+        opened = page.get_by_role("button", name="Open workspace")
         expect(opened).to_be_visible(timeout=LONG)
         assert tiles(page) == {"Samples": f"{PAIRS}", "Skipped": "1", "Scores": "4"}
-        expect(page.get_by_text("Where the time went")).to_be_visible()
+        expect(page.get_by_text("Timing")).to_be_visible()
         expect(page.get_by_text("Language of the caption").last).to_be_visible()
         opened.click()
         expect(page).to_have_url(re.compile(r"/quadrants.*ws=photos"))
@@ -94,13 +94,13 @@ def test_a_running_job_is_stopped_and_resumed(visit: Visit, tmp_path: Path) -> N
         page = visit(f"/score?job={job.id}", at=address)
         done(page)
         page.get_by_role("button", name="Cancel").click()
-        page.get_by_role("button", name="Stop it").click()
-        expect(page.get_by_text("What was finished stays")).to_be_visible()
+        page.get_by_role("button", name="Stop job").click()
+        expect(page.get_by_text("Finished work is kept")).to_be_visible()
         assert jobs.read_state(job).status == "cancelled"
         page.get_by_role("button", name="Resume").click()
-        expect(page.get_by_role("button", name="Open it")).to_be_visible(timeout=LONG)
+        expect(page.get_by_role("button", name="Open workspace")).to_be_visible(timeout=LONG)
         assert tiles(page)["Samples"] == f"{PAIRS}"
         line = page.get_by_test_id("stButton").filter(has_text=re.compile("photos · cancelled"))
         line.get_by_role("button").click()
-        expect(page.get_by_text("What was finished stays")).to_be_visible()
+        expect(page.get_by_text("Finished work is kept")).to_be_visible()
         expect(page).to_have_url(re.compile(f"job={job.id}"))

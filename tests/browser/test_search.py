@@ -11,7 +11,7 @@ from tests.browser.conftest import Visit, settled, shown_uids
 
 def test_a_text_finds_pictures_and_the_address_gives_them_again(visit: Visit) -> None:
     page = visit("/search")
-    expect(page.get_by_text("Write what the images should show")).to_be_visible()
+    expect(page.get_by_text("Describe what the images should show")).to_be_visible()
     field = page.get_by_label("Text", exact=True)
     field.fill("flag")
     field.press("Enter")

@@ -87,7 +87,7 @@ def test_a_recipe_goes_into_a_file_and_comes_back_and_is_kept(
     other.get_by_role("button", name="Save").click()
     expect(other.get_by_role("button", name="Saved")).to_be_disabled()
     assert Decisions.of(workspace).recipe("ncl30_animals20") == PAPER
-    other.get_by_role("button", name="Export this").click()
+    other.get_by_role("button", name="Export…").click()
     expect(other.get_by_role("textbox", name="Recipe (YAML)")).to_have_value(
         re.compile("ncl30_animals20")
     )

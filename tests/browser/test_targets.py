@@ -34,13 +34,11 @@ def test_a_target_is_added_looked_at_and_compared(
         page.get_by_label("Source", exact=True).fill(str(fruits))
         page.get_by_label("Source", exact=True).press("Enter")
         expect(page.get_by_test_id("stCode").first).to_contain_text(f"fruits={fruits}")
-        page.get_by_role("button", name="Add the target").click()
-        expect(page.get_by_text("Adding the target fruits")).to_be_visible()
-        expect(page.get_by_text("The catalog has norm_sim_inf_fruits")).to_be_visible(
-            timeout=120_000
-        )
+        page.get_by_role("button", name="Add target").click()
+        expect(page.get_by_text("Adding target fruits")).to_be_visible()
+        expect(page.get_by_text("Added norm_sim_inf_fruits")).to_be_visible(timeout=120_000)
         assert "job=" in page.url
-        page.get_by_role("button", name="See it").click()
+        page.get_by_role("button", name="View target").click()
         expect(page.get_by_text(f"{FEW} images")).to_be_visible()
         catalog = Catalog.of(workspace)
         best = np.argsort(-catalog.array("norm_sim_inf_fruits"), kind="stable")[:12]
@@ -49,12 +47,12 @@ def test_a_target_is_added_looked_at_and_compared(
         np.testing.assert_array_equal(catalog.array("neg_clip_loss"), before)
         assert workspace.scores("neg_clip_loss").file(0, "parquet").stat().st_mtime_ns == scored
 
-        page.get_by_text("Two targets", exact=True).click()
+        page.get_by_text("Compare targets", exact=True).click()
         settled(page)
         ranks = compare.compare_ranks(catalog, "norm_sim_inf_fruits", "norm_sim_inf_animals")
         assert tiles(page) == {
             "Spearman correlation": formatting.score(ranks.spearman),
-            **{f"Shared by the top {n} %": formatting.share(s) for n, s in ranks.shared.items()},
+            **{f"Overlap of top {n} %": formatting.share(s) for n, s in ranks.shared.items()},
         }
         promoted = [row["uid"] for row in catalog.rows(ranks.moved(True, 24))]
         assert shown_uids(page) == promoted
@@ -62,7 +60,7 @@ def test_a_target_is_added_looked_at_and_compared(
 
         again = visit(page.url.removeprefix(address), at=address)
         assert shown_uids(again) == promoted
-        again.get_by_text("One target", exact=True).click()
-        again.get_by_role("button", name="Open on the Quadrants").click()
+        again.get_by_text("Browse", exact=True).click()
+        again.get_by_role("button", name="Open in Quadrants").click()
         settled(again)
         assert "/quadrants?" in again.url and "y=norm_sim_inf_fruits" in again.url

@@ -30,19 +30,19 @@ def test_images_on_the_web_are_fetched_by_the_server_and_only_when_switched_on(
             settled(page)
             expect(page.locator("figure")).to_have_count(COUNT)
             expect(page.locator("figure img")).to_have_count(0)
-            expect(page.get_by_text("image on the web")).to_have_count(COUNT)
+            expect(page.get_by_text("Image on the web")).to_have_count(COUNT)
             assert site.asked == []
 
             page.get_by_text("Show images from the web").click()
             expect(page.locator("figure img")).to_have_count(COUNT - 1)
-            expect(page.get_by_text("not reachable")).to_have_count(1)
+            expect(page.get_by_text("Not reachable")).to_have_count(1)
             settled(page)
             widths = page.locator("figure img").evaluate_all("all => all.map(i => i.naturalWidth)")
             assert all(widths)
             assert sorted(site.asked) == sorted(f"/{n}.jpg" for n in range(COUNT))
 
             page.get_by_role("link", name="Overview").click()
-            expect(page.get_by_text("A random handful")).to_be_visible()
+            expect(page.get_by_text("Random samples")).to_be_visible()
             expect(page.locator("figure img")).to_have_count(COUNT - 1)
             # The same address in another session: its visitor has not asked for anything.
             link, before = page.url, len(site.asked)

@@ -22,7 +22,7 @@ from curation.selection.recipe import Recipe
 from curation.storage.workspace import Workspace
 from tests.pages.conftest import Open, metrics
 
-PREVIEW = "The first of them, as they will be written"
+PREVIEW = "Preview"
 
 
 def sizes(app: AppTest) -> str:

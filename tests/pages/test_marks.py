@@ -51,7 +51,7 @@ def listed(page: str) -> list[str]:
 
 def test_where_nothing_is_marked_it_says_how_to(open_page: Open, root: Path) -> None:
     app = open_page("marks", root=root)
-    assert metrics(app) == {"Kept by hand": "0", "Dropped by hand": "0"}
+    assert metrics(app) == {"Manually kept": "0", "Manually dropped": "0"}
     assert "press K to keep or D to drop" in app.info[0].value
     assert not any(button.label == "Log" for button in app.button)
     assert app.button(key="undo_mark").disabled
@@ -66,9 +66,9 @@ def test_marks_are_listed_with_their_samples_newest_first(
     marks.mark([some[1], make.uid(7)], "drop")
     app = open_page("marks", root=root)
     assert metrics(app) == {
-        "Kept by hand": "1",
-        "Dropped by hand": "2",
-        "Marked, not in this dataset": "1",
+        "Manually kept": "1",
+        "Manually dropped": "2",
+        "Not in this dataset": "1",
     }
     page = html(app)
     assert listed(page) == [make.uid(7), some[1], some[0]]
@@ -143,7 +143,7 @@ def test_one_is_reverted_and_that_is_undone(
     assert listed(html(app)) == [some[1]]
     assert app.toast[0].value == "Unmarked 1"
     app.button(key="undo_mark").click().run()
-    assert app.toast[0].value == "Taken back: unmarked 1"
+    assert app.toast[0].value == "Undone: unmarked 1"
     assert marks.counts()["keep"] == 2
     app.button(key="redo_mark").click().run()
     assert marks.counts()["keep"] == 1
@@ -182,12 +182,12 @@ def test_an_exported_quadrant_has_what_was_kept_and_lacks_what_was_dropped(
     ranked = [row["uid"] for row in sorted(rows, key=lambda row: row["neg_clip_loss"])]
     kept, dropped = ranked[:3], ranked[-5:]
     before = open_page("export", root=root, y_top="100")
-    assert "by hand" not in before.dataframe[0].value["After"].tolist()[-1]
+    assert "by hand" not in before.dataframe[0].value["Step"].tolist()[-1]
     marks.mark(kept, "keep")
     marks.mark(dropped, "drop")
     for share in ("30", "10"):
         app = open_page("export", root=root, x_top=share, y_top="100")
-        assert app.dataframe[0].value["After"].tolist()[-1] == "3 kept and 5 dropped by hand"
+        assert app.dataframe[0].value["Step"].tolist()[-1] == "3 kept and 5 dropped by hand"
         wanted = round(int(share) / 100 * len(catalog)) + 3 - 5
         assert metrics(app)["Selected"] == f"{wanted:,}"
         file_name(app).set_value(f"marked-{share}").run()
@@ -215,7 +215,7 @@ def test_of_very_many_marks_the_page_shows_a_few(open_page: Open, root: Path, ma
     recipe = next(code.value for code in app.code if "steps:" in code.value)
     assert len(recipe) < 2000
     assert recipe.endswith("# … and 4,980 uids more")
-    assert metrics(open_page("marks", root=root))["Marked, not in this dataset"] == "5,000"
+    assert metrics(open_page("marks", root=root))["Not in this dataset"] == "5,000"
 
 
 def test_a_recipe_of_ones_own_takes_no_marks(

@@ -63,6 +63,6 @@ def test_skipped_samples_are_listed_with_their_reason(open_page: Open, scored: W
     assert metrics(app)["Skipped"].startswith("1 ")
     by_reason = app.dataframe[-2].value
     assert by_reason["Stage"].tolist() == ["embed"]
-    assert by_reason["For example"].tolist() == ["broken.jpg"]
+    assert by_reason["Example"].tolist() == ["broken.jpg"]
     app.segmented_control(key="skipped").set_value("each").run()
     assert app.dataframe[-2].value["Where"].tolist() == ["broken.jpg"]

@@ -46,22 +46,22 @@ def test_it_shows_one_sample_whole(open_page: Open, catalog: Catalog) -> None:
     app = open_page("sample", uid=row["uid"])
     assert metrics(app) == {
         "negCLIPLoss": f"{row['neg_clip_loss']:.3f}".replace("-", "−"),
-        "Standard error": "0, exact",
-        "Chance to flip": "0.0 %",
+        "Standard error": "0 (exact)",
+        "Flip probability": "0.0 %",
     }
     assert len(app.get("plotly_chart")) == 1
     assert headings(app) == [
-        "Captions that its image is confused with",
-        "Images that its caption is confused with",
-        "Nearest of target “animals”",
-        "Nearest of target “food”",
+        "Captions that fit this image better or nearly as well",
+        "Images that fit this caption better or nearly as well",
+        "Nearest items of target “animals”",
+        "Nearest items of target “food”",
     ]
     page = html(app)
     assert f"class='gallery portrait'><figure data-uid='{row['uid']}'>" in page
     # Its own picture, and four rows of six.
     assert page.count("src='data:image/jpeg;base64,") == 25
     assert row["image_file"] in page
-    assert captions(app).count("Of the 1,499 other") == 2
+    assert captions(app).count("of 1,499 other") == 2
 
 
 def test_it_stands_somewhere_in_every_score(open_page: Open, catalog: Catalog) -> None:
@@ -106,14 +106,14 @@ def test_the_chance_to_flip_is_told_where_the_score_is_an_axis(
     open_page: Open, catalog: Catalog
 ) -> None:
     app = open_page("sample", uid=uid_of(catalog, 3), x="clip_score")
-    assert "Chance to flip" not in metrics(app)
+    assert "Flip probability" not in metrics(app)
 
 
 def test_without_a_uid_it_says_what_to_do_and_takes_one_at_random(
     open_page: Open, catalog: Catalog
 ) -> None:
     app = open_page("sample")
-    assert headings(app) == ["One sample, explained"]
+    assert headings(app) == ["Explain a sample"]
     app.button[0].click().run()
     assert not app.exception
     uid = app.text_input(key="uid_field").value
@@ -128,7 +128,7 @@ def test_without_a_uid_it_says_what_to_do_and_takes_one_at_random(
 )
 def test_an_unknown_uid_is_one_clear_message(open_page: Open, uid: str, told: str) -> None:
     app = open_page("sample", uid=uid)
-    assert headings(app) == ["No such sample"]
+    assert headings(app) == ["Sample not found"]
     (error,) = app.error
     assert error.value.startswith(told)
     assert "example" not in error.value
@@ -160,7 +160,7 @@ def test_embeddings_that_are_gone_are_one_message(open_page: Open, scored_copy: 
     assert "cannot be read" in error.value
     # What the catalog holds is shown all the same.
     assert "negCLIPLoss" in metrics(app)
-    assert metrics(app)["Standard error"] != "0, exact"
+    assert metrics(app)["Standard error"] != "0 (exact)"
     assert "3 random pools of 16 pairs" in captions(app)
 
 

@@ -100,7 +100,7 @@ def test_a_link_alone_reads_no_source(open_page: Open, root: Path, photos: Path)
     assert app.text_input(key="score_source").value == str(photos)
     assert "Read as" not in says(app)
     assert not start(app)
-    press(app, "Look")
+    press(app, "Check source")
     assert "Read as **table**" in says(app)
     assert start(app)
 
@@ -111,12 +111,12 @@ def test_every_field_comes_to_an_argument(
     app = fill(open_page("score", root=root), score_source=photos)
     assert app.checkbox(key="pick_norm_sim").disabled
     app.segmented_control(key="model_from").set_value("folder").run()
-    assert "name the model's folder" in says(app).lower()
+    assert "enter the model folder" in says(app).lower()
     fill(app, score_model=model_folder, score_name="mine")
     fill(app, target_source_0=target_folders["dots"])
     assert not app.checkbox(key="pick_norm_sim").disabled
     assert app.checkbox(key="pick_norm_sim").value
-    press(app, "Add a target")
+    press(app, "Add target")
     fill(app, target_source_1=target_folders["lines"], target_name_1="stripes")
     app.checkbox(key="pick_language").uncheck().run()
     app.checkbox(key="pick_basic_filter").uncheck().run()
@@ -151,8 +151,8 @@ def test_every_field_comes_to_an_argument(
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("score_name", "../else", "cannot name a workspace"),
-        ("score_name", ".jobs", "cannot name a workspace"),
+        ("score_name", "../else", "nvalid workspace name"),
+        ("score_name", ".jobs", "nvalid workspace name"),
         ("score_name", "taken", "is not a workspace"),
         ("score_name", "other", "holds"),
         ("score_p_batch_size", "many", "expected a number"),
@@ -187,9 +187,9 @@ def test_an_architecture_that_open_clip_lacks_is_told(
     app = fill(open_page("score", root=root), score_source=photos)
     app.segmented_control(key="model_from").set_value("open_clip").run()
     fill(app, score_model="ViT-L-41")
-    assert "it has ViT-L-14" in says(app)
+    assert "similar: ViT-L-14" in says(app)
     fill(app, score_model="ViT-L-14")
-    assert "name the model's weights" in says(app).lower()
+    assert "enter the pretrained weights" in says(app).lower()
     fill(app, score_pretrained="openai")
     assert command(app)[-4:] == ["--model", "ViT-L-14", "--pretrained", "openai"]
     assert start(app)
@@ -209,7 +209,7 @@ def test_a_job_runs_and_what_it_made_is_shown(open_page: Open, root: Path, photo
         time.sleep(0.05)
     app.run()
     if jobs.is_running(job):
-        assert "a job is writing into photos now" in says(app).lower()
+        assert "a job is writing into photos" in says(app).lower()
         assert not start(app)
     assert ended(job) == "done"
     app.run()
@@ -217,7 +217,7 @@ def test_a_job_runs_and_what_it_made_is_shown(open_page: Open, root: Path, photo
     reasons = app.dataframe[0].value
     assert reasons["Reason"].tolist() == ["the caption is empty", "the file does not exist"]
     assert "12 samples scored, 2 skipped" in app.code[-1].value
-    press(app, "Open it")
+    press(app, "Open workspace")
     assert app.session_state["ws"] == "photos"
     assert len(metrics(app)) == 4
     assert len(Catalog.of(Workspace.open(root / "photos"))) == 12
@@ -241,7 +241,7 @@ def test_a_failed_job_says_why_and_can_be_resumed_or_forgotten(
     assert app.query_params["job"] in (newest.id, [newest.id])
     assert ended(newest) == "failed"
     app.run()
-    press(app, "Delete this record")
+    press(app, "Delete job record")
     assert jobs.list_jobs(folder) == [job]
 
 

@@ -82,7 +82,7 @@ def test_a_sample_is_the_first_of_those_like_it(open_page: Open, catalog: Catalo
 
 def test_a_random_sample_is_looked_up(open_page: Open) -> None:
     app = open_page("search", by="sample")
-    assert "sample's uid" in app.info[0].value.replace("\\", "")
+    assert "Enter a uid" in app.info[0].value.replace("\\", "")
     app.button[0].click().run()
     # Not always the first: another sample may have the same image.
     assert app.query_params["like"] in uids(app)
@@ -113,7 +113,7 @@ def test_an_image_finds_itself(
     (row,) = catalog.rows([42])
     data = (Path(sample_workspace.info().image_root) / row["image_file"]).read_bytes()
     app = open_page("search", by="picture")
-    assert "Give an image" in app.info[0].value
+    assert "Upload an image" in app.info[0].value
     app.file_uploader[0].set_value(("a.jpg", data, "image/jpeg")).run()
     assert uids(app)[0] == row["uid"]
     app.file_uploader[0].set_value(("b.jpg", b"nonsense", "image/jpeg")).run()

@@ -100,11 +100,11 @@ def test_steps_are_added_moved_copied_and_deleted(open_page: Open, catalog: Cata
         "neg_clip_loss",
     ]
     press(app, "Delete, step 2")
-    press(app, "Add a step below, step 1")
+    press(app, "Add step below, step 1")
     # A score that no step has, and fewer than the step above leaves.
     assert app.selectbox(key=key(app, 2, "score")).value == "norm_sim_inf_food"
     assert app.number_input(key=key(app, 2, "percent")).value == 13.3
-    press(app, "Add a step")
+    press(app, "Add step")
     assert len(funnel(app)) == 6
 
 
@@ -161,7 +161,7 @@ def test_what_is_wrong_stands_at_its_step(open_page: Open, step: str, said: str)
     app = open_page("select", recipe=recipe.packed())
     assert funnel(app) == ["1,500", "300", "—", "—"]
     assert [said in error.value.replace("\\", "") for error in app.error] == [True]
-    assert metrics(app) == {"Left before step 2, which is wrong": "300"}
+    assert metrics(app) == {"Remaining before step 2 (invalid)": "300"}
     assert app.button(key="save_new").disabled
     assert app.button(key="export_this").disabled
     press(app, "Delete, step 2")
@@ -180,7 +180,7 @@ def test_a_condition_is_written_in_place(open_page: Open, catalog: Catalog) -> N
 def test_a_copied_link_shows_the_same_steps(open_page: Open) -> None:
     app = open_page("select", recipe=PAPER.packed())
     app.toggle(key="with_marks").set_value(False).run()
-    press(app, "Add a step")
+    press(app, "Add step")
     again = open_page("select", **link(app))
     assert funnel(again) == funnel(app)
     assert again.text_input(key="recipe_name").value == "ncl30_animals20"
@@ -236,10 +236,10 @@ def test_marks_are_the_last_row_and_can_be_left_out(
 def test_uids_that_a_recipe_brought_hold_until_they_are_left_out(open_page: Open) -> None:
     recipe = Recipe("x", (ScoreStep("clip_score", "count", 10),), keep=(make.uid(1),))
     app = open_page("select", recipe=recipe.packed())
-    assert any("brought its own: 1 kept" in caption.value for caption in app.caption)
+    assert any("its own uids: 1 kept" in caption.value for caption in app.caption)
     assert any(make.uid(1) in caption.value for caption in app.caption)
-    press(app, "Leave them out")
-    assert not any("brought its own" in caption.value for caption in app.caption)
+    press(app, "Remove these uids")
+    assert not any("its own uids" in caption.value for caption in app.caption)
 
 
 def test_the_hash_is_that_of_the_selection(open_page: Open, catalog: Catalog) -> None:
@@ -354,5 +354,5 @@ def test_an_undecided_workspace_gets_no_file_for_being_looked_at(
     app = open_page("select", root=own.path.parent, start="saved", recipe=PAPER.packed())
     app.session_state["start_panel"] = True
     app.run()
-    assert any("Nothing is saved yet" in info.value for info in app.info)
+    assert any("No saved selections yet" in info.value for info in app.info)
     assert not own.curation.exists()

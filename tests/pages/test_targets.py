@@ -57,14 +57,14 @@ def test_two_targets_tell_how_ranks_change(open_page: Open, sample_workspace: Wo
     ranks = compare.compare_ranks(catalog, "norm_sim_inf_food", "norm_sim_inf_animals")
     link = {"show": "two", "target_a": "food", "target_b": "animals"}
     app = open_page("targets", **link)
-    tops = {f"Shared by the top {n} %": formatting.share(s) for n, s in ranks.shared.items()}
+    tops = {f"Overlap of top {n} %": formatting.share(s) for n, s in ranks.shared.items()}
     assert metrics(app) == {"Spearman correlation": formatting.score(ranks.spearman)} | tops
     assert shown(app) == [r["uid"] for r in catalog.rows(ranks.moved(True, 24))]
     app = open_page("targets", **link, measure="2_image", targets_moved="down")
     ranks = compare.compare_ranks(catalog, "norm_sim_2_food", "norm_sim_2_animals")
     assert shown(app) == [r["uid"] for r in catalog.rows(ranks.moved(False, 24))]
     same = open_page("targets", **{**link, "target_b": "food"})
-    assert "A and B are one target" in said(same)
+    assert "A and B are the same target" in said(same)
 
 
 def test_captions_and_ready_made_targets_are_shown_for_what_they_are(
@@ -82,10 +82,10 @@ def test_captions_and_ready_made_targets_are_shown_for_what_they_are(
     assert "2 captions" in said(app)
     app = open_page("targets", root=root, target="ready")
     assert "embeddings of 3 images" in said(app)
-    assert "there are no images of it to show" in said(app)
+    assert "it has no images to show" in said(app)
     # By images the one, by captions the other.
     app = open_page("targets", root=root, show="two", target_a="food", target_b="classes")
-    assert "of different sides" in said(app)
+    assert "compare different sides" in said(app)
     ranks = compare.compare_ranks(
         Catalog.of(copied), "norm_sim_inf_food", "norm_sim_inf_classes_text"
     )
@@ -96,7 +96,7 @@ def test_the_form_shows_the_command_and_what_is_wrong_with_it(
     open_page: Open, sample_workspaces: Path
 ) -> None:
     app = open_page("targets", show="add")
-    assert "Give the target a name" in said(app)
+    assert "Enter a name and a source" in said(app)
     assert app.button[-1].disabled
     link = {"show": "add", "from": "data/targets/food"}
     app = open_page("targets", **link, new="Food!")
@@ -104,13 +104,13 @@ def test_the_form_shows_the_command_and_what_is_wrong_with_it(
     app = open_page("targets", **link, new="all")
     assert "cannot name a target" in said(app).replace("\\", "")
     app = open_page("targets", show="add", new="mine", **{"from": "nowhere/at/all"})
-    assert "there is no nowhere/at/all" in said(app).replace("\\", "")
+    assert "nowhere/at/all does not exist" in said(app).replace("\\", "")
     app = open_page("targets", **link, new="mine", against="text")
     command = f"add-target {sample_workspaces}/sample mine=data/targets/food --target-side text"
     assert [c.value for c in app.code] == [f"python -m curation {command}"]
-    assert not next(b for b in app.button if b.label == "Add the target").disabled
+    assert not next(b for b in app.button if b.label == "Add target").disabled
     app = open_page("targets", **link, new="animals")
-    assert "animals is there, from data/targets/animals: it is replaced" in said(app).replace(
+    assert "animals exists (from data/targets/animals) and will be replaced" in said(app).replace(
         "\\", ""
     )
 
@@ -118,7 +118,7 @@ def test_the_form_shows_the_command_and_what_is_wrong_with_it(
 def test_without_a_target_the_page_says_what_one_is(open_page: Open, tmp_path: Path) -> None:
     make.workspace(tmp_path / "bare", [{}] * 3)
     app = open_page("targets", root=tmp_path / "bare")
-    assert [s.value for s in app.subheader][:2] == ["No target yet", "Add a target"]
+    assert [s.value for s in app.subheader][:2] == ["No targets yet", "Add target"]
     # Nor is there anything to measure with.
     link = {"new": "food", "from": "data/targets/food"}
     app = open_page("targets", root=tmp_path / "bare", **link)
@@ -127,5 +127,5 @@ def test_without_a_target_the_page_says_what_one_is(open_page: Open, tmp_path: P
 
 def test_a_target_opens_on_the_quadrants(open_page: Open) -> None:
     app = open_page("targets", target="food")
-    next(b for b in app.button if b.label == "Open on the Quadrants").click().run()
+    next(b for b in app.button if b.label == "Open in Quadrants").click().run()
     assert app.session_state["y"] == "norm_sim_inf_food"

@@ -59,10 +59,10 @@ def test_nothing_is_fetched_until_it_is_asked_for(
 ) -> None:
     app = open_page(page, root=web, **parameters)
     assert not app.toggle(key=SWITCH).value
-    assert set(frames(app)) == {"image on the web 127.0.0.1"}
+    assert set(frames(app)) == {"Image on the web 127.0.0.1"}
     assert site.asked == []
     app.toggle(key=SWITCH).set_value(True).run()
-    assert set(frames(app)) == {"picture", "not reachable 127.0.0.1"}
+    assert set(frames(app)) == {"picture", "Not reachable 127.0.0.1"}
     assert not app.exception
 
 
@@ -102,7 +102,7 @@ def test_switched_off_again_there_are_no_pictures(open_page: Open, web: Path) ->
     app = open_page("quadrants", root=web, **ALL)
     app.toggle(key=SWITCH).set_value(True).run()
     app.toggle(key=SWITCH).set_value(False).run()
-    assert set(frames(app)) == {"image on the web 127.0.0.1"}
+    assert set(frames(app)) == {"Image on the web 127.0.0.1"}
 
 
 def test_the_switch_is_the_sessions_own(open_page: Open, web: Path, site: Site) -> None:
@@ -132,7 +132,7 @@ def test_images_in_files_are_shown_whatever_the_switch_says(
     images = ["a.jpg", f"{site.address}/1.jpg", "c.jpg"]
     root = workspace(tmp_path / "mixed", images)
     app = open_page("quadrants", root=root, **ALL)
-    assert sorted(frames(app)) == ["image on the web 127.0.0.1", "picture", "picture"]
+    assert sorted(frames(app)) == ["Image on the web 127.0.0.1", "picture", "picture"]
     app.toggle(key=SWITCH).set_value(True).run()
     assert frames(app) == ["picture"] * 3
     assert site.asked == ["/1.jpg"]
@@ -143,9 +143,9 @@ def test_addresses_are_shown_as_text(open_page: Open, tmp_path: Path) -> None:
     app = open_page("quadrants", root=workspace(tmp_path / "odd", images), **ALL)
     assert "<script" not in html(app)
     assert "<b onclick" not in html(app)
-    assert frames(app).count("image on the web") == 1
+    assert frames(app).count("Image on the web") == 1
     app.toggle(key=SWITCH).set_value(True).run()
-    assert all(frame.startswith("not reachable") for frame in frames(app))
+    assert all(frame.startswith("Not reachable") for frame in frames(app))
     assert "<script" not in html(app)
     assert not app.exception
 
@@ -156,5 +156,5 @@ def test_of_ones_own_network_nothing_is_shown(
     monkeypatch.delenv(connect.PRIVATE)
     app = open_page("quadrants", root=web, **ALL)
     app.toggle(key=SWITCH).set_value(True).run()
-    assert set(frames(app)) == {"not reachable 127.0.0.1"}
+    assert set(frames(app)) == {"Not reachable 127.0.0.1"}
     assert site.asked == []

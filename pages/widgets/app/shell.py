@@ -66,16 +66,16 @@ def workspace() -> Workspace:
     found = _workspaces()
     if not found:
         st.title("No workspace yet")
-        st.write("Score a dataset first, in the browser or on the command line.")
+        st.write("Score a dataset in the browser or on the command line.")
         st.page_link("pages/score.py", label="Score a dataset", icon=":material/bolt:")
-        st.write("This scores the sample that ships:")
+        st.write("To score the sample dataset:")
         st.code(
             "python -m curation score data/sample --workspace data/workspaces/sample \\\n"
             "    --target animals=data/targets/animals --target food=data/targets/food",
             language="bash",
         )
         folders = ", ".join(code(formatting.path(root)) for root in roots())
-        st.write(f"Workspaces are looked for in {folders}. Then reload this page.")
+        st.write(f"Workspace folders: {folders}. Reload this page afterwards.")
         st.stop()
     try:
         return Workspace.open(_picked(found))
@@ -101,8 +101,8 @@ def catalog() -> Catalog:
     except FileNotFoundError:
         st.title("Not scored yet")
         st.write(
-            f"The workspace {code(path.parent.name)} has no catalog: its scoring has not finished. "
-            "Run the same `python -m curation score` again; it goes on where it stopped."
+            f"Scoring of the workspace {code(path.parent.name)} has not finished. Run the same "
+            "`python -m curation score` command again to continue."
         )
     except CurationError as error:
         show_error(error)

@@ -140,7 +140,7 @@ def histograms(spread: ScoreHistograms, title: str, dark: bool) -> go.Figure:
             "range": ends,
         },
         yaxis={
-            "title": "share of each part",
+            "title": "Share of each part",
             "ticksuffix": " %",
             "rangemode": "tozero",
             "zeroline": False,
@@ -183,7 +183,7 @@ def ranks(compared: RankComparison, titles: Mapping[str, str], dark: bool) -> go
     fig.add_shape(
         type="line", x0=0, y0=0, x1=100, y1=100, line={"color": ink, "width": 1.5, "dash": "dot"}
     )
-    words = ("promoted", "demoted")
+    words = ("Promoted", "Demoted")
     for n, (x, y, x_side, y_side) in enumerate(
         ((1, 99, "left", "top"), (99, 1, "right", "bottom"))
     ):
@@ -212,7 +212,7 @@ def ranks(compared: RankComparison, titles: Mapping[str, str], dark: bool) -> go
         # To the right there is half of the last number.
         margin={"l": 8, "r": 20, "t": 8, "b": 8},
         showlegend=False,
-        xaxis={**axis, "title": f"percentile by {titles['a']}"},
-        yaxis={**axis, "title": f"percentile by {titles['b']}"},
+        xaxis={**axis, "title": f"Percentile by {titles['a']}"},
+        yaxis={**axis, "title": f"Percentile by {titles['b']}"},
     )
     return fig

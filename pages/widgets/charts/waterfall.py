@@ -57,7 +57,7 @@ def figure(loss: Loss, line: float | None, dark: bool) -> go.Figure:
             yref="paper",
             yanchor="bottom",
             showarrow=False,
-            text=f"line {formatting.score(line)}",
+            text=f"cutoff {formatting.score(line)}",
             font={"color": ink, "size": 12},
         )
     spread = max(ends) - min(ends)

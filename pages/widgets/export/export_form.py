@@ -38,15 +38,12 @@ def pick_form(catalog: Catalog) -> Form:
         columns = [choose(st.selectbox, "Column", every, key, usual[0])]
     if exporter.takes_shard_size:
         shard_size = int(
-            number("Samples a file", "shard_size", SHARD_SIZE, 1.0, 1e9, 0, step=1000.0)
+            number("Samples per file", "shard_size", SHARD_SIZE, 1.0, 1e9, 0, step=1000.0)
         )
     return Form(format_, columns, shard_size)
 
 
 def resharder(path: Path) -> None:
     """What is to be done next with DataComp's list."""
-    st.caption(
-        "DataComp's resharder makes new shards of these samples. It looks each uid up by binary "
-        "search and loses what is not in order: the list is sorted, as it must be."
-    )
+    st.caption("DataComp's resharder writes new shards of these samples from the sorted uid list:")
     st.code(datacomp.resharder_command(path), language="bash", wrap_lines=True)

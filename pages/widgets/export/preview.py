@@ -22,8 +22,8 @@ from pages.widgets.app.markdown import show_error
 _LONGEST = 2000
 _SIDE = 96
 _NOT_HERE = (
-    "The images are not on this machine: they are read from where they lie when the files are "
-    "written. Beside each there will be:"
+    "The images are not on this machine; they are fetched during the export. Fields written with "
+    "each image:"
 )
 
 
@@ -43,7 +43,7 @@ def preview(
     catalog: Catalog, selection: Selection, format_: str, columns: Sequence[str], shard_size: int
 ) -> None:
     """The first samples, as the format writes them."""
-    st.subheader("The first of them, as they will be written", anchor=False)
+    st.subheader("Preview", anchor=False)
     key = _key(catalog, selection)
     try:
         look = _look(catalog, selection, key, format_, tuple(columns), shard_size)

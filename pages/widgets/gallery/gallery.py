@@ -32,7 +32,7 @@ def show(
     catalog: Catalog,
     rowids: Sequence[int] | NDArray[np.integer[Any]],
     scores: Sequence[str],
-    empty: str = "No samples here.",
+    empty: str = "No samples.",
     extra: Extra | None = None,
     is_row: bool = False,
 ) -> None:
@@ -69,7 +69,7 @@ def paged(
     scores: Sequence[str],
     key: str,
     total: int,
-    empty: str = "No samples here.",
+    empty: str = "No samples.",
     extra: Extra | None = None,
 ) -> None:
     """The samples a page at a time; says so where they are only some of ``total``.
@@ -98,7 +98,7 @@ def paged(
             )
             some = f"{formatting.count(len(rowids))} of " if len(rowids) < total else ""
             st.caption(
-                f"page {page} of {formatting.count(pages)} · "
+                f"Page {page} of {formatting.count(pages)} · "
                 f"{some}{formatting.count(total)} samples"
             )
     part = slice((page - 1) * PAGE, page * PAGE)
@@ -121,23 +121,30 @@ def _is_on_the_web(row: Mapping[str, Any]) -> bool:
 
 
 def _standing(catalog: Catalog, column: ColumnInfo, value: Any) -> str:
-    """A score and its place among all: the top 12 % are the best 12 of every 100."""
-    share = ""
+    """A score and its position in the ranking: top 12 %, bottom 3 %."""
+    position = ""
     if value is not None and column.is_number:
         ranks = catalog.ranks(column.name)
-        share = formatting.top(100 * (1 - ranks.count_below(value) / len(ranks)))
-    return cards.score(column.title, formatting.score(value), share)
+        position = _position(ranks.count_below(value), len(ranks))
+    return cards.score(column.title, formatting.score(value), position)
+
+
+def _position(lower: int, total: int) -> str:
+    """The share of the nearer end of a ranking in which ``lower`` of ``total`` score lower."""
+    if 2 * lower >= total:
+        return formatting.top(100 * (1 - lower / total))
+    return formatting.top(100 * (lower + 1) / total).replace("top", "bottom")
 
 
 def _nothing(row: Mapping[str, Any]) -> str:
     """What stands in the place of a picture; an address never as a link, or the browser asks."""
     if not _is_on_the_web(row):
-        told = "image not found" if row["image_file"] else "no image"
+        told = "Image not found" if row["image_file"] else "No image"
         return f"<div class='frame none'><span>{told}</span></div>"
     url = str(row["url"])
-    told, more = "image on the web", url
+    told, more = "Image on the web", url
     if web_images.is_on():
-        told, more = "not reachable", thumbnails.failure(url) or url
+        told, more = "Not reachable", thumbnails.failure(url) or url
     return (
         f"<div class='frame none' title='{escape(more)}'><span>{told}</span>"
         f"<span class='host'>{escape(fetch.host(url))}</span></div>"

@@ -6,7 +6,7 @@ const ICONS = {
   drop: "M19 6.4 17.6 5 12 10.6 6.4 5 5 6.4 10.6 12 5 17.6 6.4 19 12 13.4 17.6 19 19 17.6 13.4 12z",
 };
 const NAMES = { keep: "Keep", drop: "Drop" };
-const SAID = { keep: "kept by hand", drop: "dropped by hand" };
+const SAID = { keep: "manually kept", drop: "manually dropped" };
 const KEYS = [["K", "keep"], ["D", "drop"], ["U", "undo"]];
 const KEYS_AMONG = [["← ↑ ↓ →", "move"], ["Enter", "open"]];
 // What has a use for letters itself.

@@ -104,9 +104,9 @@ def _do(marks: Marks, uids: frozenset[str], state: dict[str, Any], action: str, 
         state["elsewhere"] = state.get("elsewhere", False) or not uids.issuperset(change.uids)
         where = ", not among these" if uids.isdisjoint(change.uids) else ""
         if action == "undo":
-            _tell(state, f"taken back: {change}{where}", "redo")
+            _tell(state, f"undone: {change}{where}", "redo")
         else:
-            _tell(state, f"done again: {change}{where}", "undo")
+            _tell(state, f"redone: {change}{where}", "undo")
     elif uid in uids:
         change = marks.mark([uid], next((kind for kind in KINDS if kind == action), None))
         if change is not None:

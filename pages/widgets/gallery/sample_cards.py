@@ -36,7 +36,7 @@ def items(workspace: Workspace, found: NearestItems) -> None:
         CurationError: the target is not there any more.
     """
     pictures: Sequence[bytes | None] = [None] * len(found.places)
-    names = [f"row {place}" for place in found.places]
+    names = [f"Row {place}" for place in found.places]
     if found.items:
         pictures = neighbors.item_thumbnails(workspace, found, web_images.is_on())
         names = [str(item["caption"] or item["image_file"] or "—") for item in found.items]
@@ -45,7 +45,7 @@ def items(workspace: Workspace, found: NearestItems) -> None:
     shown = [
         cards.card(
             name,
-            cards.frame(picture, _nothing("no picture here")) if has_frame else "",
+            cards.frame(picture, _nothing("No image")) if has_frame else "",
             cards.score("Cosine", formatting.score(cosine)),
         )
         for name, picture, cosine in zip(names, pictures, found.cosines, strict=True)

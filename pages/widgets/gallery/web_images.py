@@ -22,9 +22,8 @@ def switch(catalog: Catalog) -> None:
             "Show images from the web",
             key=_KEY,
             persist_state="session",
-            help="This server then fetches each image shown from its address, up to "
-            f"{fetch.LIMIT / 1e6:g} MB and {fetch.TIMEOUT:g} s each, and keeps a small copy "
-            "in the workspace. The sites see that it does. Your browser asks them for nothing.",
+            help="The server, not your browser, fetches each image shown (at most "
+            f"{fetch.LIMIT / 1e6:g} MB and {fetch.TIMEOUT:g} s) and caches a thumbnail.",
         )
 
 

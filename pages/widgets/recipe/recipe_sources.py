@@ -20,11 +20,11 @@ from pages.widgets.recipe import draft as drafts
 from pages.widgets.state.url import choose
 
 KINDS = {
-    "paper": "The paper's recipes",
+    "paper": "Paper recipes",
     "saved": "Saved",
-    "quadrant": "A quadrant",
-    "file": "A file",
-    "empty": "Nothing",
+    "quadrant": "Quadrant",
+    "file": "File",
+    "empty": "Empty",
 }
 # Megabytes; a recipe that names ten thousand uids has 0.4.
 _LARGEST = 10
@@ -65,7 +65,7 @@ def panel(catalog: Catalog, saved: Sequence[SavedSelection], is_open: bool) -> N
             _quadrant(catalog)
         elif kind == "file":
             st.file_uploader(
-                "A recipe as YAML, as Download and every export write it",
+                "Recipe (YAML)",
                 ["yaml", "yml"],
                 key="upload",
                 on_change=_take_file,
@@ -73,7 +73,7 @@ def panel(catalog: Catalog, saved: Sequence[SavedSelection], is_open: bool) -> N
             )
         else:
             st.button(
-                "The whole pool, without a step",
+                "Start with an empty recipe",
                 icon=":material/select_all:",
                 on_click=_begin,
                 args=(Recipe(drafts.NAME), True),
@@ -98,7 +98,7 @@ def _paper(catalog: Catalog) -> None:
             needs = f"{plain(offer.missing[:1].upper() + offer.missing[1:])}."
             st.caption(offer.origin + (f" **{needs}**" if offer.missing else ""))
     st.caption(
-        "Shares of the whole pool, from [arXiv 2405.19547](https://arxiv.org/abs/2405.19547)"
+        "Shares are of the whole pool. Source: [arXiv 2405.19547](https://arxiv.org/abs/2405.19547)"
         " and its authors' runs."
     )
 
@@ -107,7 +107,7 @@ def _quadrant(catalog: Catalog) -> None:
     view = thresholds.controls(catalog)
     names = quadrant_names(view)
     quadrant = choose(st.selectbox, "Quadrant", names, "quadrant")
-    st.caption("The lines are those of the Quadrants page; move them in the sidebar.")
+    st.caption("Uses the cutoffs of the Quadrants page; change them in the sidebar.")
     try:
         recipe = view.recipe(quadrant, f"{view.x}_{view.y}_{quadrant}")
     except CurationError as error:
@@ -115,7 +115,7 @@ def _quadrant(catalog: Catalog) -> None:
         return
     count = formatting.plural(view.counts()[quadrant], "sample")
     st.button(
-        f"Start from these lines: {count}",
+        f"Start from this quadrant ({count})",
         key="take_quadrant",
         on_click=_begin,
         args=(recipe, True),
@@ -126,7 +126,7 @@ def _saved(saved: Sequence[SavedSelection]) -> None:
     """The saved selections, and what can be done with each."""
     if not saved:
         st.info(
-            "Nothing is saved yet: save a recipe under its name, on this page or with "
+            "No saved selections yet. Save one on this page, or with "
             "`python -m curation select WORKSPACE RECIPE --save NAME`."
         )
         return
@@ -140,7 +140,7 @@ def _saved(saved: Sequence[SavedSelection]) -> None:
                     type="tertiary",
                     on_click=_begin,
                     args=(one.recipe, False),
-                    help="Load it",
+                    help="Load this selection",
                 )
                 steps = formatting.plural(len(one.recipe.steps), "step")
                 st.caption(f"{steps} · saved {one.saved.replace('T', ' ')[:16]} UTC")
@@ -154,9 +154,9 @@ def _saved(saved: Sequence[SavedSelection]) -> None:
                     args=(decisions, one.name, new),
                 )
             with st.popover("Delete", type="tertiary", key=f"deleting_{one.name}"):
-                st.write(f"Delete `{one.name}` for good? Files that were exported stay.")
+                st.write(f"Delete `{one.name}`? This cannot be undone. Exported files stay.")
                 st.button(
-                    "Delete it",
+                    "Delete selection",
                     key=f"delete_{one.name}",
                     type="primary",
                     on_click=_delete,

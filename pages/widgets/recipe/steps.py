@@ -21,16 +21,16 @@ from pages.widgets.recipe.draft import Draft, Line
 KINDS = {
     "score": "Score",
     "where": "Where",
-    "union": "Union with",
-    "intersect": "Intersect with",
-    "except": "Except",
+    "union": "Add",
+    "intersect": "Intersect",
+    "except": "Remove",
 }
 RULES = {
-    "pool": "top % of the pool",
-    "survivors": "top % of what is left",
-    "count": "the best",
-    "at_least": "at least",
-    "at_most": "at most",
+    "pool": "Top % of pool",
+    "survivors": "Top % of remaining",
+    "count": "Top N",
+    "at_least": "At least",
+    "at_most": "At most",
 }
 
 _CSS = """
@@ -67,7 +67,7 @@ def show(catalog: Catalog, draft: Draft, walk: Walk, names: Sequence[str]) -> No
     """
     pool, left = len(catalog), walk.selection.remaining
     with st.container(border=True, key="step_card_pool"):
-        st.html(_told("The pool", pool, 0) + _bar(pool, pool, pool))
+        st.html(_told("Pool", pool, 0) + _bar(pool, pool, pool))
     for place, line in enumerate(draft.lines):
         before = ([pool, *left][place]) if place <= len(left) else None
         after = left[place] if place < len(left) else None
@@ -88,14 +88,17 @@ def marks_row(draft: Draft, walk: Walk, marked: tuple[int, int]) -> None:
     with st.container(border=True, key="step_card_marks"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.session_state["with_marks"] = draft.with_marks
-            st.toggle("Apply marks by hand", key="with_marks", on_change=step_edits.toggle_marks)
+            st.toggle("Apply manual marks", key="with_marks", on_change=step_edits.toggle_marks)
             st.caption(describe_counts(*marked))
         if draft.keep or draft.drop:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 own = describe_counts(len(draft.keep), len(draft.drop))
-                st.caption(f"The recipe brought its own: {own}")
+                st.caption(f"The recipe has its own uids: {own}")
                 st.button(
-                    "Leave them out", key="own_out", type="tertiary", on_click=step_edits.forget_own
+                    "Remove these uids",
+                    key="own_out",
+                    type="tertiary",
+                    on_click=step_edits.forget_own,
                 )
         if walk.problem is None:
             count = walk.selection.count
@@ -104,7 +107,7 @@ def marks_row(draft: Draft, walk: Walk, marked: tuple[int, int]) -> None:
         unknown = walk.selection.unknown
         if unknown:
             absent = formatting.plural(len(unknown), "uid")
-            st.caption(f"{absent} marked, but not in this dataset, the first `{unknown[0]}`")
+            st.caption(f"{absent} marked but not in this dataset (first: `{unknown[0]}`)")
 
 
 def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequence[str]) -> None:
@@ -138,7 +141,7 @@ def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequenc
                 help=_where_help(catalog),
             )
         case SetStep(_, name):
-            titles = {n: n for n in names} | ({} if name in names else {name: f"{name} (not here)"})
+            titles = {n: n for n in names} | ({} if name in names else {name: f"{name} (missing)"})
             _field(
                 st.selectbox,
                 "Selection or uid list",
@@ -154,7 +157,7 @@ def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequenc
 def _score_fields(catalog: Catalog, step: ScoreStep, line: int, place: int, walk: Walk) -> None:
     key, about = f"step_{line}", catalog.columns.get(step.score)
     titles = {c.name: c.title for c in catalog.numbers}
-    titles |= {} if step.score in titles else {step.score: f"{step.score} (not here)"}
+    titles |= {} if step.score in titles else {step.score: f"{step.score} (missing)"}
     _field(
         st.selectbox,
         "Score",
@@ -215,8 +218,8 @@ def _field(
 
 def _where_help(catalog: Catalog) -> str:
     return plain(
-        f"Columns: {', '.join(catalog.columns)}. Compare them with == != < <= > >=, join with and, "
-        f"or, not; + - * /, {', '.join(FUNCTIONS)}; text in quotes."
+        f"Columns: {', '.join(catalog.columns)}. Operators: == != < <= > >= and or not + - * /. "
+        f"Functions: {', '.join(FUNCTIONS)}. Text goes in quotes."
     )
 
 
@@ -233,7 +236,7 @@ def _actions(catalog: Catalog, draft: Draft, line: Line, place: int, after: int 
         ),
         ("Duplicate", "content_copy", False, lambda d: d.added(line.step, place + 1)),
         (
-            "Add a step below",
+            "Add step below",
             "add",
             False,
             lambda d: d.added(step_edits.new(catalog, d, share), place + 1),
@@ -259,7 +262,7 @@ def _told(name: str, after: int | None, pool: int) -> str:
     head = f"<b>{name}</b>" if name else ""
     if after is None:
         return f"<div class='funnel-told'>{head}<span>—</span></div>"
-    left = "" if name else " left"
+    left = "" if name else " remaining"
     share = f" <small>· {formatting.share(after, pool)} of the pool</small>" if pool else ""
     number = f"<b>{formatting.count(after)}</b>{left}{share}"
     return f"<div class='funnel-told'>{head}<span>{number}</span></div>"

@@ -83,7 +83,7 @@ def history(looked_at: Job | None, choose: Callable[[Job], None] = follow) -> No
         for job in every[:shown]:
             _line(job, looked_at is not None and job.id == looked_at.id, choose)
     if len(every) > LISTED:
-        st.toggle(f"All {formatting.count(len(every))}", key="all_jobs")
+        st.toggle(f"Show all {formatting.count(len(every))}", key="all_jobs")
 
 
 def _line(job: Job, is_looked_at: bool, choose: Callable[[Job], None]) -> None:
@@ -114,28 +114,28 @@ def _running(job: Job, title: str) -> None:
         st.progress(share, f"**{plain(now.stage)}**")
         st.caption(how_far(now))
     else:
-        st.progress(0.0, "Getting the next stage ready …" if now.finished else "Starting …")
+        st.progress(0.0, "Preparing the next stage …" if now.finished else "Starting …")
     _said(now)
     _warnings(now)
     if now.stopping:
-        st.caption("It stops when what it is at lets it, within 20 seconds.")
+        st.caption("Stopping after the current step (20 s at most)")
     elif st.session_state.get(_SURE) == job.id:
-        st.write("Stop it? What is finished stays, and the next run goes on from there.")
+        st.write("Stop this job? Finished work is kept and the next run continues from there.")
         with st.container(horizontal=True):
             st.button(
-                "Stop it", type="primary", icon=":material/stop:", on_click=_cancel, args=(job,)
+                "Stop job", type="primary", icon=":material/stop:", on_click=_cancel, args=(job,)
             )
-            st.button("Keep it running", on_click=_be_sure, args=(None,))
+            st.button("Continue", on_click=_be_sure, args=(None,))
     else:
         st.button("Cancel", icon=":material/stop:", on_click=_be_sure, args=(job.id,))
 
 
 def how_far(now: State) -> str:
-    """30 of 60 samples · 72 samples a second · 12 s left in this stage"""
+    """30 of 60 samples · 72 samples/s · 12 s left in this stage"""
     told = [f"{formatting.count(now.done)} of {formatting.plural(now.total, now.unit)}"]
     if now.rate:
         rate = f"{now.rate:,.0f}" if now.rate >= 10 else f"{now.rate:.2g}"
-        told.append(f"{rate} {now.unit}s a second")
+        told.append(f"{rate} {now.unit}s/s")
     if now.remaining is not None:
         told.append(f"{formatting.duration(now.remaining)} left in this stage")
     return " · ".join(told)
@@ -146,14 +146,14 @@ def _ended(
 ) -> None:
     now = jobs.read_state(job)
     _heading(job, title, now, now.status)
-    where = f" It was at: {plain(now.stage)}, {how_far(now)}." if now.stage else ""
+    where = f" Last stage: {plain(now.stage)}, {how_far(now)}." if now.stage else ""
     if now.status == "failed":
         st.error(plain(now.error), icon=":material/error:")
     elif now.status == "lost":
         st.warning(plain(f"{now.error}.".capitalize()) + where, icon=":material/help:")
     elif now.status == "cancelled":
         st.info(
-            f"Stopped.{where} What was finished stays; Resume goes on from there.",
+            f"Stopped.{where} Finished work is kept; Resume continues from there.",
             icon=":material/cancel:",
         )
     if now.status != "done":
@@ -169,21 +169,21 @@ def _ended(
         done(now)
     _warnings(now)
     if now.finished:
-        st.markdown("**Where the time went**")
+        st.markdown("**Timing**")
         rest = now.seconds - sum(stage.seconds for stage in now.finished)
         _stages(now, rest if now.status == "done" else None)
     with st.expander("Log", icon=":material/terminal:"):
         st.code(jobs.command(job.arguments), language="bash", wrap_lines=True)
-        log = jobs.read_log(job) or "(nothing)"
+        log = jobs.read_log(job) or "(empty)"
         height: int | Literal["content"] = 260 if log.count("\n") > 10 else "content"
         st.code(log, language=None, wrap_lines=True, height=height)
         st.button(
-            "Delete this record",
+            "Delete job record",
             icon=":material/delete:",
             type="tertiary",
             on_click=_forget,
             args=(job,),
-            help="What the job made stays.",
+            help="The job's results stay.",
         )
 
 

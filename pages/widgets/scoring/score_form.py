@@ -16,36 +16,41 @@ from pages.widgets.state.url import choose
 from pages.widgets.state.url_text_field import field, in_url, tidy
 
 MODELS = {
-    "small": "The small one that ships",
+    "small": "Bundled demo model",
     "open_clip": "open_clip",
-    "folder": "A folder",
+    "folder": "Local model",
 }
 READING = (
-    ("caption_column", "Caption column", "guessed", "Column of a table, or of a tar's .json."),
+    (
+        "caption_column",
+        "Caption column",
+        "auto-detected",
+        "A table column, or a field of a tar's .json.",
+    ),
     (
         "image_column",
         "Image column",
-        "guessed",
-        "Column of a table with the image's path, URL or bytes; of tars, the image's extension.",
+        "auto-detected",
+        "A table column with paths, URLs or bytes; for tars, the image extension.",
     ),
-    ("uid_column", "Uid column", "guessed", "Column with uids, 32 hex digits each."),
+    ("uid_column", "Uid column", "auto-detected", "A column with uids (32 hex digits)."),
     (
         "image_root",
         "Image root",
         "the table's folder",
-        "Folder that the image paths of a table are relative to.",
+        "Folder to which a table's image paths are relative.",
     ),
     (
         "shard_size",
         "Shard size",
         "10000",
-        "Samples a shard, the unit of work that a stopped run loses at most; a tar is one.",
+        "Samples per shard, the unit of work. A stopped run loses at most one shard.",
     ),
     (
         "features",
         "Features",
         "l14, clip",
-        "Which of DataComp's embeddings: l14, b32; or what to call clip-retrieval's.",
+        "DataComp embeddings: l14 or b32; or a name for clip-retrieval embeddings.",
     ),
 )
 _ROWS = "score_target_rows"
@@ -59,17 +64,17 @@ def model() -> list[str]:
     """
     kind = choose(st.segmented_control, "Model", MODELS, "model_from", required=True)
     if kind == "small":
-        st.caption("For trying out, on clip art; for web photographs use a real one.")
+        st.caption("A demo model trained on clip art; use an open_clip model for photographs.")
         return []
     if kind == "folder":
         path = field(
-            "Folder of the model",
+            "Model folder",
             "model",
             placeholder="models/mine",
-            help=f"With {encoder.CONFIG_FILE} and its weights.",
+            help=f"Contains {encoder.CONFIG_FILE} and the weights.",
         )
         if not path:
-            raise CurationError("name the model's folder")
+            raise CurationError("enter the model folder")
         if not (Path(path) / encoder.CONFIG_FILE).is_file():
             raise CurationError(f"{path} has no {encoder.CONFIG_FILE}")
         return ["--model", path]
@@ -80,23 +85,25 @@ def model() -> list[str]:
             "Architecture",
             "model",
             placeholder="ViT-L-14",
-            help=f"One of open_clip's {len(known)}, or hf-hub:…",
+            help=f"One of open_clip's {len(known)} architectures, or hf-hub:…",
         )
     with right:
         tag = field(
-            "Pretrained",
+            "Pretrained weights",
             "pretrained",
             placeholder="openai",
             help="A tag (openai, dfn2b_s39b, …) or a checkpoint file.",
         )
     if not name:
-        raise CurationError("name the model's architecture, as ViT-L-14")
+        raise CurationError("enter the model architecture, such as ViT-L-14")
     if ":" not in name and "/" not in name and name not in known:
         like = [n for n in known if n.lower().startswith(name.lower()[:5])][:6]
-        others = f"; it has {', '.join(like)}" if like else ""
+        others = f"; similar: {', '.join(like)}" if like else ""
         raise CurationError(f"open_clip has no architecture {name!r}{others}")
     if not tag and ":" not in name:
-        raise CurationError("name the model's weights: a tag, as openai, or a checkpoint file")
+        raise CurationError(
+            "enter the pretrained weights: a tag such as openai, or a checkpoint file"
+        )
     return ["--model", name, *(["--pretrained", tag] if tag else [])]
 
 
@@ -123,25 +130,25 @@ def target_rows() -> list[str]:
     rows: list[int] = st.session_state[_ROWS]
     st.markdown(
         "Targets",
-        help="What the model should be good at, for NormSim: a folder, table or tars "
-        "of images; a .txt of captions, one a line; or embeddings, .npy or .npz.",
+        help="What the model should be good at, for NormSim: a folder, table or tars of images; a "
+        ".txt with one caption per line; or embeddings (.npy, .npz).",
     )
     given: list[tuple[str, str]] = []
     for row in rows:
         name, source = _target_row(row, row == rows[0])
         if source or name:
             given.append((name, source))
-    st.button("Add a target", icon=":material/add:", type="tertiary", on_click=_add_row)
+    st.button("Add target", icon=":material/add:", type="tertiary", on_click=_add_row)
     in_url("target", [f"{name}={source}" for name, source in given])
     names = [name for name, _ in given]
     for name, source in given:
         if not source:
-            raise CurationError(f"the target {name} has no source")
+            raise CurationError(f"target {name} has no source")
         targets.TargetSource.parse(f"{name}={source}")
         if names.count(name) > 1:
-            raise CurationError(f"two targets are called {name}")
+            raise CurationError(f"two targets are named {name}")
         if "://" not in source and not Path(source).exists():
-            raise CurationError(f"the target {name}: {source} does not exist")
+            raise CurationError(f"target {name}: {source} does not exist")
     return [text for name, source in given for text in ("--target", f"{name}={source}")]
 
 
@@ -174,7 +181,7 @@ def _target_row(row: int, is_first: bool) -> tuple[str, str]:
             icon=":material/close:",
             key=f"target_drop_{row}",
             type="tertiary",
-            help="Remove this target",
+            help="Remove target",
             on_click=_drop_row,
             args=(row,),
         )
@@ -210,7 +217,7 @@ def computing() -> list[str]:
         device = choose(st.selectbox, "Device", list(devices.CHOICES), "device")
     with right:
         precision = choose(
-            st.selectbox, "Precision of embeddings", list(encoder.PRECISIONS), "embed_precision"
+            st.selectbox, "Embedding precision", list(encoder.PRECISIONS), "embed_precision"
         )
     found = {"--device": device, "--embed-precision": precision}
     return [text for option, said in found.items() if said != "auto" for text in (option, said)]

@@ -12,8 +12,8 @@ from curation.scores.base import Parameter
 from pages.widgets.state.url import choose
 from pages.widgets.state.url_text_field import field, in_url
 
-# As the papers write them.
-LABELS = {"temperature": "τ", "batch_size": "|B|", "batches": "K"}
+# Labels that are not the parameter's name.
+LABELS = {"temperature": "Temperature τ", "batch_size": "Batch size", "batches": "Batches"}
 _PICKED = "score_picked"
 
 
@@ -31,7 +31,7 @@ def pick_scores(has_target: bool) -> list[str]:
     for place, (name, score) in enumerate(SCORES.items()):
         key = f"pick_{name}"
         st.session_state[key] = name in chosen
-        lacks = "" if name in possible else " **It needs a target.**"
+        lacks = "" if name in possible else " **Needs a target.**"
         columns[place % 3].checkbox(
             score.title,
             key=key,
@@ -52,7 +52,7 @@ def score_arguments(chosen: Sequence[str], has_target: bool) -> list[str]:
         CurationError: none is picked.
     """
     if not chosen:
-        raise CurationError("pick a score")
+        raise CurationError("select at least one score")
     usual = [n for n, s in SCORES.items() if s.default and (has_target or "target" not in s.needs)]
     if list(chosen) == usual:
         return []
@@ -78,7 +78,7 @@ def parameters(chosen: Sequence[str]) -> list[str]:
 
 
 def _parameter(parameter: Parameter, of: str) -> list[str]:
-    label = LABELS.get(parameter.name, parameter.name.replace("_", " "))
+    label = LABELS.get(parameter.name, parameter.name.replace("_", " ").capitalize())
     option, key = f"--{parameter.name.replace('_', '-')}", f"p_{parameter.name}"
     about = f"{of}: {parameter.help}."
     if parameter.choices and not parameter.multiple:

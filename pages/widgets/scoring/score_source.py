@@ -37,11 +37,10 @@ def source_field() -> str:
             "source",
             changed=look,
             placeholder="/data/pairs, pairs.parquet, s3://…",
-            help="A folder of images, a table of paths, URLs or bytes, tars, a Hugging Face "
-            "dataset, or DataComp's or clip-retrieval's metadata. It may lie anywhere that "
-            "fsspec reads. A path is one of the machine that this app runs on.",
+            help="Server path or fsspec URL of a folder of images, a table, tars, a Hugging Face "
+            "dataset, or DataComp or clip-retrieval metadata.",
         )
-        st.button("Look", icon=":material/visibility:", on_click=look, args=(True,))
+        st.button("Check source", icon=":material/visibility:", on_click=look, args=(True,))
     return source
 
 
@@ -57,7 +56,7 @@ def recognize(source: str, options: dict[str, str]) -> Found | None:
     if not source:
         return None
     if tidy(st.session_state.get(_LOOKED, "")) != source:
-        st.caption(":material/visibility: Press Look to see what it is.")
+        st.caption(":material/visibility: Click Check source to detect its format.")
         return None
     found = _recognized(source, tuple(sorted(options.items())))
     if found.error:
@@ -69,13 +68,13 @@ def recognize(source: str, options: dict[str, str]) -> Found | None:
     )
     if found.features:
         st.caption(
-            f"It brings embeddings of its own, {plain(found.features)}: they are used as they are, "
-            "and a model only for targets that are images or captions."
+            f"Uses the embeddings of the source ({plain(found.features)}); a model is needed only "
+            "for targets given as images or captions."
         )
     return found
 
 
-@st.cache_resource(ttl=600, max_entries=64, show_spinner="Looking at the source …")
+@st.cache_resource(ttl=600, max_entries=64, show_spinner="Checking the source …")
 def _recognized(source: str, options: tuple[tuple[str, str], ...]) -> Found:
     given = dict(options)
     root, size = given.get("image_root"), given.get("shard_size", "10000")

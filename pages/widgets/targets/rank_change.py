@@ -28,14 +28,12 @@ def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
     """
     compared = _ranks(catalog, caches.catalog_key(catalog), a, b)
     if not compared.count:
-        st.info("No sample has both of these scores: choose another one.")
+        st.info("No sample has both scores: choose another pair.")
         return
     _tiles(compared)
     missing = len(catalog) - compared.count
     if missing:
-        st.caption(
-            f"{formatting.plural(missing, 'sample')} without one of these scores: not ranked."
-        )
+        st.caption(f"{formatting.plural(missing, 'sample')} without both scores (not ranked).")
     titles = {key: catalog.column(name).title for key, name in (("a", a), ("b", b))}
     with st.container(key="desk"):
         left, right = st.columns([11, 9], gap="medium")
@@ -49,10 +47,7 @@ def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
             config={"displaylogo": False, "displayModeBar": False},
             alt="Density of all samples over their percentiles by both scores",
         )
-        st.caption(
-            "A percentile is the share of samples that one is above. On the dotted line both "
-            "scores rank alike; the stronger a cell, the more samples it holds (logarithmic)."
-        )
+        st.caption("Dotted line: both scores rank alike. Color: samples per cell (log).")
 
 
 def _tiles(compared: RankComparison) -> None:
@@ -62,15 +57,15 @@ def _tiles(compared: RankComparison) -> None:
         "Spearman correlation",
         formatting.score(compared.spearman),
         formatting.plural(compared.count, "sample"),
-        help="Of the ranks: 1 where both scores rank alike, 0 where neither tells of the other.",
+        help="Rank correlation: 1 if both scores rank alike, 0 if they are unrelated.",
     )
     for column, (percent, share) in zip(columns[1:], compared.shared.items(), strict=True):
         tile(
             column,
-            f"Shared by the top {percent} %",
+            f"Overlap of top {percent} %",
             formatting.share(share),
             f"{percent} % by chance",
-            help=f"Of the best {percent} % by one score: the share also among those by the other.",
+            help=f"Share of the top {percent} % by one score that is also in the other's.",
         )
 
 
@@ -94,7 +89,7 @@ def _moved(
     )
     low, high = (titles["a"], titles["b"]) if move == "up" else (titles["b"], titles["a"])
     st.caption(
-        f"Higher by {plain(high)} than by {plain(low)}, the largest shift of percentile first."
+        f"Ranked higher by {plain(high)} than by {plain(low)}, largest percentile shift first"
     )
     gallery.paged(
         shell.workspace(),
@@ -103,7 +98,7 @@ def _moved(
         (a, b),
         f"{prefix}page_{move}",
         compared.moves[0 if move == "up" else 1],
-        "No sample moves this way: the two scores rank alike.",
+        "No sample moves this way: both scores rank alike.",
     )
 
 

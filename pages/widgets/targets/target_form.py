@@ -24,10 +24,10 @@ from pages.widgets.state.url import choose
 from pages.widgets.state.url_text_field import field
 
 _SIDES = {
-    "": "As toward the other targets",
-    "image": "Its images",
-    "text": "Its captions",
-    "both": "Both as one set",
+    "": "Same as other targets",
+    "image": "Images",
+    "text": "Captions",
+    "both": "Images and captions",
 }
 assert set(TARGET_SIDE.choices) == set(_SIDES) - {""}
 
@@ -40,22 +40,21 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
             "Name",
             "new",
             placeholder="food",
-            help="A part of its columns' names, as norm_sim_inf_food.",
+            help="Becomes part of the column names, as in norm_sim_inf_food.",
         )
     with right:
         source = field(
             "Source",
             "from",
             placeholder="data/targets/food, class_names.txt, in1k.npy",
-            help="A folder, table or tars of images, with or without captions; a .txt of captions, "
-            "one a line; or embeddings: a .npy of images, or a .npz with image, text or both. "
-            "A path is one of the machine that this app runs on.",
+            help="Path on the server: a folder, table or tars of images; a .txt with one caption "
+            "per line; or embeddings (.npy of images, .npz with image, text or both).",
         )
     with st.expander("Advanced", icon=":material/tune:"):
         options = _options(workspace, catalog)
     if not (name and source):
-        st.caption(":material/info: Give the target a name, and say where it lies.")
-        st.button("Add the target", type="primary", icon=":material/add:", disabled=True)
+        st.caption(":material/info: Enter a name and a source.")
+        st.button("Add target", type="primary", icon=":material/add:", disabled=True)
         return
     given = f"{name}={source}"
     told = given if not given.startswith("-") else f"./{given}"
@@ -68,9 +67,9 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
         ready = False
         show_error(error)
     if jobs.running_in(job_status.folder(), workspace.path) is not None:
-        st.caption(":material/info: A job is writing into this workspace; wait for it.")
+        st.caption(":material/info: A job is writing into this workspace; wait until it ends.")
         ready = False
-    if st.button("Add the target", type="primary", icon=":material/add:", disabled=not ready):
+    if st.button("Add target", type="primary", icon=":material/add:", disabled=not ready):
         start(command, workspace)
 
 
@@ -95,7 +94,7 @@ def job(workspace: Workspace) -> Job | None:
 
 def watch(found: Job, workspace: Workspace, done: Callable[[str], None]) -> None:
     """How a job is; once it is done, ``done`` draws what comes of the target that it is about."""
-    verb = {"add-target": "Adding the target", "remove-target": "Removing the target"}
+    verb = {"add-target": "Adding target", "remove-target": "Removing target"}
     name = found.arguments[2].partition("=")[0] if len(found.arguments) > 2 else ""
     kind = found.arguments[0]
     title = f"{verb[kind]} {name}" if kind in verb else f"Writing into {workspace.path.name}"
@@ -116,22 +115,22 @@ def _check(
     """
     source = target.source
     if isinstance(source, Path) and not source.exists():
-        raise CurationError(f"there is no {source} on the machine that this app runs on")
+        raise CurationError(f"{source} does not exist on the server")
     needs_model = source.suffix.lower() not in READY_MADE and "--model" not in options
     model = catalog.dataset.model
     if recorded_model.is_ready_made(workspace, model) and needs_model:
         raise CurationError(
-            f"the embeddings of this dataset ({model}) came ready-made: give the target's as a "
-            ".npy or .npz, or name the model that made the dataset's, under Advanced"
+            f"this dataset's embeddings ({model}) were imported: give target embeddings (.npy or "
+            ".npz), or name the model that made them under Advanced"
         )
     if target.name in workspace.targets():
         held = targets.info(workspace.target(target.name)).source
         if held == str(locations.resolve(source)):
-            st.caption(f":material/info: {plain(target.name)} is there: it is read again.")
+            st.caption(f":material/info: {plain(target.name)} exists and will be read again.")
         else:
             st.caption(
-                f":material/warning: {plain(target.name)} is there, from "
-                f"{plain(formatting.path(held))}: it is replaced."
+                f":material/warning: {plain(target.name)} exists (from "
+                f"{plain(formatting.path(held))}) and will be replaced."
             )
 
 
@@ -140,7 +139,7 @@ def _options(workspace: Workspace, catalog: Catalog) -> list[str]:
     found: list[str] = []
     left, right = st.columns(2)
     with left:
-        side = choose(st.selectbox, "Measure against", _SIDES, "against")
+        side = choose(st.selectbox, "Compare with", _SIDES, "against")
     with right:
         device = choose(st.selectbox, "Device", list(devices.CHOICES), "target_device")
     if side:
@@ -151,16 +150,16 @@ def _options(workspace: Workspace, catalog: Catalog) -> list[str]:
         model = field(
             "Model",
             "target_model",
-            placeholder="the dataset's own",
-            help="Only where the workspace does not tell what embedded the dataset, as "
-            "beside ready-made embeddings: ViT-L-14, or a folder.",
+            placeholder="same as dataset",
+            help="Needed only with imported embeddings: the model that made them (ViT-L-14, or a "
+            "folder).",
         )
     with right:
         tag = field(
-            "Pretrained",
+            "Pretrained weights",
             "target_pretrained",
             placeholder="openai",
-            help="Weights of that model: a tag or a checkpoint file.",
+            help="A tag or a checkpoint file.",
         )
     if model:
         found += ["--model", model, *(["--pretrained", tag] if tag else [])]

@@ -42,7 +42,7 @@ def paged(about: TargetSummary) -> None:
     """The target's items, a page at a time."""
     if about.is_ready_made:
         st.info(
-            "This target was given as embeddings: there are no images of it to show.",
+            "This target was given as embeddings; it has no images to show.",
             icon=":material/image_not_supported:",
         )
         return
@@ -54,7 +54,7 @@ def paged(about: TargetSummary) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             page = int(
                 number(
-                    "Page of its items",
+                    "Page of target items",
                     key,
                     1.0,
                     1.0,
@@ -66,7 +66,7 @@ def paged(about: TargetSummary) -> None:
                 )
             )
             st.caption(
-                f"page {page} of {formatting.count(pages)} · {formatting.plural(total, 'item')}"
+                f"Page {page} of {formatting.count(pages)} · {formatting.plural(total, 'item')}"
             )
     show(some(about.name, (page - 1) * PAGE, PAGE))
 
@@ -74,7 +74,7 @@ def paged(about: TargetSummary) -> None:
 def strip(name: str) -> None:
     """The first of a target's items, to know it by."""
     if name == ALL_TARGETS:
-        st.caption("Every target as one set.")
+        st.caption("All targets as one set.")
         return
     try:
         found = some(name, 0, STRIP)
@@ -84,7 +84,7 @@ def strip(name: str) -> None:
     if found:
         show(found, strip=True)
     else:
-        st.caption("Given as embeddings: no images to show.")
+        st.caption("Given as embeddings; no images to show.")
 
 
 def show(items: Sequence[Item], strip: bool = False) -> None:
@@ -116,7 +116,7 @@ def some(name: str, start: int, count: int) -> list[Item]:
 def _card(item: Item) -> str:
     text = escape(item.text)
     if item.picture is None:
-        return f"<div class='item none' title='{text}'>{text or 'no image'}</div>"
+        return f"<div class='item none' title='{text}'>{text or 'No image'}</div>"
     data = base64.b64encode(item.picture).decode()
     picture = f"<img alt='{text}' src='data:image/jpeg;base64,{data}'>"
     return f"<div class='item' title='{text}'>{picture}</div>"
@@ -126,9 +126,7 @@ def _changed(name: str) -> int:
     try:
         return (shell.workspace().target(name).path / "target.toml").stat().st_mtime_ns
     except FileNotFoundError:
-        raise CurationError(
-            f"the files of the target {name} are not there any more; add it again"
-        ) from None
+        raise CurationError(f"the files of target {name} are missing; add it again") from None
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
