@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from curation import extras
 from curation.analysis import embedding_store
 from curation.analysis.embedding_store import Rowids, Rows, ShardRows, Side
 from curation.analysis.rough_cosines import RoughCosines, threads
@@ -115,6 +116,11 @@ def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
     Raises:
         CurationError: the embeddings came ready-made, or it was not recorded where the model lies.
     """
+    if not extras.can_embed():
+        raise CurationError(
+            "Searching by text or image needs torch and open_clip. Install them with: "
+            f"{extras.install_command('score')}"
+        )
     name = catalog.dataset.model
     told = read_toml(workspace.embeddings(name).path / "model.toml")
     if told.get("precision") == "ready-made":

@@ -66,3 +66,9 @@ def test_what_needs_torch_names_the_extra_that_installs_it(base, command, tmp_pa
     assert result.returncode == 2
     assert 'pip install "clip-curation[score]"' in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_search_by_text_names_the_extra_that_installs_it(base, workspace, tmp_path):
+    code = SEARCH.split("query =")[0] + "search.query_model(workspace, catalog)"
+    result = base.run("python", "-c", code, workspace, cwd=tmp_path)
+    assert 'pip install "clip-curation[score]"' in result.stderr

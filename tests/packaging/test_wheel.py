@@ -43,7 +43,7 @@ def test_demo_scores_the_sample_and_serves_the_app(everything, tmp_path):
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            wait_for(f"http://{HOST}:{port}/_stcore/health", process, seconds=240)
+            wait_for(f"http://{HOST}:{port}/_stcore/health", process, seconds=600)
         finally:
             process.terminate()
     workspace = tmp_path / "clip-curation-demo"
