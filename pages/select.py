@@ -22,6 +22,7 @@ from pages.widgets.gallery import gallery, web_images
 from pages.widgets.recipe import draft as drafts
 from pages.widgets.recipe import recipe_sources, step_edits, steps
 from pages.widgets.recipe.draft import Draft, History
+from pages.widgets.state import caches
 from pages.widgets.state.url import choose
 
 shell.enter("select")
@@ -70,7 +71,7 @@ def follow(catalog: Catalog, recipe: Recipe) -> Walk:
     file = shell.workspace().curation
     named = any(isinstance(step, SetStep) for step in recipe.steps) and file.is_file()
     changed = file.stat().st_mtime_ns if named else 0
-    return _follow(catalog, key(catalog), said(recipe), changed, recipe)
+    return _follow(catalog, caches.catalog_key(catalog), said(recipe), changed, recipe)
 
 
 def toolbar(history: History, recipe: Recipe, saved: Sequence[SavedSelection], walk: Walk) -> None:
@@ -195,7 +196,7 @@ def digest(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
     """The hash of the result, on demand: it takes three seconds at ten million samples."""
     if walk.problem is not None:
         return
-    of = (key(catalog), said(recipe))
+    of = (caches.catalog_key(catalog), said(recipe))
     asked = st.button("Compute SHA-256 of uids", icon=":material/fingerprint:", key="hash")
     if asked:
         with st.spinner("Sorting and hashing …"):
@@ -253,11 +254,6 @@ def some(mask: Mask) -> NDArray[np.int64]:
     """MOST of the samples at random, always the same ones."""
     rows = np.flatnonzero(mask)
     return np.random.default_rng(SEED).choice(rows, min(MOST, len(rows)), replace=False)
-
-
-def key(catalog: Catalog) -> str:
-    # A catalog that replaced another is another object; both have the path.
-    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
 
 
 def said(recipe: Recipe) -> str:

@@ -17,6 +17,7 @@ from curation.exporters.trial import Size
 from curation.images import decode
 from curation.selection.select import Selection
 from pages.widgets.app.markdown import show_error
+from pages.widgets.state import caches
 
 # Of a line or a cell: what is longer is looked at in the file.
 _LONGEST = 2000
@@ -85,9 +86,8 @@ def _cut(text: str) -> str:
 
 
 def _key(catalog: Catalog, selection: Selection) -> str:
-    # A catalog that replaced another is another object; both have the path.
-    chosen = hashlib.blake2b(selection.copies.tobytes()).hexdigest()
-    return f"{catalog.path} {id(catalog)} {catalog.dataset.published} {chosen}"
+    selected = hashlib.blake2b(selection.copies.tobytes()).hexdigest()
+    return f"{caches.catalog_key(catalog)} {selected}"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
