@@ -144,7 +144,7 @@ def import_scores(workspace: Path, file: Path, columns: tuple[str, ...], uid_col
     from curation.storage.workspace import Workspace
 
     opened = Workspace.open(workspace)
-    with opened.writing():
+    with opened.lock():
         names = [import_scores.column_name(text) for text in columns]
         joined = import_scores.import_scores(opened, file, names, uid_column)
         publish.publish(opened, Progress())

@@ -73,7 +73,7 @@ def add(workspace: Workspace, target: TargetSource, wish: Wish, progress: Progre
         CurationError: the target or the model cannot be used, or the workspace is not scored to
             the end. All scores are then as they were.
     """
-    with workspace.writing(), _beside(workspace, target.name) as beside:
+    with workspace.lock(), _beside(workspace, target.name) as beside:
         was = [target_columns.standing(workspace, model) for model in _models(workspace)]
         before = _columns(workspace)
         old = workspace.target(target.name)
@@ -113,7 +113,7 @@ def remove(workspace: Workspace, name: str, progress: Progress) -> Change:
     Raises:
         CurationError: there is no such target.
     """
-    with workspace.writing(), _beside(workspace, name) as beside:
+    with workspace.lock(), _beside(workspace, name) as beside:
         before = _columns(workspace)
         gone = [column for column, target in before.items() if target == name]
         if name == ALL_TARGETS or not (gone or name in workspace.targets()):

@@ -97,7 +97,7 @@ def score_dataset(job: Job, progress: Progress) -> Summary:
     workspace = _checked(job)
     # Before the long work: what is asked of the scores.
     score.check(job.scores, job.parameters, bool(job.targets or workspace.targets()))
-    with workspace.writing():
+    with workspace.lock():
         _write_info(workspace, job, reader)
         read = _read(job, workspace, reader, shards, progress)
         models = Encoders(job.model, job.precision)

@@ -1,4 +1,4 @@
-"""A dataset's folder on disk: where each file lives, and what state it is in.
+"""The folder of a scored dataset: its files, and which shards of each stage are done.
 
     <workspace>/
       workspace.toml                   source, reader, primary model, schema version
@@ -7,16 +7,15 @@
       scores/<score>/00000.parquet, score.toml
       targets/<target>/samples/…, embeddings/…
       catalog.duckdb                   published from the above; replaced whole, never edited
-      curation.duckdb                  what a curator decided: selections, imported uid lists
+      curation.duckdb                  the curator's decisions: selections, marks, uid lists
       exports/
 
-A shard's stage is done when its receipt (``00000.json``, written last) carries the fingerprint
-of what it was made from. So a killed run goes on where it stopped, and changed input is redone.
+A stage of a shard is done when its receipt (``00000.json``, written last) has the fingerprint of
+the current input. So a killed run resumes where it stopped, and changed input is processed again.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import tomllib
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from filelock import FileLock, Timeout
 
 from curation.errors import CurationError
 from curation.storage.atomic import atomic
@@ -40,22 +40,28 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a finished stage of a shard says of itself."""
+    """The record of a finished stage of a shard.
+
+    Attributes:
+        fingerprint: identifies the input and the settings.
+        rows, skipped: how many rows the stage wrote, and how many it left out.
+        seconds: the time that each part of the stage took.
+        not_unit: how many ready-made embeddings of either side are not of unit length.
+        source: identifies the source's files, where the fingerprint identifies what was read.
+        again: whether the next run tries to read the skipped samples again.
+    """
 
     fingerprint: str
     rows: int
     skipped: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
-    # Ready-made embeddings, of either side, that are not of unit length.
     not_unit: int = 0
-    # What the shard was read from, where the fingerprint says what came of it.
     source: str = ""
-    # Whether the next run tries again what could not be read.
     again: bool = False
 
 
 class ShardFolder:
-    """A folder with files ``00000.<suffix>``, one set a shard, each with its receipt."""
+    """A folder with files ``00000.<suffix>``, one set a shard, and a receipt for each set."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -64,26 +70,28 @@ class ShardFolder:
         return self.path / f"{shard:05d}.{suffix}"
 
     def receipt(self, shard: int) -> Receipt | None:
-        """The shard's receipt; None where the stage has not been finished."""
+        """The shard's receipt; None if the stage is not finished or the receipt is damaged."""
         try:
             return Receipt(**json.loads(self.file(shard, "json").read_bytes()))
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
-            return None  # not there, or cut off with the power
+            return None
 
     def is_done(self, shard: int, fingerprint: str) -> bool:
+        """Whether the stage is finished for this input."""
         receipt = self.receipt(shard)
         return receipt is not None and receipt.fingerprint == fingerprint
 
     def finish(self, shard: int, receipt: Receipt) -> None:
+        """Write the receipt, after all other files of the shard."""
         with atomic(self.file(shard, "json")) as partial:
             partial.write_text(json.dumps(asdict(receipt)))
 
     def discard(self, shard: int) -> None:
-        """Take the receipt away before the shard's files are made anew."""
+        """Delete the receipt, before the shard's files are replaced."""
         self.file(shard, "json").unlink(missing_ok=True)
 
     def trim(self, shards: int) -> None:
-        """Delete what is left of shards that the source no longer has."""
+        """Delete the files of shards from number ``shards`` on, which the source no longer has."""
         for file in self.path.glob("[0-9]*.*"):
             number = file.name.partition(".")[0]
             if number.isdigit() and int(number) >= shards:
@@ -91,7 +99,7 @@ class ShardFolder:
 
 
 class Store:
-    """Samples and their embeddings: of a dataset, or of a target."""
+    """The samples of a dataset or a target, and their embeddings."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -104,10 +112,10 @@ class Store:
         return ShardFolder(self.path / "embeddings" / model)
 
     def shard_count(self) -> int:
-        """How many shards have been read.
+        """The number of shards that have been read.
 
         Raises:
-            CurationError: some are missing in between: reading was interrupted.
+            CurationError: their numbers have gaps, because reading was interrupted.
         """
         numbers = sorted(int(f.stem) for f in self.samples.path.glob("[0-9]*.json"))
         if numbers != list(range(len(numbers))):
@@ -119,7 +127,16 @@ class Store:
 
 @dataclass(frozen=True)
 class WorkspaceInfo:
-    """workspace.toml: where the dataset comes from and which model its plain columns are of."""
+    """The content of workspace.toml.
+
+    Attributes:
+        source: the path or URL of the dataset.
+        reader: the name of the reader.
+        image_root: the folder that image paths are relative to.
+        model: the model of the columns that name no model.
+        created: ISO 8601, UTC.
+        schema: the version of the workspace's layout.
+    """
 
     source: str
     reader: str
@@ -137,7 +154,7 @@ class Workspace(Store):
         """The workspace at ``path``.
 
         Raises:
-            CurationError: there is none, or a newer version of this project made it.
+            CurationError: it is not a workspace, or a newer version of this project made it.
         """
         workspace = cls(path)
         if not path.is_dir():
@@ -149,33 +166,40 @@ class Workspace(Store):
             )
         schema = read_toml(path / "workspace.toml").get("schema", SCHEMA)
         if not isinstance(schema, int) or schema > SCHEMA:
-            raise CurationError(f"{path} was made by a newer version of this project; update")
+            raise CurationError(
+                f"{path} was made by a newer version of this project: install that version"
+            )
         workspace.info()
         return workspace
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Keep other processes from scoring or importing into this workspace meanwhile.
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from writing into this workspace during the block.
 
-        Half-written files that a killed run left are cleared away.
+        Partial files that a killed run left are deleted first.
 
         Raises:
-            CurationError: another process is at it.
+            CurationError: another process holds the lock.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / LOCK).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CurationError(
-                    f"another process is writing into {self.path}; wait for it, or stop it"
-                ) from None
+        try:
+            acquired = FileLock(self.path / LOCK).acquire(timeout=0)
+        except Timeout:
+            raise CurationError(
+                f"another process is writing into {self.path}; wait for it, or stop it"
+            ) from None
+        with acquired:
             for folder in ("samples", "embeddings/*", "scores/*", "targets/*/*", "targets/*/*/*"):
-                for left in self.path.glob(f"{folder}/.*.partial"):
-                    left.unlink(missing_ok=True)
+                for partial in self.path.glob(f"{folder}/.*.partial"):
+                    partial.unlink(missing_ok=True)
             yield
 
     def info(self) -> WorkspaceInfo:
+        """Read workspace.toml.
+
+        Raises:
+            CurationError: the file is missing or damaged.
+        """
         file = self.path / "workspace.toml"
         try:
             return WorkspaceInfo(**read_toml(file))
@@ -216,15 +240,18 @@ class Workspace(Store):
 
 
 def now() -> str:
-    """The time in UTC, to the second, as ISO 8601."""
+    """The current time in UTC, to the second, as ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def check_name(name: str, what: str) -> str:
-    """``name`` if it can be part of a column's name.
+    """Return ``name`` if it can be part of a column's name.
+
+    Args:
+        what: what it names, for the message.
 
     Raises:
-        CurationError: it cannot.
+        CurationError: it has other characters than lower-case letters, digits and _.
     """
     if not _NAME.match(name):
         raise CurationError(
@@ -235,6 +262,9 @@ def check_name(name: str, what: str) -> str:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
+    """Raises:
+    CurationError: the file is missing or damaged.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
@@ -242,6 +272,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def write_toml(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a TOML file atomically, without the values that are None."""
     with atomic(path) as partial:
         partial.write_text(
             tomli_w.dumps({k: v for k, v in values.items() if v is not None}), encoding="utf-8"

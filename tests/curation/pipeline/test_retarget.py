@@ -281,7 +281,7 @@ def test_a_model_that_is_another_one_now_is_refused(job, lines, second_model_fol
 
 
 def test_a_stopped_run_goes_on_and_a_second_writer_waits(with_dots, with_both, lines, monkeypatch):
-    with with_dots.writing(), pytest.raises(CurationError, match="another process"):
+    with with_dots.lock(), pytest.raises(CurationError, match="another process"):
         add(with_dots, lines)
     embed = retarget.target_columns.build
 

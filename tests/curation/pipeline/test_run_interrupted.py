@@ -21,7 +21,7 @@ def run(job, **changes):
 
 
 def test_two_runs_do_not_write_into_one_workspace(job, scored_copy):
-    with scored_copy.writing(), pytest.raises(CurationError, match="another process is writing"):
+    with scored_copy.lock(), pytest.raises(CurationError, match="another process is writing"):
         run(job, workspace=scored_copy.path)
     run(job, workspace=scored_copy.path)
 

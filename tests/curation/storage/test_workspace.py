@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -12,16 +14,17 @@ from curation.storage.workspace import (
     read_toml,
     write_toml,
 )
+from tests import make
 
 INFO = WorkspaceInfo("/data/photos", "folder", "/data/photos", "clip", "2026-01-01")
 
 
-def test_what_is_written_of_a_workspace_is_read_again(tmp_path):
+def test_workspace_info_is_read_as_it_was_written(tmp_path):
     Workspace(tmp_path).write_info(INFO)
     assert Workspace.open(tmp_path).info() == INFO
 
 
-def test_what_is_no_workspace_is_refused(tmp_path):
+def test_a_folder_that_is_not_a_workspace_is_refused(tmp_path):
     with pytest.raises(CurationError, match="is not a workspace: there is no such folder"):
         Workspace.open(tmp_path / "none")
     with pytest.raises(CurationError, match=r"it has no workspace.toml"):
@@ -43,7 +46,7 @@ def test_a_damaged_workspace_file_is_named(tmp_path, text):
         Workspace.open(tmp_path)
 
 
-def test_a_stage_is_done_when_its_receipt_carries_the_fingerprint(tmp_path):
+def test_a_stage_is_done_when_its_receipt_has_the_fingerprint(tmp_path):
     folder = ShardFolder(tmp_path)
     assert folder.receipt(3) is None
     folder.finish(3, Receipt("abc", 10, 1, {"read": 0.5}))
@@ -61,7 +64,7 @@ def test_a_damaged_receipt_means_that_the_stage_is_not_done(tmp_path):
         assert folder.receipt(0) is None, text
 
 
-def test_trimming_takes_away_shards_that_are_no_more(tmp_path):
+def test_trim_deletes_the_shards_from_a_number_on(tmp_path):
     folder = ShardFolder(tmp_path)
     for shard in range(4):
         folder.finish(shard, Receipt("x", 1))
@@ -77,14 +80,51 @@ def test_trimming_takes_away_shards_that_are_no_more(tmp_path):
     ]
 
 
-def test_names_are_what_can_be_part_of_a_column():
+def test_one_process_at_a_time_locks_a_workspace(tmp_path):
+    workspace = Workspace(tmp_path / "new")
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from curation.storage.workspace import Workspace\n"
+        "with Workspace(Path(sys.argv[1])).lock(): print('locked')"
+    )
+    command = [sys.executable, "-c", code, str(workspace.path)]
+    with workspace.lock():
+        other = subprocess.run(command, capture_output=True, text=True, cwd=make.ROOT)
+        assert "another process is writing into" in other.stderr
+        with pytest.raises(CurationError, match="wait for it, or stop it"), workspace.lock():
+            pass
+    for _ in range(2):
+        other = subprocess.run(command, capture_output=True, text=True, cwd=make.ROOT)
+        assert other.stdout == "locked\n"
+
+
+def test_a_block_that_raises_releases_the_lock(tmp_path):
+    with pytest.raises(RuntimeError), Workspace(tmp_path).lock():
+        raise RuntimeError
+    with Workspace(tmp_path).lock():
+        pass
+
+
+def test_the_lock_deletes_partial_files_and_no_others(tmp_path):
+    kept = ["samples/00000.parquet", "exports/.mine.partial", "samples/.hidden"]
+    partial = ["samples/.0.a.partial", "embeddings/m/.0.a.partial", "scores/s/.0.a.partial"]
+    partial += ["targets/t/samples/.0.a.partial", "targets/t/embeddings/m/.0.a.partial"]
+    for name in (*kept, *partial):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    with Workspace(tmp_path).lock():
+        remaining = {f.relative_to(tmp_path).as_posix() for f in tmp_path.rglob("*") if f.is_file()}
+    assert remaining - {".lock"} == set(kept)
+
+
+def test_a_name_must_fit_into_a_column_name():
     assert check_name("food_101", "target") == "food_101"
     for name in ("", "Food", "1a", "a-b", "a b", "../a", "_a", "a\n"):
         with pytest.raises(CurationError, match="cannot name a target"):
             check_name(name, "target")
 
 
-def test_toml_goes_there_and_back_without_what_is_none(tmp_path):
+def test_toml_is_read_as_it_was_written_without_none(tmp_path):
     write_toml(tmp_path / "a.toml", {"p": [float("inf"), 2.0], "none": None, "text": 'ü "x"\n'})
     assert read_toml(tmp_path / "a.toml") == {"p": [float("inf"), 2.0], "text": 'ü "x"\n'}
 
