@@ -1,19 +1,18 @@
-"""Images embedded a second, against decoding alone and the encoder alone.
+"""Images embedded per second, compared with decoding alone and with the encoder alone.
 
     python -m benchmarks.embedding [--model ViT-B-32] [--pretrained FILE] [--count 256]
 
-Alone means alone on this machine: *decode* makes the model's input of every JPEG (read, decode,
-resize) with all workers and no encoder; *encoder* computes embeddings of pixels that are there
-already. *Embedding* is the real stage, which does both. The three are timed in turn, several times;
-the best of each counts, since whatever else the machine does only takes away.
+*decode* reads, decodes and resizes every JPEG with all workers and no encoder. *encoder* computes
+the embeddings of pixels in memory. *embedding* is the real stage, which does both. The three are
+timed in turn, several times; the best time of each counts, since other load only adds time.
 
-Two ratios. Against the *slower stage*: on a GPU, whose work takes no core, a pipeline that never
-lets it wait reaches 1. Against the *sum*: on a CPU both stages take the same cores, each of them
-all, so that even a perfect pipeline needs the time of one plus the time of the other and reaches
-only 1 / (1 / decode + 1 / encoder) images a second, which is near the slower stage only where that
-is much the slower.
+Two ratios are printed. Against the *slower stage*: on a GPU, which uses no core, a pipeline that
+never lets the GPU wait reaches 1. Against the *sum*: on a CPU both stages use all cores, so a
+perfect pipeline needs the sum of both times, and reaches 1 / (1 / decode + 1 / encoder) images per
+second.
 
-Without --pretrained an architecture gets random weights; without --model, the model that ships.
+Without --pretrained, an architecture gets random weights. Without --model, the model in the
+repository is used.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from curation.images.decode import ImageRef
+from curation.images.location import ImageRef
 from curation.models import devices, encoder, image_loader
 from curation.models.batch_encoder import BATCH
 from curation.models.encoder import Encoder, ModelSpec
@@ -52,13 +51,13 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        place = devices.names(chosen.device)[:1]
-        model = encoder.load(model_of(chosen, folder), place[0], chosen.precision)
-        workers = devices.workers_each(place)
+        names = devices.names(chosen.device)[:1]
+        model = encoder.load(model_of(chosen, folder), names[0], chosen.precision)
+        workers = devices.workers_each(names)
         make_images(folder / "images", chosen.count, chosen.size)
         print(
-            f"{devices.describe(place)}, {workers} workers, torch {torch.__version__}; "
-            f"{model.spec.slug} in {model.precision}, {model.input_shape[0]} pixels a side; "
+            f"{devices.describe(names)}, {workers} workers, torch {torch.__version__}; "
+            f"{model.spec.slug} in {model.precision}, {model.input_shape[0]} pixels per side; "
             f"{chosen.count} JPEGs of {chosen.size[0]} × {chosen.size[1]}"
         )
         compare(folder, model, workers, chosen.count, chosen.repeat)
@@ -93,7 +92,7 @@ def compare(folder: Path, model: Encoder, workers: int, count: int, repeat: int)
             before.rows()
 
     def embed() -> None:
-        # A mark of its own makes the stage do its work again.
+        # A new fingerprint makes the stage compute again.
         embed_shard(store, 0, root, model, str(time.time_ns()), made=("image",), workers=workers)
 
     works = {"decode": lambda: [None for _ in decode()], "encoder": encode, "embedding": embed}
@@ -105,12 +104,12 @@ def compare(folder: Path, model: Encoder, workers: int, count: int, repeat: int)
     print(f"{'ratio, slower stage':<22}{rates['embedding'] / slower:>9.2f}")
     print(
         f"{'ratio, sum of both':<22}{rates['embedding'] / both:>9.2f}"
-        f"   ({both:,.1f} images/s; the bound where both take the same cores)"
+        f"   ({both:,.1f} images/s; the bound if both use the same cores)"
     )
 
 
 def timed(works: dict[str, Callable[[], object]], repeat: int) -> dict[str, float]:
-    """The shortest of several runs of each, in turn, the first of all being left out."""
+    """The shortest time of several runs of each, in turn, after one run to warm up."""
     spent: dict[str, list[float]] = {name: [] for name in works}
     works["encoder"]()
     for _ in range(repeat):
@@ -122,7 +121,7 @@ def timed(works: dict[str, Callable[[], object]], repeat: int) -> dict[str, floa
 
 
 def model_of(chosen: argparse.Namespace, folder: Path) -> ModelSpec:
-    """The model named; an architecture without weights is written to a folder with random ones."""
+    """The requested model; an architecture without weights becomes a folder with random weights."""
     if chosen.model is None:
         return ModelSpec()
     spec = ModelSpec(chosen.model, chosen.pretrained)
@@ -143,15 +142,15 @@ def model_of(chosen: argparse.Namespace, folder: Path) -> ModelSpec:
 
 
 def make_images(folder: Path, count: int, size: tuple[int, int]) -> None:
-    """JPEGs as large as photographs of that size: coarse patches under noise, about 140 kB."""
+    """JPEGs with the file size of photographs, about 140 kB: coarse patches and noise."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for number in range(count):
         patches = Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8))
         smooth = np.asarray(patches.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
         noisy = smooth + rng.normal(0, 8, (size[1], size[0], 1))
-        picture = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
-        picture.save(folder / f"{number:05d}.jpg", quality=90)
+        image = Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+        image.save(folder / f"{number:05d}.jpg", quality=90)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""What the app does on each move of a threshold, on a synthetic catalog of many rows.
+"""Times of what the app does when a threshold moves, on a synthetic catalog of many rows.
 
     python -m benchmarks.many_rows [--rows 10000000]
 
-The alternative, in the same run, is the exact count of one quadrant by DuckDB.
+For comparison, DuckDB counts one quadrant in the same run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         path = Path(folder) / "catalog.duckdb"
         make(path, rows)
         catalog = timed("open the catalog", lambda: Catalog(path))
-        timed("first look at two scores", lambda: catalog.cache.preload([X, Y]))
+        timed("read two scores", lambda: catalog.cache.preload([X, Y]))
         lines = [quadrants.line(catalog, name, Cut("top", 30)) for name in (X, Y)]
         view = View(catalog, X, Y, *lines)
         timed("density of all samples", lambda: grid.grid(catalog, X, Y))
@@ -55,7 +55,7 @@ def main() -> None:
         timed("  evaluate a recipe, the first time", lambda: select(recipe, catalog))
         chosen = timed("  evaluate it again", lambda: select(recipe, catalog))
         for name in ("datacomp", "parquet"):
-            # Anew, since a selection keeps its sorted uids.
+            # Selected again, since a selection caches its sorted uids.
             again = select(recipe, catalog)
             timed(
                 f"  {chosen.count:,} samples to {name}",
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def make(path: Path, rows: int) -> None:
-    """A catalog with random scores, as ``curation.pipeline.publish`` would lay it out."""
+    """Write a catalog with random scores and the tables of ``curation.pipeline.publish``."""
     columns = {"uid": "sample", "caption": "sample", "image_file": "sample", "url": "sample"}
     columns |= {X: "score", Y: "score"}
     with duckdb.connect(str(path)) as database:

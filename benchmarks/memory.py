@@ -1,11 +1,10 @@
-"""Memory: does not grow with the number of samples, nor with |B|².
+"""Peak memory of negCLIPLoss: it grows neither with the number of samples nor with |B|².
 
     python -m benchmarks.memory [--samples 100000 2000000] [--dim 512]
 
-Each line is a process of its own that scores ready-made embeddings from memory-mapped files,
-shard by shard, and says how much memory it held at its highest (resident, mapped pages included)
-beyond what it held after its imports, and in all. The plain formula is −τ · CLIP loss on whole
-|B|×|B| float32 matrices.
+Each measurement is a new process that scores embeddings from memory-mapped files, shard by shard.
+It reports its peak resident memory, mapped pages included: above that after its imports, and in
+total. The plain formula is −τ · CLIP loss on whole |B|×|B| float32 matrices.
 """
 
 from __future__ import annotations
@@ -32,32 +31,32 @@ def main() -> None:
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:
-        what, folder, size = chosen.work
-        print(*measured(what, Path(folder), int(size)))
+        name, folder, size = chosen.work
+        print(*measure(name, Path(folder), int(size)))
         return
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), max(chosen.samples), chosen.dim)
-        print("negCLIPLoss, K = 2: memory beyond what the imports take, MB")
+        print("negCLIPLoss, K = 2: memory above that of the imports, MB")
         for mode, batch in (("pool", 2048), ("partition", 2048)):
-            held = [child(f"{mode}:{batch}", folder, n) for n in chosen.samples]
+            peaks = [measure_in_process(f"{mode}:{batch}", folder, n) for n in chosen.samples]
             numbers = ", ".join(
-                f"{n:,} samples {beyond:,.0f} ({whole:,.0f} in all)"
-                for n, (beyond, whole) in zip(chosen.samples, held, strict=True)
+                f"{n:,} samples {above:,.0f} ({total:,.0f} in total)"
+                for n, (above, total) in zip(chosen.samples, peaks, strict=True)
             )
-            ratio = held[-1][1] / held[0][1]
+            ratio = peaks[-1][1] / peaks[0][1]
             print(f"  {mode:<10} |B| {batch:>6,}: {numbers}, ratio {ratio:.2f}", flush=True)
-        formula, _ = child("plain:32768", folder, 32768)
+        formula, _ = measure_in_process("plain:32768", folder, 32768)
         for mode in ("pool", "partition"):
-            beyond, _ = child(f"{mode}:32768", folder, 65536)
+            above, _ = measure_in_process(f"{mode}:32768", folder, 65536)
             print(
-                f"  {mode:<10} |B| 32,768: {beyond:,.0f} beside the plain formula's "
-                f"{formula:,.0f}, ratio {beyond / formula:.3f}",
+                f"  {mode:<10} |B| 32,768: {above:,.0f}, the plain formula "
+                f"{formula:,.0f}, ratio {above / formula:.3f}",
                 flush=True,
             )
 
 
 def write(folder: Path, samples: int, dim: int) -> None:
-    """Unit rows in shards, float16."""
+    """Write unit rows in shards, float16."""
     rng = np.random.default_rng(0)
     for shard in range(-(-samples // SHARD)):
         for side in ("image", "text"):
@@ -66,25 +65,32 @@ def write(folder: Path, samples: int, dim: int) -> None:
             np.save(folder / f"{shard:05d}.{side}.npy", rows.astype(np.float16))
 
 
-def child(what: str, folder: str, samples: int) -> tuple[float, float]:
-    command = [sys.executable, "-m", "benchmarks.memory", "--work", what, folder, str(samples)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    beyond, whole = map(float, told.split())
-    return beyond, whole
+def measure_in_process(name: str, folder: str, samples: int) -> tuple[float, float]:
+    """The result of ``measure`` in a new process."""
+    command = [sys.executable, "-m", "benchmarks.memory", "--work", name, folder, str(samples)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    above, total = map(float, output.split())
+    return above, total
 
 
-def measured(what: str, folder: Path, samples: int) -> tuple[float, float]:
-    """MB held at the highest, beyond the imports and in all."""
+def measure(name: str, folder: Path, samples: int) -> tuple[float, float]:
+    """Peak memory in MB: above that after the imports, and in total.
+
+    Args:
+        name: ``pool:2048``, ``partition:2048`` or ``plain:2048``, with |B| after the colon.
+        folder: of the embeddings.
+        samples: how many to score.
+    """
     import torch
 
     from curation.scores import neg_clip_loss
     from curation.scores.contrastive_loss import log_sum_exp
 
-    # What the first product loads (oneDNN's kernels) counts as imports.
+    # The first product loads oneDNN's kernels; those count as imports.
     log_sum_exp.of_rows_and_columns(torch.randn(8, 8), torch.randn(8, 8), 1.0)
     assert neg_clip_loss
-    mode, _, batch = what.partition(":")
-    with highest() as peak:
+    mode, _, batch = name.partition(":")
+    with peak_memory() as peak:
         if mode == "plain":
             plain(folder, int(batch))
         else:
@@ -93,8 +99,8 @@ def measured(what: str, folder: Path, samples: int) -> tuple[float, float]:
 
 
 @contextmanager
-def highest() -> Iterator[list[float]]:
-    """The most memory that this process holds meanwhile, beyond now and in all; MB."""
+def peak_memory() -> Iterator[list[float]]:
+    """Peak memory of this process in the block, in MB: above that at its start, and in total."""
     before, peak, over = resident(), [0.0, 0.0], threading.Event()
 
     def watch() -> None:
@@ -112,7 +118,7 @@ def highest() -> Iterator[list[float]]:
 
 
 def resident() -> float:
-    """Resident memory, mapped files included, MB."""
+    """Resident memory in MB, mapped files included."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 

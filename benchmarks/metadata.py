@@ -1,10 +1,10 @@
-"""Where the time goes when DataComp's metadata are scored: the scores, or all around them?
+"""Time per stage when DataComp's metadata are scored.
 
     python -m benchmarks.metadata [--rows 200000] [--batch-size 8192] [--batches 2] [--device auto]
 
-One pair of .parquet and .npz as DataComp publishes them (float16, d = 768), made up; read, checked,
-scored and published as `python -m curation score` does. The share of the scores is the figure; the
-scores' own floor is in benchmarks/neg_clip_loss.py.
+Reads, checks, scores and publishes a synthetic pair of .parquet and .npz files in DataComp's format
+(float16, d = 768), as `python -m curation score` does. The result is the share of the scores; the
+lower bound of their time is in benchmarks/neg_clip_loss.py.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8192)
     parser.add_argument("--batches", type=int, default=2)
     parser.add_argument("--device", default="auto")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        make(Path(folder) / "metadata", given.rows)
+        make(Path(folder) / "metadata", arguments.rows)
         job = Job(
             source=Path(folder) / "metadata",
             workspace=Path(folder) / "workspace",
-            parameters={"batch_size": given.batch_size, "batches": given.batches},
-            device=given.device,
+            parameters={"batch_size": arguments.batch_size, "batches": arguments.batches},
+            device=arguments.device,
         )
         seconds = dict(score_dataset(job, Progress(quiet=True)).seconds)
     whole = seconds.pop("in all")
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def make(folder: Path, rows: int) -> None:
-    """A pair of files with every column that DataComp's have."""
+    """Write a pair of files with all columns of DataComp's."""
     folder.mkdir()
     draw = np.random.default_rng(0)
     image, noise = (draw.standard_normal((rows, DIM), dtype=np.float32) for _ in range(2))

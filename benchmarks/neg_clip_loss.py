@@ -1,15 +1,15 @@
-"""negCLIPLoss against the bare products it cannot do without, and against the plain formula.
+"""negCLIPLoss, compared with its matrix products alone and with the plain formula.
 
     python -m benchmarks.neg_clip_loss [--samples 65536 --batch 8192 --batches 2 --dim 512]
     python -m benchmarks.neg_clip_loss --device cuda --samples 262144 --batch 32768 --batches 10 \
         --dim 768
 
-Pool mode needs two products a batch (both sides against the pool), partition mode one that serves
-both directions. Floors and score are timed in turn, so that a busy machine slows all alike:
+Pools need two products per batch (both sides against the pool), partitions one for both sides. All
+are timed in turn, so that other load affects all of them:
 
-- torch.mm: the products in float32 as ``torch.mm`` does them;
-- products: the same as this project does them (on a CPU by oneDNN, on CUDA in 16 bits);
-- plain: the published formula in torch, whole |B|×|B| float32 matrices, embeddings at hand.
+- torch.mm: the products in float32 with ``torch.mm``;
+- products: the same with this project's functions (oneDNN on a CPU, 16 bits on CUDA);
+- plain: the published formula in torch, with whole |B|×|B| float32 matrices.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def pairs(samples: int, dim: int) -> tuple[Rows, Rows]:
-    """Unit rows, float16, as they lie in shards."""
+    """Unit rows, float16, as in shards."""
     rng = np.random.default_rng(0)
     image = unit_rows(rng, samples, dim)
     text = (0.5 * image + unit_rows(rng, samples, dim)).astype(np.float32)
@@ -87,16 +87,16 @@ def bare(chosen: argparse.Namespace, count: int, how: str) -> None:
 
 
 def plain(image: Rows, text: Rows, chosen: argparse.Namespace, count: int) -> None:
-    """−τ · CLIP loss of each pair of each batch, written as the formula is."""
+    """−τ · CLIP loss of each pair of each batch, by the published formula."""
     images = torch.from_numpy(image[: chosen.batch]).float().to(chosen.device)
     texts = torch.from_numpy(text[: chosen.batch]).float().to(chosen.device)
     for _ in range(chosen.batches * chosen.samples // chosen.batch):
         by_image = by_text = images @ texts.T / TAU
         if count == 2:
-            # Against a pool the two directions are two products.
+            # Against a pool, the two sides are two products.
             by_text = texts @ images.T / TAU
-        halves = torch.logsumexp(by_image, 1), torch.logsumexp(by_text, 0 if count == 1 else 1)
-        (images * texts).sum(dim=1) - TAU / 2 * (halves[0] + halves[1])
+        sums = torch.logsumexp(by_image, 1), torch.logsumexp(by_text, 0 if count == 1 else 1)
+        (images * texts).sum(dim=1) - TAU / 2 * (sums[0] + sums[1])
 
 
 def score(image: Rows, text: Rows, chosen: argparse.Namespace, negatives: str) -> None:

@@ -1,9 +1,9 @@
-"""NormSim against the bare float32 product that it cannot do without.
+"""NormSim, compared with its float32 matrix product alone.
 
     python -m benchmarks.norm_sim [--samples 65536 --target 50000 --dim 512]
 
-p = ∞ is measured as the pipeline makes it: with the index of the nearest item. Floor and score are
-timed in turn, so that a busy machine slows both.
+p = ∞ includes the index of the nearest item, as in the pipeline. Product and score are timed in
+turn, so that other load affects both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from curation.scores import norm_sim
 from curation.scores.base import Rows
 
-# What the bare product is fastest with here, of 256 to 2,048 rows by 2,048 to 16,384 columns.
+# The fastest tile for the product alone, of 256–2,048 rows by 2,048–16,384 columns.
 TILE = (512, 2048)
 
 

@@ -1,9 +1,9 @@
-"""Shared pools against the paper's partitions: how near is each to its limit of many batches?
+"""Shared pools compared with the paper's partitions: how near each is to the mean of many batches.
 
     python -m benchmarks.pool_or_partition [--workspace data/workspaces/sample --batch 256]
 
-The limit is the mean over many partitions with other seeds, the paper's estimator; so the
-comparison leans toward partitions. Each line is the mean over several seeds.
+The limit is the mean over many partitions with other seeds, which favors partitions. Each line is
+the mean over several seeds.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     print(f"{'K':>4}  {'rank correlation':^23}  {'same top 30 %':^23}  {'rms difference':^23}")
     print(f"{'':4}  " + "  ".join(f"{'pool':>11} {'partition':>11}" for _ in range(3)))
     for batches in (1, 2, 5, 10, 20):
-        found = {
+        results = {
             mode: np.mean(
                 [
                     agreement(
@@ -51,7 +51,7 @@ def main() -> None:
             )
             for mode in ("pool", "partition")
         }
-        pool, partition = found["pool"], found["partition"]
+        pool, partition = results["pool"], results["partition"]
         cells = [
             f"{a:>11.{digits}f} {b:>11.{digits}f}"
             for a, b, digits in zip(pool, partition, (5, 4, 5), strict=True)
@@ -73,15 +73,15 @@ def embeddings(workspace: Workspace) -> tuple[Floats, Floats, float]:
     return sides[0][good], sides[1][good], float(model["temperature"])
 
 
-def agreement(found: Floats, limit: Floats) -> tuple[float, float, float]:
-    """Spearman's rank correlation, the share of the top that is the same, rms difference."""
-    ranks = [np.argsort(np.argsort(values)) for values in (found, limit)]
+def agreement(score: Floats, limit: Floats) -> tuple[float, float, float]:
+    """Spearman's rank correlation, the overlap of the top 30 %, and the RMS difference."""
+    ranks = [np.argsort(np.argsort(values)) for values in (score, limit)]
     count = int(TOP * len(limit))
-    tops = [set(np.argsort(-values)[:count].tolist()) for values in (found, limit)]
+    tops = [set(np.argsort(-values)[:count].tolist()) for values in (score, limit)]
     return (
         float(np.corrcoef(ranks)[0, 1]),
         len(tops[0] & tops[1]) / count,
-        float(np.sqrt(np.mean((found.astype(float) - limit) ** 2))),
+        float(np.sqrt(np.mean((score.astype(float) - limit) ** 2))),
     )
 
 

@@ -1,10 +1,10 @@
-"""Exact search over a million embeddings, against what it cannot do without.
+"""Exact search over a million embeddings, compared with reading them and with the product alone.
 
     python -m benchmarks.search [--samples 1000000 --dim 512 --wanted 96]
 
-Made-up embeddings, float16, in shards of 100,000 in a temporary folder, which stay in the page
-cache. The floors, in the same run: reading the same bytes, and a bare float32 product over the same
-chunks. All three are timed in turn, so that a busy machine slows each.
+Random embeddings, float16, in shards of 100,000 in a temporary folder; they stay in the page cache.
+The lower bounds are reading the same bytes, and a float32 product with the same chunks. All three
+are timed in turn, so that other load affects each.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def embed(workspace: Workspace, rng: np.random.Generator, samples: int, dim: int) -> None:
-    """A catalog, and the embeddings of its images."""
+    """Write a catalog and the embeddings of its images."""
     make(workspace.catalog, samples)
     folder = workspace.embeddings(MODEL)
     folder.path.mkdir(parents=True)
@@ -73,16 +73,16 @@ def embed(workspace: Workspace, rng: np.random.Generator, samples: int, dim: int
 
 
 def read(workspace: Workspace, catalog: Catalog) -> None:
-    """Every byte, once."""
+    """Read every byte once."""
     for part in embedding_store.iter_shards(workspace, catalog, "image", MODEL):
         words = part.rows.reshape(-1).view(np.uint64)
-        # So much as stays in the cache.
+        # Parts of 512 kB, which fit into the cache.
         for start in range(0, len(words), 1 << 16):
             words[start : start + (1 << 16)].max()
 
 
 def product(workspace: Workspace, catalog: Catalog, query: np.ndarray) -> None:
-    """The bare product with each chunk, brought to float32."""
+    """The product of the query with each chunk in float32."""
     vector = torch.from_numpy(query.astype(np.float32))
     buffer = torch.empty((search.CHUNK, len(query)))
     for part in embedding_store.iter_shards(workspace, catalog, "image", MODEL):

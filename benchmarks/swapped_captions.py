@@ -1,9 +1,9 @@
-"""How well do the scores tell swapped captions, and how much does the size of the batch matter?
+"""How well CLIPScore and negCLIPLoss detect swapped captions, for several batch sizes.
 
     python -m benchmarks.swapped_captions [WORKSPACE]      (default data/workspaces/sample)
 
-Of the embeddings of a scored sample: AUC of telling the captions that were swapped on purpose, and
-their share in the top 30 %, for CLIPScore and for negCLIPLoss over batches of several sizes.
+For the embeddings of a scored workspace: the AUC of detecting captions that were swapped on
+purpose, and their share in the top 30 %.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The formulas of arXiv 2405.19547 in float64, whole matrices at once."""
+"""The formulas of arXiv 2405.19547 in float64 on whole matrices, and data for tests of scores."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def log_sum_exp(x: Matrix, axis: int) -> Matrix:
 
 
 def loss_of_batch(image: np.ndarray, text: np.ndarray, tau: float) -> Matrix:
-    """negCLIPLoss of every pair of one batch."""
+    """negCLIPLoss of every pair of one batch, (N,)."""
     cosines = unit(image) @ unit(text).T
     both = log_sum_exp(cosines / tau, 1) + log_sum_exp(cosines / tau, 0)
     return np.diag(cosines) - tau / 2 * both
@@ -52,13 +52,16 @@ def loss_by_pool(
     seed: int,
     words: uids.Words | None = None,
 ) -> tuple[Matrix, Matrix]:
-    """Mean and standard error over pools: stretches of a permutation, and the pair itself."""
+    """negCLIPLoss against K pools and its standard error, (N,) each.
+
+    A pool is a section of a permutation; the pair itself is added.
+    """
     words = row_number_uids(len(image)) if words is None else words
     each = np.empty((batches, len(image)))
     for draw in range(batches):
-        permutation, stretch = divmod(draw, len(image) // batch_size)
+        permutation, section = divmod(draw, len(image) // batch_size)
         order = np.argsort(uids.draw_keys(words, seed, permutation))
-        pool = order[stretch * batch_size :][:batch_size]
+        pool = order[section * batch_size :][:batch_size]
         for i in range(len(image)):
             members = np.union1d(pool, [i])
             loss = loss_of_batch(image[members], text[members], tau)
@@ -75,27 +78,27 @@ def norm_sim(image: np.ndarray, target: np.ndarray, p: float) -> Matrix:
 
 
 def norm_sim_d(image: np.ndarray, kept: int, rounds: int) -> Matrix:
-    """Survivors' RMS cosine; of what round t of T dropped, that of the round minus T − t + 1."""
+    """Survivors have their RMS cosine; rows dropped in round t have that round's − (T − t + 1)."""
     rows, alive = unit(image), np.arange(len(image))
     result = np.empty(len(rows))
-    each = math.ceil((len(rows) - kept) / rounds)
-    for turn in range(rounds):
+    per_round = math.ceil((len(rows) - kept) / rounds)
+    for number in range(rounds):
         scores = mean_squares(rows[alive], rows[alive]) ** 0.5
-        lowest = np.argsort(scores, kind="stable")[: min(each, len(alive) - kept)]
-        result[alive[lowest]] = scores[lowest] - (rounds - turn)
+        lowest = np.argsort(scores, kind="stable")[: min(per_round, len(alive) - kept)]
+        result[alive[lowest]] = scores[lowest] - (rounds - number)
         alive = np.delete(alive, lowest)
     result[alive] = mean_squares(rows[alive], rows[alive]) ** 0.5
     return result
 
 
 def mean_squares(image: np.ndarray, target: np.ndarray) -> Matrix:
-    """VAS: v (GᵀG/M) vᵀ of each v."""
+    """VAS: v (GᵀG/M) vᵀ of each image v, (N,)."""
     v, g = unit(image), unit(target)
     return np.einsum("id,de,ie->i", v, g.T @ g / len(g), v)
 
 
 def best_ranks(image: np.ndarray, target: np.ndarray) -> Matrix:
-    """Of each image, its best rank by cosine over the target's items, 1 for the nearest."""
+    """The best rank of each image by its cosine to an item of the target; 1 is the nearest."""
     order = np.argsort(-(unit(target) @ unit(image).T), axis=1, kind="stable")
     return (np.argsort(order, axis=1) + 1).min(axis=0)
 
@@ -106,7 +109,7 @@ def in_shards(
     cuts: Sequence[int] = (),
     **targets: Target,
 ) -> Data:
-    """Images with these uids as shards that end at the cuts."""
+    """Images with these uids, split into shards at the cuts."""
     edges = [0, *sorted(cuts), len(image)]
     shards = [
         Shard(
@@ -118,12 +121,12 @@ def in_shards(
 
 
 def watched(data: Data, advance: Callable[[int], object]) -> Data:
-    """The same data, telling its progress."""
+    """The same data, which reports progress."""
     return replace(data, advance=advance)
 
 
 def score(name: str, data: Data, **parameters: object) -> dict[str, list[object]]:
-    """The columns of a registered score over all shards in turn, None where missing."""
+    """The columns of a registered score over all shards, None where a value is missing."""
     chosen = SCORES[name]
     checked = check_parameters(chosen, parameters)
     scorer = chosen.prepare(data, checked)
@@ -141,7 +144,7 @@ def score(name: str, data: Data, **parameters: object) -> dict[str, list[object]
 
 
 def clustered(count: int, dim: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs as CLIP makes them: images and captions in clusters, and alike in a pair."""
+    """N pairs like CLIP's: in clusters, and similar within a pair; (N, dim) each, float32."""
     rng = np.random.default_rng(seed)
     centers = rng.standard_normal((5, dim))[rng.integers(0, 5, count)]
     image = centers + 0.6 * rng.standard_normal((count, dim))

@@ -8,8 +8,8 @@ ENGLISH = "a dog running on the beach"
 
 
 def passes(caption=ENGLISH, width=640, height=480):
-    (found,) = basic_filter([caption], pa.array([width]), pa.array([height])).tolist()
-    return found
+    (passed,) = basic_filter([caption], pa.array([width]), pa.array([height])).tolist()
+    return passed
 
 
 def test_an_english_caption_and_a_large_image_pass():
@@ -28,7 +28,9 @@ def test_an_english_caption_and_a_large_image_pass():
         (None, False),
     ],
 )
-def test_the_caption_is_english_of_more_than_two_words_and_five_characters(caption, expected):
+def test_the_caption_must_be_english_with_more_than_two_words_and_five_characters(
+    caption, expected
+):
     assert passes(caption) == expected
 
 
@@ -45,18 +47,18 @@ def test_the_caption_is_english_of_more_than_two_words_and_five_characters(capti
         (640, 0, False),
     ],
 )
-def test_the_image_is_at_least_200_pixels_and_at_most_three_times_as_long(width, height, expected):
+def test_the_image_must_have_sides_of_200_pixels_and_a_ratio_of_three(width, height, expected):
     sides = pa.array([width], pa.int32()), pa.array([height], pa.int32())
     assert basic_filter([ENGLISH], *sides).tolist() == [expected]
 
 
-def test_each_pair_is_judged_by_itself():
+def test_each_pair_is_filtered_separately():
     captions = [ENGLISH, "no", ENGLISH, "Ein Hund läuft am Strand", ENGLISH]
-    found = basic_filter(captions, pa.array([640, 640, 9, 640, 300]), pa.array([480] * 5))
-    assert found.tolist() == [True, False, False, False, True]
-    assert found.dtype == np.bool_
+    result = basic_filter(captions, pa.array([640, 640, 9, 640, 300]), pa.array([480] * 5))
+    assert result.tolist() == [True, False, False, False, True]
+    assert result.dtype == np.bool_
 
 
-def test_of_no_pairs_is_nothing():
+def test_no_pairs_give_an_empty_result():
     none = pa.array([], pa.int32())
     assert basic_filter([], none, none).shape == (0,)

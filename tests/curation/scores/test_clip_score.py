@@ -24,13 +24,13 @@ def test_equal_vectors_score_one_and_opposite_ones_minus_one():
     assert clip_score(image, np.array([[6, 8], [-3, -4]])).tolist() == pytest.approx([1, -1])
 
 
-def test_no_rounding_leads_out_of_minus_one_to_one():
+def test_rounding_never_exceeds_the_range_of_a_cosine():
     image, _ = reference.clustered(5000, dim=64)
     assert clip_score(image, image).max() <= 1
     assert clip_score(image, -image).min() >= -1
 
 
-def test_takes_float16():
+def test_accepts_float16():
     image, text = (rows.astype(np.float16) for rows in reference.clustered(50))
     expected = (reference.unit(image) * reference.unit(text)).sum(axis=1)
     np.testing.assert_allclose(clip_score(image, text), expected, atol=reference.TOLERANCE)
@@ -46,10 +46,10 @@ def test_an_unusable_embedding_has_no_score_and_the_others_keep_theirs(value):
     assert np.delete(scores, [2, 4]).tolist() == np.delete(before, [2, 4]).tolist()
 
 
-def test_of_no_samples_is_no_score():
+def test_no_samples_give_an_empty_result():
     assert clip_score(np.empty((0, 4)), np.empty((0, 4))).shape == (0,)
 
 
-def test_shapes_that_differ_are_refused():
+def test_shapes_that_differ_are_an_error():
     with pytest.raises(CurationError, match=r"\(3, 4\) and \(3, 5\); expected \(N, d\)"):
         clip_score(np.ones((3, 4)), np.ones((3, 5)))

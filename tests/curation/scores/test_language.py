@@ -26,43 +26,43 @@ CAPTIONS = {
 
 
 @pytest.mark.parametrize("code", CAPTIONS)
-def test_tells_the_language_of_a_caption(code):
-    found = language([CAPTIONS[code]])
-    assert found.code.to_pylist() == [code]
-    assert 0 < found.probability[0] <= 1
+def test_detects_the_language_of_a_caption(code):
+    result = language([CAPTIONS[code]])
+    assert result.code.to_pylist() == [code]
+    assert 0 < result.probability[0] <= 1
 
 
 @pytest.mark.parametrize("caption", ["", "   ", "\n", "😀🎉", "12345 $$$", "5 €", "0001", None])
-def test_a_caption_without_letters_is_of_no_language(caption):
-    found = language([caption])
-    assert found.code.to_pylist() == [None]
-    assert np.isnan(found.probability[0])
+def test_a_caption_without_letters_has_no_language(caption):
+    result = language([caption])
+    assert result.code.to_pylist() == [None]
+    assert np.isnan(result.probability[0])
 
 
-def test_a_caption_that_the_model_knows_nothing_of_is_of_no_language():
+def test_a_caption_without_known_features_has_no_language():
     assert language(["狗", "x"]).code.to_pylist() == [None, None]
 
 
-def test_lines_and_control_characters_change_nothing():
+def test_line_breaks_and_control_characters_change_nothing():
     plain = language(["a dog running on the beach"])
     broken = language(["a dog\nrunning\r\non\x00 the\tbeach"])
     assert broken.code.to_pylist() == plain.code.to_pylist()
     assert broken.probability.tolist() == plain.probability.tolist()
 
 
-def test_a_long_caption_is_read_to_its_end():
+def test_a_long_caption_is_not_truncated():
     start = "1 " * 200
     assert language([start + CAPTIONS["de"]]).code.to_pylist() == ["de"]
 
 
 def test_captions_keep_their_order():
-    found = language(pa.chunked_array([list(CAPTIONS.values()), [None], ["7"]]))
-    assert found.code.to_pylist() == [*CAPTIONS, None, None]
-    assert found.code.type == pa.string()
-    assert found.probability.dtype == np.float32
+    result = language(pa.chunked_array([list(CAPTIONS.values()), [None], ["7"]]))
+    assert result.code.to_pylist() == [*CAPTIONS, None, None]
+    assert result.code.type == pa.string()
+    assert result.probability.dtype == np.float32
 
 
-def test_of_no_captions_is_no_language():
+def test_no_captions_give_an_empty_result():
     assert (len(language([]).code), language([]).probability.shape) == (0, (0,))
 
 

@@ -13,7 +13,7 @@ from curation.scores.neg_clip_loss import SCORE
 from tests.curation.scores import reference
 from tests.curation.scores.reference import TOLERANCE, clustered, loss_of_batch
 
-# A GPU computes in 16 bits unless it is told otherwise.
+# The default precision on a GPU is float16.
 neg_clip_loss = functools.partial(scores.neg_clip_loss, precision="float32")
 MODES = pytest.mark.parametrize("negatives", ["pool", "partition"])
 
@@ -29,7 +29,7 @@ def test_one_batch_of_everything_is_the_formula(negatives, tau):
 
 @pytest.mark.parametrize("tau", [0.01, 0.1])
 @pytest.mark.parametrize("batch_size", [2, 17, 60])
-def test_a_pool_is_a_stretch_of_a_permutation_and_the_pair_itself(tau, batch_size):
+def test_a_pool_is_a_section_of_a_permutation_and_the_pair_itself(tau, batch_size):
     image, text = clustered(75)
     result = neg_clip_loss(image, text, temperature=tau, batch_size=batch_size, batches=3, seed=5)
     score, error = reference.loss_by_pool(image, text, tau, batch_size, 3, 5)
@@ -38,24 +38,24 @@ def test_a_pool_is_a_stretch_of_a_permutation_and_the_pair_itself(tau, batch_siz
 
 
 def test_a_partition_puts_every_pair_in_one_batch_of_each_draw():
-    # Captions alike: a score then tells the size of the batch, −τ·log |B|.
+    # With equal embeddings a score is −τ·log |B|.
     image = np.ones((100, 3), dtype=np.float32)
     result = neg_clip_loss(
         image, image, temperature=1.0, batch_size=30, batches=4, negatives="partition"
     )
     sizes = np.exp(-result.score.astype(np.float64))
-    # 100 in batches of about 30: three, of 33, 33 and 34; no short last batch.
+    # 100 pairs in batches of about 30: 33, 33 and 34, with no short last batch.
     assert sizes.min() > 33 - 1e-3
     assert sizes.max() < 34 + 1e-3
 
 
-def test_a_partition_differs_from_the_whole_by_no_more_than_a_batch_does():
+def test_a_partition_is_near_the_whole_dataset():
     image, text = clustered(200)
     whole = loss_of_batch(image, text, 0.1)
     result = neg_clip_loss(
         image, text, temperature=0.1, batch_size=50, batches=20, negatives="partition"
     )
-    # A batch of a quarter has a quarter of the negatives: τ·log 4 less.
+    # A batch of a quarter of the pairs has a quarter of the negatives: τ·log 4 less.
     assert np.abs(result.score - 0.1 * np.log(4) - whole).max() < 0.05
     assert np.corrcoef(result.score, whole)[0, 1] > 0.99
 
@@ -63,14 +63,14 @@ def test_a_partition_differs_from_the_whole_by_no_more_than_a_batch_does():
 def test_no_batch_of_a_partition_is_a_single_pair():
     image, text = clustered(7)
     result = neg_clip_loss(image, text, batch_size=2, temperature=1.0, negatives="partition")
-    # Alone in its batch a pair would score 0, the most there is.
+    # A pair that is alone in its batch scores 0, the maximum.
     assert result.score.max() < -0.01
 
 
 @MODES
-def test_cosine_one_beside_cosines_near_zero_neither_overflows_nor_vanishes(negatives):
+def test_cosines_of_one_and_near_zero_neither_overflow_nor_underflow(negatives):
     image, text = np.eye(40, dtype=np.float32), np.eye(40, dtype=np.float32)
-    # One caption fits no image: its column has nothing near the other columns' maxima.
+    # One caption fits no image: its cosines are far below the maxima of the other columns.
     image[7], text[7] = image[7] + 0.05, -np.ones(40)
     for tau in (0.001, 0.01):
         result = neg_clip_loss(image, text, temperature=tau, negatives=negatives)
@@ -79,7 +79,7 @@ def test_cosine_one_beside_cosines_near_zero_neither_overflows_nor_vanishes(nega
 
 @MODES
 @pytest.mark.parametrize("count", [2, 3, 700, 2500])
-def test_any_number_of_samples_may_be_scored(negatives, count):
+def test_any_number_of_samples_follows_the_formula(negatives, count):
     image, text = clustered(count, dim=8)
     result = neg_clip_loss(image, text, negatives=negatives)
     np.testing.assert_allclose(result.score, loss_of_batch(image, text, 0.01), atol=TOLERANCE)
@@ -103,7 +103,7 @@ def test_one_dimension_follows_the_formula(negatives):
 
 
 @MODES
-def test_rows_need_not_be_of_unit_length_nor_float32(negatives):
+def test_rows_of_any_length_and_float_type_follow_the_formula(negatives):
     image, text = clustered(60)
     expected = loss_of_batch(image.astype(np.float16), text.astype(np.float16), 0.01)
     result = neg_clip_loss(
@@ -114,7 +114,7 @@ def test_rows_need_not_be_of_unit_length_nor_float32(negatives):
 
 @MODES
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf])
-def test_unusable_embeddings_are_nobodys_negatives(negatives, value):
+def test_unusable_embeddings_are_not_negatives_of_other_pairs(negatives, value):
     image, text = clustered(30)
     good = np.delete(np.arange(30), [4, 9])
     expected = loss_of_batch(image[good], text[good], 0.01)
@@ -125,7 +125,7 @@ def test_unusable_embeddings_are_nobodys_negatives(negatives, value):
     np.testing.assert_allclose(result.score[good], expected, atol=TOLERANCE)
 
 
-def test_a_pool_is_filled_up_where_unusable_pairs_are_drawn():
+def test_unusable_pairs_in_a_pool_are_replaced():
     image, text = clustered(400)
     image[:300] = np.nan
     result = neg_clip_loss(image, text, temperature=0.1, batch_size=20, batches=2)
@@ -135,7 +135,7 @@ def test_a_pool_is_filled_up_where_unusable_pairs_are_drawn():
 
 
 @MODES
-def test_a_seed_repeats_and_another_seed_differs(negatives):
+def test_equal_seeds_give_equal_scores_and_other_seeds_do_not(negatives):
     image, text = clustered(200)
     first, again, other = (
         neg_clip_loss(image, text, batch_size=50, batches=2, seed=s, negatives=negatives).score
@@ -171,7 +171,7 @@ def test_one_sampled_batch_has_no_standard_error(negatives):
     assert np.isfinite(result.score).all()
 
 
-def test_more_batches_lessen_the_standard_error():
+def test_more_batches_reduce_the_standard_error():
     image, text = clustered(200)
     few = neg_clip_loss(image, text, batch_size=50, batches=4).standard_error
     many = neg_clip_loss(image, text, batch_size=50, batches=64).standard_error
@@ -191,7 +191,7 @@ def test_neither_order_nor_shards_change_a_pool_score(order, cuts, batch_size, s
     values = check_parameters(SCORE, {"batch_size": batch_size, "batches": 2, "seed": seed})
     whole = _score([Shard(0, len(image), lambda: words, image, text)], values)
     bounds = [0, *sorted(cuts), 40]
-    # Empty shards among them: all their samples were skipped.
+    # Some shards are empty, as if all their samples had been skipped.
     parts = [np.array(order[a:b], dtype=int) for a, b in itertools.pairwise(bounds)]
     shards = [
         Shard(k, len(part), lambda part=part: words[part], image[part], text[part])
@@ -219,7 +219,7 @@ def test_a_partition_crosses_shards():
 
 
 @pytest.mark.parametrize("negatives", ["pool", "partition"])
-def test_several_devices_give_what_one_gives(negatives):
+def test_several_devices_give_the_scores_of_one(negatives):
     image, text = clustered(90)
     words = reference.row_number_uids(90)
     values = check_parameters(
@@ -233,7 +233,7 @@ def test_several_devices_give_what_one_gives(negatives):
 
 
 @MODES
-def test_16_bit_products_move_a_score_by_less_than_two_ten_thousandths(negatives):
+def test_float16_products_change_a_score_by_less_than_two_ten_thousandths(negatives):
     image, text = clustered(3000, dim=512)
     settings = {"batch_size": 1000, "batches": 4, "negatives": negatives}
     whole = neg_clip_loss(image, text, **settings).score
@@ -242,9 +242,9 @@ def test_16_bit_products_move_a_score_by_less_than_two_ten_thousandths(negatives
 
 
 @MODES
-def test_bfloat16_products_move_a_score_by_less_than_a_thousandth(negatives):
+def test_bfloat16_products_change_a_score_by_less_than_a_thousandth(negatives):
     image, text = clustered(2000, dim=512)
-    # As CLIP's, embeddings share a large part, which 8 bits alone would round away.
+    # Like CLIP's, the embeddings have a large common part, which leaves few of bfloat16's 8 bits.
     image, text = image + 3 * image[0], text + 3 * text[1]
     settings = {"batch_size": 700, "batches": 2, "negatives": negatives}
     whole = neg_clip_loss(image, text, **settings).score
@@ -278,14 +278,14 @@ def test_the_two_sides_add_up_to_the_score():
         ({"negatives": "all"}, "negatives is 'all'; expected pool or partition"),
     ],
 )
-def test_a_bad_parameter_is_named_with_what_was_expected(parameters, message):
+def test_a_bad_parameter_is_an_error_that_says_what_was_expected(parameters, message):
     image, text = clustered(5)
     with pytest.raises(CurationError) as raised:
         neg_clip_loss(image, text, **parameters)
     assert str(raised.value) == message
 
 
-def test_shapes_that_differ_are_refused():
+def test_shapes_that_differ_are_an_error():
     with pytest.raises(CurationError, match=r"expected \(N, d\), the same for both"):
         neg_clip_loss(np.ones((3, 4)), np.ones((2, 4)))
     with pytest.raises(CurationError, match=r"\(3,\)"):
@@ -293,7 +293,7 @@ def test_shapes_that_differ_are_refused():
 
 
 @MODES
-def test_fewer_than_two_usable_pairs_are_refused(negatives):
+def test_fewer_than_two_usable_pairs_are_an_error(negatives):
     for rows in (np.empty((0, 3)), np.ones((1, 3)), np.array([[1.0, 2], [np.nan, 1], [0, 0]])):
         with pytest.raises(CurationError, match="at least two samples"):
             neg_clip_loss(rows, rows, negatives=negatives)

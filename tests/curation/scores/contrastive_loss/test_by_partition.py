@@ -34,9 +34,9 @@ def batch_sizes(count, batch_size, **changes):
     ],
 )
 def test_batches_have_equal_sizes_near_the_one_asked_for(count, batch_size, sizes):
-    found = batch_sizes(count, batch_size)
-    np.testing.assert_allclose(found, found.round(), atol=1e-3)
-    assert set(found.round().astype(int).tolist()) == sizes
+    result = batch_sizes(count, batch_size)
+    np.testing.assert_allclose(result, result.round(), atol=1e-3)
+    assert set(result.round().astype(int).tolist()) == sizes
 
 
 def test_a_repeated_uid_is_in_no_batch_and_has_no_score():

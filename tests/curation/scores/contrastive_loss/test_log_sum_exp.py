@@ -57,8 +57,16 @@ def test_a_column_far_below_the_largest_entry_is_summed_separately(tau):
 
 
 @pytest.mark.usefixtures("small_tiles")
+def test_no_other_column_is_summed_separately(monkeypatch):
+    calls = []
+    monkeypatch.setattr(log_sum_exp, "of_rows", lambda *_: calls.append(1))
+    log_sum_exp.of_rows_and_columns(unit_rows(20, 16, 0), unit_rows(20, 16, 1), 0.01)
+    assert not calls
+
+
+@pytest.mark.usefixtures("small_tiles")
 @pytest.mark.parametrize("tau", [0.001, 0.01])
-def test_such_a_column_may_be_in_any_tile(tau):
+def test_a_column_far_below_the_largest_entry_may_be_in_any_tile(tau):
     for column in range(10):
         right = torch.eye(10)
         # Its entries are all at most 0, and different from those of every other column.

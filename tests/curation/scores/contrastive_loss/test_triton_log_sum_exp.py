@@ -1,4 +1,4 @@
-"""The Triton kernel, in Triton's interpreter everywhere and on a GPU where there is one."""
+"""The Triton kernel: in Triton's interpreter, and on a GPU if the machine has one."""
 
 import os
 import subprocess
@@ -18,13 +18,13 @@ def test_the_kernel_in_the_interpreter():
     _run_cases("1")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 def test_the_kernel_on_the_gpu():
     _run_cases("0")
 
 
 def _run_cases(interpret: str) -> None:
-    # Triton decides at its import whether it interprets, hence a process of its own.
+    # Triton reads TRITON_INTERPRET when it is imported, so this needs a new process.
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(CASES)],
         env=os.environ | {"TRITON_INTERPRET": interpret},
