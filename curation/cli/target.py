@@ -60,17 +60,17 @@ def add_target(
       python -m curation add-target work/pairs food=food_images/
       python -m curation add-target work/pairs in1k=class_names.txt
     """
-    from curation.pipeline import retarget
+    from curation.pipeline import change_targets
     from curation.pipeline.targets import TargetSource
     from curation.storage.workspace import Workspace
 
-    wish = retarget.Wish(norms, sides, model_spec(model, pretrained), device)
+    options = change_targets.AddOptions(norms, sides, model_spec(model, pretrained), device)
     named = [TargetSource.parse(text) for text in targets]
     opened = Workspace.open(workspace)
     for target in named:
-        change = retarget.add(opened, target, wish, Progress(quiet))
-        told = "" if change.anew else "nothing to do, "
-        click.echo(f"{target.name}: {told}{', '.join(change.columns)} in {workspace}")
+        change = change_targets.add(opened, target, options, Progress(quiet))
+        status = "" if change.is_new else "nothing to do, "
+        click.echo(f"{target.name}: {status}{', '.join(change.columns)} in {workspace}")
 
 
 @click.command("remove-target")
@@ -82,9 +82,9 @@ def remove_target(workspace: Path, name: str, quiet: bool) -> None:
 
     The images that it was read from stay where they are.
     """
-    from curation.pipeline import retarget
+    from curation.pipeline import change_targets
     from curation.storage.workspace import Workspace
 
-    change = retarget.remove(Workspace.open(workspace), name, Progress(quiet))
+    change = change_targets.remove(Workspace.open(workspace), name, Progress(quiet))
     gone = formatting.plural(len(change.columns), "column")
     click.echo(f"{name} removed with {gone}: {', '.join(change.columns) or 'none'}")

@@ -17,15 +17,14 @@ from curation import uids
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.exporters import datacomp
-from curation.pipeline import schema
-from curation.pipeline.score import score_folders, write_record
+from curation.pipeline import schema, score_folders
 from curation.readers.base import SAMPLE_COLUMNS
 from curation.readers.shared import rows
 from curation.scores import SCORES
 from curation.scores.base import Column, Floats
 from curation.selection.decisions import Decisions
 from curation.storage.atomic import atomic, fingerprint, sha256_of
-from curation.storage.workspace import Receipt, Workspace, check_name, read_toml
+from curation.storage.workspace import Receipt, Workspace, check_name
 
 Places = NDArray[np.int64]
 
@@ -169,10 +168,8 @@ def _from_text(file: Path) -> uids.Words:
 
 def _taken(workspace: Workspace) -> set[str]:
     """The names an imported score may not have: it would hide something measured here."""
-    computed = [read_toml(folder / "score.toml") for folder in score_folders(workspace)]
-    columns = {
-        c["name"] for record in computed if record["score"] in SCORES for c in record["columns"]
-    }
+    records = score_folders.finished(workspace)
+    columns = {c.name for record in records if record.score in SCORES for c in record.columns}
     told = {c.name for c in Catalog.of(workspace).columns.values() if c.kind == "source"}
     return columns | told | set(SCORES) | set(SAMPLE_COLUMNS) | set(schema.ROW_NAMES)
 
@@ -224,7 +221,7 @@ def _write_score(
     folder = workspace.scores(name)
     mark = fingerprint("import", sha256_of(file), name)
     # Until every shard is written anew, the score is not whole and is not published.
-    (folder.path / "score.toml").unlink(missing_ok=True)
+    score_folders.open_again(folder)
     for shard, found in enumerate(places):
         folder.discard(shard)
         column = np.full(len(found), np.nan, dtype=np.float32)
@@ -232,7 +229,7 @@ def _write_score(
         with atomic(folder.file(shard, "parquet")) as partial:
             pq.write_table(pa.table({name: column}), partial)
         folder.finish(shard, Receipt(mark, len(found)))
-    write_record(
+    score_folders.write_record(
         workspace,
         folder,
         score=name,

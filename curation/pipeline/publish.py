@@ -1,24 +1,25 @@
-"""The publish stage: a workspace's shards into one ``catalog.duckdb``, replaced whole.
+"""The publish stage: a workspace's shards in, one ``catalog.duckdb`` out, replaced as a whole.
+
+Every finished score folder is published whose samples, embeddings and target have not changed since
+it was made; the others are left out with a warning. The catalog is always made again completely.
 
 Tables of the catalog:
 
-- ``samples``: one row a sample, in the order of the source; ``rowid`` counts from 0. What every
-  sample has, what the source told, and the scores (NULL where a score is missing).
+- ``samples``: one row for each sample, in the order of the source; ``rowid`` counts from 0. The
+  columns that every sample has, those of the source, and the scores (NULL where one is missing).
 - ``skipped``: what was left out, at which stage, and why.
-- ``shards``: how many samples each shard was read with, and which rows of them ``samples`` lacks:
-  by this the embeddings, which have a row for each, are found.
-- ``columns``: what each column of ``samples`` is, and how a score was made.
-- ``dataset``: one row: where it all comes from.
+- ``shards``: the number of samples that each shard was read with, and the rows of them that
+  ``samples`` lacks. Embeddings have a row for every sample read, so this locates them.
+- ``columns``: the meaning of each column of ``samples``, and how a score was made.
+- ``dataset``: one row: source, reader, model, targets, counts.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -28,13 +29,16 @@ from numpy.typing import NDArray
 
 from curation import __version__, uids
 from curation.errors import CurationError
+from curation.pipeline import all_targets, score_folders, staging
 from curation.pipeline import schema as schemas
-from curation.pipeline import score
+from curation.pipeline.all_targets import Combined
 from curation.pipeline.read import SKIPPED_SCHEMA
+from curation.pipeline.score_folders import ScoreRecord
 from curation.progress import Progress
 from curation.readers.base import SAMPLE_COLUMNS
+from curation.scores.base import Column
 from curation.storage.atomic import atomic
-from curation.storage.workspace import Workspace, now, read_toml
+from curation.storage.workspace import Workspace, now
 
 # As DataComp's metadata calls them: clip_b32_similarity_score, clip_l14_similarity_score.
 _STORED_CLIP = re.compile(r"clip_(\w+)_similarity_score")
@@ -52,21 +56,18 @@ class Published:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _ScoreFolder:
-    path: Path
-    record: Mapping[str, Any]
-
-    @property
-    def columns(self) -> list[dict[str, str]]:
-        return list(self.record["columns"])
-
-
 def publish(workspace: Workspace, progress: Progress) -> Published:
-    """Make the catalog anew from what is finished; readers of the old one keep it."""
-    folders = _whole_scores(workspace, progress)
+    """Make the catalog from everything that is finished; processes that read the old one keep it.
+
+    Raises:
+        CurationError: the dataset was not read to the end, or the catalog cannot be written.
+    """
+    staging.finish(workspace)
+    finished = _current_scores(workspace, progress)
+    combined = all_targets.combined(workspace, finished)
+    records = score_folders.in_order([*finished, *(column.record for column in combined)])
     shards = range(workspace.shard_count())
-    scores = {c["name"]: c.get("type", "float") for folder in folders for c in folder.columns}
+    scores = {column.name: column.type for record in records for column in record.columns}
     names = schemas.names(workspace, scores)
     schema = schemas.schema(workspace, scores, names)
     repeated = _repeated(workspace)
@@ -78,7 +79,9 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 connection.execute("CREATE TABLE samples AS FROM empty")
                 connection.execute("CREATE TABLE shards (samples BIGINT, dropped BIGINT[])")
                 for shard in shards:
-                    table, lost, dropped = _shard_table(workspace, folders, shard, repeated, names)
+                    table, lost, dropped = _shard_table(
+                        workspace, finished, combined, shard, repeated, names
+                    )
                     whole = len(table) + len(dropped)
                     connection.execute("INSERT INTO shards VALUES (?, ?)", [whole, dropped])
                     batch = schemas.conform(table, schema)
@@ -88,7 +91,7 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 losses = pa.concat_tables(skipped)
                 connection.register("losses", losses)
                 connection.execute("CREATE TABLE skipped AS FROM losses")
-                connection.register("facts", _columns_table(schema, folders, workspace))
+                connection.register("facts", _columns_table(schema, records))
                 connection.execute("CREATE TABLE columns AS FROM facts")
                 total = connection.sql("SELECT count(*) FROM samples").fetchall()[0][0]
                 # A sample without scores is listed, but it is there.
@@ -110,44 +113,45 @@ def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
     return [(row["where"], row["reason"]) for row in tables]
 
 
-def _whole_scores(workspace: Workspace, progress: Progress) -> list[_ScoreFolder]:
-    whole: list[_ScoreFolder] = []
+def _current_scores(workspace: Workspace, progress: Progress) -> list[ScoreRecord]:
+    """The finished scores that are up to date; says which ones are left out."""
+    current: list[ScoreRecord] = []
     taken: set[str] = set()
-    for path in score.score_folders(workspace):
-        record = read_toml(path / "score.toml")
-        names = {column["name"] for column in record["columns"]}
-        mark = score.dataset_mark(workspace, record["model"])
-        if record["dataset"] == mark and not names & taken:
-            whole.append(_ScoreFolder(path, record))
-            taken |= names
-        elif record["dataset"] == mark:
+    for record in score_folders.finished(workspace):
+        names = {column.name for column in record.columns}
+        if changed := record.outdated_by(workspace):
             progress.warn(
-                f"{path.name} is left out: another score has a column {min(names & taken)}; "
+                f"the score {record.path.name} is of an earlier state of {changed} and is left "
+                "out; score or import it again"
+            )
+        elif names & taken:
+            progress.warn(
+                f"{record.path.name} is left out: another score has a column {min(names & taken)}; "
                 "import it under another name"
             )
         else:
-            progress.warn(
-                f"the score {path.name} is of an earlier state of the dataset and is left out; "
-                "score or import it again"
-            )
-    return whole
+            current.append(record)
+            taken |= names
+    return current
 
 
 def _shard_table(
     workspace: Workspace,
-    folders: list[_ScoreFolder],
+    records: Sequence[ScoreRecord],
+    combined: Sequence[Combined],
     shard: int,
     repeated: Mapping[int, NDArray[np.int64]],
     names: Mapping[str, str],
 ) -> tuple[pa.Table, pa.Table, list[int]]:
-    """A shard's samples with their scores, the repeated ones that are left out, and the rows that
-    the catalog does not have."""
+    """A shard's samples with their scores, the repeated ones among them, and the rows left out."""
     table = pq.ParquetFile(workspace.samples.file(shard, "parquet")).read()
     table = table.rename_columns([names[name] for name in table.column_names])
-    for folder in folders:
-        scores = pq.read_table(folder.path / f"{shard:05d}.parquet")
-        for column in folder.columns:
-            table = table.append_column(column["name"], scores.column(column["name"]))
+    for record in records:
+        scores = pq.read_table(record.path / f"{shard:05d}.parquet")
+        for column in record.columns:
+            table = table.append_column(column.name, scores.column(column.name))
+    for made in combined:
+        table = table.append_column(made.name, made.values(table))
     keep = np.ones(len(table), dtype=bool)
     again = repeated.get(shard, np.empty(0, dtype=np.int64))
     keep[again] = False
@@ -205,30 +209,28 @@ def _losses(stage: str, rows: list[tuple[str, str | None, str]]) -> pa.Table:
     )
 
 
-def _columns_table(
-    schema: pa.Schema, folders: list[_ScoreFolder], workspace: Workspace
-) -> pa.Table:
+def _columns_table(schema: pa.Schema, records: Sequence[ScoreRecord]) -> pa.Table:
     facts: list[dict[str, str | None]] = []
-    declared = {c["name"]: (c, folder) for folder in folders for c in folder.columns}
+    declared = {column.name: (column, record) for record in records for column in record.columns}
     for name in schema.names:
         if name not in declared:
             facts.append({"name": name, **_undeclared(schema.field(name))})
             continue
-        column, folder = declared[name]
+        column, record = declared[name]
         facts.append(
             {
                 "name": name,
                 "kind": _kind(column),
-                "title": column["title"],
-                "help": column["help"],
-                "score": folder.record["score"],
-                "target": column.get("target"),
-                "of": column.get("of"),
-                "model": folder.record["model"],
-                "parameters": json.dumps(folder.record["parameters"]),
-                "reference": folder.record["source"],
-                "version": folder.record["version"],
-                "created": folder.record["created"],
+                "title": column.title,
+                "help": column.help,
+                "score": record.score,
+                "target": column.target,
+                "of": column.of,
+                "model": record.model,
+                "parameters": json.dumps(record.parameters),
+                "reference": record.source,
+                "version": record.version,
+                "created": record.created,
             }
         )
     names = (
@@ -248,11 +250,10 @@ def _columns_table(
     return pa.Table.from_pylist(facts, schema=pa.schema([(n, pa.string()) for n in names]))
 
 
-def _kind(column: Mapping[str, str]) -> str:
-    if column.get("of"):
+def _kind(column: Column) -> str:
+    if column.of:
         return "detail"
-    is_number = column.get("type", "float") in ("float", "int32")
-    return column.get("kind", "score") if is_number else "measure"
+    return column.kind if column.type in ("float", "int32") else "measure"
 
 
 def _undeclared(field: pa.Field) -> dict[str, str]:

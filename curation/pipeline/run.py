@@ -15,7 +15,7 @@ from curation.executors import EXECUTORS
 from curation.models import devices
 from curation.models.batch_encoder import Clock
 from curation.models.encoder import Encoder, Encoders, ModelSpec
-from curation.pipeline import embed, publish, ready_made, score, targets
+from curation.pipeline import embed, publish, ready_made, score, staging, targets
 from curation.pipeline.read import read_shard
 from curation.pipeline.targets import TargetSource
 from curation.progress import Progress
@@ -98,6 +98,7 @@ def score_dataset(job: Job, progress: Progress) -> Summary:
     # Before the long work: what is asked of the scores.
     score.check(job.scores, job.parameters, bool(job.targets or workspace.targets()))
     with workspace.lock():
+        staging.finish(workspace)
         _write_info(workspace, job, reader)
         read = _read(job, workspace, reader, shards, progress)
         models = Encoders(job.model, job.precision)

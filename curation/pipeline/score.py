@@ -1,29 +1,32 @@
-"""The score stage: embeddings into ``scores/``, one folder a score and model."""
+"""The score stage: samples and embeddings in, ``scores/<score>[_<model>][.<target>]/`` out.
+
+Each folder gets a Parquet file and a receipt for each shard, then ``score.toml``. A shard is scored
+again when its receipt does not match: another parameter, another sample or embedding anywhere in
+the dataset, another embedding of the target. The folder counts as unfinished meanwhile.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curation import __version__, uids
+from curation import uids
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.models import devices
-from curation.pipeline import ready_made, targets
+from curation.pipeline import all_targets, ready_made, score_folders, targets
+from curation.pipeline.score_folders import Measurement
 from curation.progress import Progress
-from curation.scores import SCORES, Score
+from curation.scores import SCORES
 from curation.scores.base import Column, Data, Scorer, Shard, check_parameters
-from curation.storage.atomic import atomic, fingerprint
-from curation.storage.workspace import Receipt, ShardFolder, Store, Workspace, now, write_toml
-
-# Raise it when a score's values change for the same parameters, so that they are made again.
-VERSION = 1
+from curation.storage.atomic import atomic
+from curation.storage.workspace import Receipt, ShardFolder, Workspace
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,29 @@ class Request:
 
 
 def run(workspace: Workspace, request: Request, progress: Progress) -> None:
-    """Compute every requested score that is not there yet, shard by shard.
+    """Make every requested score that is not up to date, shard by shard.
+
+    Folders of these scores and this model toward other targets are deleted.
 
     Raises:
-        CurationError: a score is unknown, a parameter out of range, or a target missing.
+        CurationError: a score is unknown, a parameter is out of range, or a target is missing or
+            cannot be used.
     """
     checked = check(request.scores, request.parameters, bool(request.targets))
     for name, parameters in checked.items():
-        _run_one(workspace, SCORES[name], parameters, request, progress)
+        measurements = _measurements(workspace, name, parameters, request)
+        all_targets.check_distinct(measurements)
+        _delete_others(workspace, measurements)
+        for measurement in measurements:
+            folder = workspace.scores(measurement.folder_name(workspace))
+            make(
+                workspace,
+                measurement,
+                folder,
+                progress,
+                device=request.device,
+                executor=request.executor,
+            )
 
 
 def check(
@@ -70,7 +88,7 @@ def check(
             raise CurationError(f"the score {name} needs --target NAME=SOURCE")
     for parameter, value in parameters.items():
         users = [n for n, s in SCORES.items() if parameter in {p.name for p in s.parameters}]
-        # The model's temperature goes with every run.
+        # Every run passes the model's temperature, whichever scores it makes.
         if value not in (None, ()) and parameter != "temperature" and not set(users) & set(names):
             raise CurationError(
                 f"--{parameter.replace('_', '-')} is for the score {' or '.join(users)}, "
@@ -79,132 +97,98 @@ def check(
     return {name: check_parameters(SCORES[name], parameters) for name in names}
 
 
-def _run_one(
+def make(
     workspace: Workspace,
-    score: Score,
-    parameters: Mapping[str, Any],
-    request: Request,
+    measurement: Measurement,
+    folder: ShardFolder,
     progress: Progress,
+    *,
+    device: str = "auto",
+    executor: str = "local",
 ) -> None:
-    names = request.targets if "target" in score.needs else ()
-    # What looks at no embedding is of no model.
-    model = request.model if score.needs & {"image", "text"} else ""
-    folder = folder_of(workspace, score, model)
-    marked = mark(workspace, score, parameters, {n: workspace.target(n) for n in names}, model)
-    every = shards(workspace, score, model)
-    pending = [shard for shard in every if not folder.is_done(shard.index, marked)]
-    if not pending and (folder.path / "score.toml").is_file():
-        progress.say(f"{score.title}: done before")
+    """Write the shards of one score that ``folder`` lacks, then its score.toml.
+
+    Raises:
+        CurationError: the target has no usable item on a side, or embeddings of another length.
+    """
+    score, target = measurement.score, measurement.target
+    title = f"{score.title} ({measurement.target_name})" if target else score.title
+    mark = measurement.mark(workspace)
+    shards = _shards(workspace, measurement)
+    pending = [shard for shard in shards if not folder.is_done(shard.index, mark)]
+    if not pending and score_folders.is_finished(folder):
+        progress.say(f"{title}: done before")
         return
-    total = sum(map(len, every)) * score.passes(parameters)
-    made = score.columns(parameters, names)
-    check_distinct(score, made)
-    # Until every shard is made anew, the score is not whole and is not published.
-    (folder.path / "score.toml").unlink(missing_ok=True)
-    with progress.bar(score.title, total) as bar:
-        data = Data(
-            every,
-            {name: targets.load(workspace.target(name), request.model) for name in names},
-            devices.names(request.device),
-            bar.update,
+    score_folders.open_again(folder)
+    columns = measurement.columns()
+    names = [
+        score_folders.of_model(workspace, column, measurement.model).name for column in columns
+    ]
+    if pending:
+        total = sum(map(len, shards)) * score.passes(measurement.parameters)
+        loaded = (
+            {measurement.target_name: targets.load(target, measurement.model)} if target else {}
         )
-        own = [of_model(workspace, column, model) for column in made]
-        task = partial(_score_shard, folder, score.prepare(data, parameters), made, own, marked)
-        executor = EXECUTORS[request.executor]()
-        for _ in executor.map(task, pending, data.devices):
-            pass
-    folder.trim(len(every))
-    write_record(
+        with progress.bar(title, total) as bar:
+            data = Data(shards, loaded, devices.names(device), bar.update)
+            scorer = score.prepare(data, measurement.parameters)
+            task = partial(_score_shard, folder, scorer, columns, names, mark)
+            for _ in EXECUTORS[executor]().map(task, pending, data.devices):
+                pass
+    folder.trim(len(shards))
+    score_folders.write_record(
         workspace,
         folder,
         score=score.name,
-        model=model,
+        model=measurement.model,
         source=score.source,
-        parameters=parameters,
-        columns=own,
+        parameters=measurement.parameters,
+        columns=[score_folders.of_model(workspace, c, measurement.model) for c in columns],
+        target=target,
     )
 
 
-def folder_of(workspace: Workspace, score: Score, model: str) -> ShardFolder:
-    """Where a score of a model lies; the plain name is the primary model's."""
-    return workspace.scores(score.name + _suffix(workspace, model))
+def _measurements(
+    workspace: Workspace, name: str, parameters: Mapping[str, Any], request: Request
+) -> list[Measurement]:
+    score = SCORES[name]
+    model = request.model if score.needs & {"image", "text"} else ""
+    if "target" not in score.needs:
+        return [Measurement(score, parameters, model)]
+    stores = [workspace.target(target) for target in request.targets]
+    return [Measurement(score, parameters, model, store) for store in stores]
 
 
-def of_model(workspace: Workspace, column: Column, model: str) -> Column:
-    """A column as it is called in the catalog: another model than the primary one is named."""
-    suffix = _suffix(workspace, model)
-    if not suffix:
-        return column
-    return replace(
-        column,
-        name=column.name + suffix,
-        title=f"{column.title} · {model}",
-        of=column.of + suffix if column.of else None,
-    )
+def _delete_others(workspace: Workspace, measurements: Sequence[Measurement]) -> None:
+    """Delete this score's folders toward other targets, and an earlier version's of all targets."""
+    if measurements[0].target is None:
+        return
+    kept = {measurement.folder_name(workspace) for measurement in measurements}
+    stem = measurements[0].folder_name(workspace).removesuffix(measurements[0].target_name)
+    for path in workspace.scores_root.glob("*"):
+        if f"{path.name}.".startswith(stem) and path.name not in kept:
+            shutil.rmtree(path)
 
 
-def mark(
-    workspace: Workspace,
-    score: Score,
-    parameters: Mapping[str, Any],
-    measured: Mapping[str, Store],
-    model: str,
-) -> str:
-    """The fingerprint of a score's shards: what it was made from.
-
-    Args:
-        measured: the targets that it measures against, by name.
-    """
-    stage = _stage(workspace, model)
+def _shards(workspace: Workspace, measurement: Measurement) -> list[Shard]:
+    stage = score_folders.embeddings_or_samples(workspace, measurement.model)
     receipts = [stage.receipt(shard) for shard in range(workspace.shard_count())]
-    marks = [r.fingerprint for r in receipts if r]
-    target_marks = [targets.mark(store, model) for store in measured.values()]
-    # A pool is drawn from the whole dataset, so a score depends on every shard.
-    return fingerprint(
-        VERSION, score.name, sorted(parameters.items()), tuple(measured), target_marks, marks
-    )
+    return [_shard(workspace, r.rows, n, measurement) for n, r in enumerate(receipts) if r]
 
 
-def shards(workspace: Workspace, score: Score, model: str) -> list[Shard]:
-    """What a score looks at, shard by shard."""
-    stage = _stage(workspace, model)
-    receipts = [stage.receipt(shard) for shard in range(workspace.shard_count())]
-    return [_shard(workspace, r.rows, n, model, score) for n, r in enumerate(receipts) if r]
-
-
-def check_distinct(score: Score, columns: Sequence[Column]) -> None:
-    """Raises:
-    CurationError: two columns have one name.
-    """
-    names = [column.name for column in columns]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise CurationError(
-            f"the parameters and targets of {score.name} give two columns one name: {twice}"
-        )
-
-
-def _suffix(workspace: Workspace, model: str) -> str:
-    return "" if model in ("", workspace.info().model) else f"_{model}"
-
-
-def _stage(workspace: Workspace, model: str) -> ShardFolder:
-    return workspace.embeddings(model) if model else workspace.samples
-
-
-def _shard(workspace: Workspace, rows: int, index: int, model: str, score: Score) -> Shard:
+def _shard(workspace: Workspace, rows: int, index: int, measurement: Measurement) -> Shard:
     file = workspace.samples.file(index, "parquet")
 
     def columns(names: Sequence[str]) -> pa.Table:
-        there = pq.read_schema(file).names
-        return pq.read_table(file, columns=[name for name in names if name in there])
+        present = pq.read_schema(file).names
+        return pq.read_table(file, columns=[name for name in names if name in present])
 
     def words() -> uids.Words:
         return uids.to_words(columns(["uid"]).column("uid"))
 
-    embeddings = workspace.embeddings(model)
+    embeddings = workspace.embeddings(measurement.model)
     image, text = (
-        ready_made.place(embeddings, index, side) if side in score.needs else None
+        ready_made.place(embeddings, index, side) if side in measurement.score.needs else None
         for side in ("image", "text")
     )
     return Shard(index, rows, words, image, text, columns)
@@ -214,66 +198,15 @@ def _score_shard(
     folder: ShardFolder,
     scorer: Scorer,
     columns: Sequence[Column],
-    own: Sequence[Column],
-    marked: str,
+    names: Sequence[str],
+    mark: str,
     shard: Shard,
     device: str,
 ) -> None:
+    """Write a shard's columns under ``names``, and its receipt after them."""
     folder.discard(shard.index)
     values = scorer(shard, device)
-    made = [pa.array(values[c.name], type=pa.type_for_alias(c.type)) for c in columns]
-    write_shard(folder, shard, pa.table(made, [column.name for column in own]), marked)
-
-
-def write_shard(folder: ShardFolder, shard: Shard, table: pa.Table, marked: str) -> None:
-    """A shard's scores, and the receipt after them."""
-    with atomic(folder.file(shard.index, "parquet")) as unfinished:
-        pq.write_table(table, unfinished)
-    folder.finish(shard.index, Receipt(marked, len(shard)))
-
-
-def write_record(
-    workspace: Workspace,
-    folder: ShardFolder,
-    *,
-    score: str,
-    model: str,
-    source: str,
-    parameters: Mapping[str, Any],
-    columns: Sequence[Column],
-) -> None:
-    """score.toml, which makes a score whole: all that is needed to get the same numbers again."""
-    write_toml(
-        folder.path / "score.toml",
-        {
-            "score": score,
-            "model": model,
-            "source": source,
-            "version": __version__,
-            "created": now(),
-            "dataset": dataset_mark(workspace, model),
-            "parameters": {
-                k: list(v) if isinstance(v, tuple) else v for k, v in parameters.items()
-            },
-            "columns": [
-                {k: v for k, v in asdict(column).items() if v is not None} for column in columns
-            ],
-        },
-    )
-
-
-def dataset_mark(workspace: Workspace, model: str) -> str:
-    """Changes when a sample does, or its embedding by ``model`` ("" for scores without one).
-
-    A score of another state of the dataset is not published.
-    """
-    folders = [workspace.samples, *([workspace.embeddings(model)] if model else [])]
-    receipts = [f.receipt(shard) for f in folders for shard in range(workspace.shard_count())]
-    return fingerprint([r.fingerprint if r else None for r in receipts])
-
-
-def score_folders(workspace: Workspace) -> list[Path]:
-    """The folders of finished scores, plain ones before imported ones and other models'."""
-    order = {name: position for position, name in enumerate(SCORES)}
-    folders = [f.parent for f in workspace.scores_root.glob("*/score.toml")]
-    return sorted(folders, key=lambda f: (order.get(f.name, len(order)), f.name))
+    arrays = [pa.array(values[c.name], type=pa.type_for_alias(c.type)) for c in columns]
+    with atomic(folder.file(shard.index, "parquet")) as partial_file:
+        pq.write_table(pa.table(arrays, list(names)), partial_file)
+    folder.finish(shard.index, Receipt(mark, len(shard)))

@@ -18,7 +18,7 @@ from curation.storage.workspace import Store, Workspace
 
 def read(
     workspace: Workspace,
-    beside: Workspace,
+    staging: Workspace,
     target: TargetSource,
     models: Sequence[str],
     named: ModelSpec | None,
@@ -30,7 +30,7 @@ def read(
     Ready-made embeddings are taken for those of the first model.
 
     Args:
-        beside: where a target is read that is new or comes from elsewhere now. One that is read
+        staging: where a target is read that is new or comes from elsewhere now. One that is read
             again from its source is so in place: only what has changed is embedded.
         named: a model that the workspace cannot find by itself.
 
@@ -47,10 +47,10 @@ def read(
                 f"{source} is taken for embeddings of {models[0]}; NormSim of "
                 f"{' and '.join(models[1:])} does not measure against {target.name}"
             )
-        return targets.read(beside, target, models[0], progress)
+        return targets.read(staging, target, models[0], progress)
     encoders = {model: _encoders(workspace, model, models, named) for model in models}
     is_same = there and known == source
-    store = targets.read(workspace if is_same else beside, target, models[0], progress)
+    store = targets.read(workspace if is_same else staging, target, models[0], progress)
     _embed(store, target.name, encoders, device, progress)
     return store
 

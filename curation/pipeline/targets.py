@@ -19,9 +19,17 @@ from curation.readers.captions import CaptionsReader
 from curation.scores.base import Floats, Rows, Target
 from curation.scores.shared.normalize import check
 from curation.storage import locations, matrices
-from curation.storage.atomic import atomic, sha256_of
+from curation.storage.atomic import atomic, fingerprint, sha256_of
 from curation.storage.locations import Location
-from curation.storage.workspace import Store, Workspace, check_name, now, read_toml, write_toml
+from curation.storage.workspace import (
+    Receipt,
+    Store,
+    Workspace,
+    check_name,
+    now,
+    read_toml,
+    write_toml,
+)
 
 # A target given as ready-made embeddings is one shard of this model.
 READY_MADE = (".npy", ".npz")
@@ -215,13 +223,17 @@ def _copy_embeddings(target: TargetSource, store: Store, model: str, progress: P
         for what, count in odd.items():
             if count:
                 progress.warn(f"target {target.name}: {count} of {len(rows)} {side}s are {what}")
+    folder, marks = store.embeddings(model), []
+    folder.discard(0)
     for side in _SIDES:
-        final = store.embeddings(model).file(0, f"{side}.npy")
+        final = folder.file(0, f"{side}.npy")
         if side not in sides:
             final.unlink(missing_ok=True)
             continue
         with atomic(final) as partial:
             matrices.save(partial, sides[side])
+        marks.append(f"{final.name} {sha256_of(final)}")
+    folder.finish(0, Receipt(fingerprint(marks), len(sides[next(iter(sides))])))
 
 
 def _ready_made(source: Location) -> dict[str, Rows]:

@@ -58,7 +58,7 @@ class NormSim:
 
     def columns(self, parameters: Mapping[str, Any], targets: Sequence[str]) -> list[Column]:
         made = []
-        for target in (*targets, *([ALL_TARGETS] if len(targets) > 1 else [])):
+        for target in targets:
             for side in parameters["target_side"]:
                 where = shown("all targets" if target == ALL_TARGETS else target, side)
                 for p in parameters["p"]:
@@ -102,8 +102,6 @@ class NormSim:
                 for measure in held[device]:
                     measure.into(values, indices, part, rows)
                 data.advance(part.stop - part.start)
-            if len(data.targets) > 1:
-                values |= together(values, norms, sides, list(data.targets))
             for column in values.values():
                 column[bad] = np.nan
             return {**values, **{n: pa.array(column, mask=bad) for n, column in indices.items()}}
@@ -189,21 +187,25 @@ class _Measure:
         return target_norms.power_sum(left, self.right, p)
 
 
-def together(
-    values: Mapping[str, Floats], norms: Sequence[float], sides: Sequence[str], names: Sequence[str]
-) -> dict[str, Floats]:
-    """NormSim toward all targets as one set: the p-norm of the norms toward each."""
-    made = {}
-    for side in sides:
-        for p in norms:
-            each = np.stack([values[_column(p, suffix(name, side))] for name in names])
-            top = each.max(axis=0)
-            if not math.isinf(p):
-                # Relative to the largest, in float64, so that no power overflows or underflows.
-                wide = np.maximum(top, np.finfo(np.float32).tiny).astype(np.float64)
-                top = wide * ((each / wide) ** p).sum(axis=0) ** (1 / p)
-            made[_column(p, suffix(ALL_TARGETS, side))] = top.astype(np.float32)
-    return made
+def norm_of_parts(parts: Sequence[Floats], p: float) -> Floats:
+    """NormSim toward several targets as one set, from that toward each: the p-norm of the parts.
+
+    Args:
+        parts: NormSim_p toward each target, float32, each of shape (N,).
+        p: the norm, 1 ≤ p ≤ ∞.
+
+    Returns:
+        Shape (N,), float32; NaN where a part is.
+    """
+    each = np.stack(parts)
+    with np.errstate(invalid="ignore"):
+        top = each.max(axis=0)
+        if not math.isinf(p):
+            # Relative to the largest, in float64, so that no power overflows or underflows.
+            wide = np.maximum(top, np.finfo(np.float32).tiny).astype(np.float64)
+            top = wide * ((each / wide) ** p).sum(axis=0) ** (1 / p)
+    norms: Floats = top.astype(np.float32)
+    return norms
 
 
 def _of_arrays(image: Rows, target: Rows, p: float, device: str) -> Mapping[str, Any]:

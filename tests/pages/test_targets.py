@@ -12,8 +12,8 @@ import pytest
 from curation import formatting
 from curation.analysis import compare
 from curation.catalog.catalog import Catalog
-from curation.pipeline import retarget
-from curation.pipeline.retarget import Wish
+from curation.pipeline import change_targets
+from curation.pipeline.change_targets import AddOptions
 from curation.pipeline.targets import TargetSource
 from curation.storage.workspace import Workspace
 from tests import make
@@ -75,7 +75,7 @@ def test_captions_and_ready_made_targets_are_shown_for_what_they_are(
     np.save(tmp_path / "ready.npy", np.eye(3, 256, dtype=np.float32))
     for source in (classes, tmp_path / "ready.npy"):
         target = TargetSource(source.stem, source)
-        retarget.add(copied, target, Wish(device="cpu"), make.QUIET)
+        change_targets.add(copied, target, AddOptions(device="cpu"), make.QUIET)
     root = copied.path.parent
     app = open_page("targets", root=root, target="classes")
     assert "<span>a &lt;b&gt;dog&lt;/b&gt;</span>" in html(app)

@@ -183,8 +183,8 @@ def test_a_run_killed_by_the_system_goes_on(job, scored, tmp_path):
     code = f"""
 import os, sys
 from pathlib import Path
-from curation import embedding, pipeline
-from curation.encoder import ModelSpec
+from curation.models.encoder import ModelSpec
+from curation.pipeline.run import Job, score_dataset
 from curation.progress import Progress
 from curation.readers import Options
 
@@ -194,7 +194,7 @@ class Deadly(Progress):
             os.kill(os.getpid(), 9)
         return super().bar(label, total, unit)
 
-pipeline.run(pipeline.Job(
+score_dataset(Job(
     source=Path({str(job.source)!r}), workspace=Path({str(tmp_path / "w")!r}),
     model=ModelSpec({job.model.name!r}), options=Options(shard_size=20), device="cpu",
     parameters={job.parameters!r},

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from curation.errors import CurationError
 from curation.scores import SCORES, nearest, norm_sim
 from curation.scores.base import Target, check_parameters
+from curation.scores.in_memory import EmbeddingWarning
+from curation.scores.norm_sim import norm_of_parts
 from tests.curation.scores import reference
 from tests.curation.scores.reference import TOLERANCE
 
@@ -164,44 +166,34 @@ def test_the_nearest_item_of_both_sides_is_the_item_whose_image_or_caption_is_ne
 
 
 @EVERY_P
-def test_several_targets_are_also_measured_as_one(p):
+def test_the_norm_of_several_targets_is_that_of_all_their_items(p):
     image, _ = reference.clustered(50)
     image[7] = 0
-    one, other, third = (reference.clustered(n, seed=n)[0] for n in (3, 40, 9))
-    data = reference.in_shards(
-        image,
-        reference.row_number_uids(50),
-        [20],
-        one=Target(one),
-        other=Target(other),
-        third=Target(third),
+    targets = [reference.clustered(n, seed=n)[0] for n in (3, 40, 9)]
+    with pytest.warns(EmbeddingWarning):
+        parts = [norm_sim(image, target, p=p) for target in targets]
+    found = norm_of_parts(parts, p)
+    assert np.flatnonzero(np.isnan(found)).tolist() == [7]
+    expected = reference.norm_sim(np.delete(image, 7, axis=0), np.concatenate(targets), p)
+    np.testing.assert_allclose(np.delete(found, 7), expected, rtol=TOLERANCE)
+
+
+def test_the_norm_of_several_targets_neither_overflows_nor_underflows_at_a_large_p():
+    part = np.array([1, 1e-3, 0], dtype=np.float32)
+    found = norm_of_parts([part, part], 500)
+    np.testing.assert_allclose(
+        found, [2 ** (1 / 500), 2 ** (1 / 500) * 1e-3, 0], rtol=1e-6, atol=1e-30
     )
-    found = reference.score("norm_sim", data, p=(p,))
-    together = found[f"norm_sim_{'inf' if math.isinf(p) else int(p)}_all"]
-    assert together.pop(7) is None
-    expected = reference.norm_sim(
-        np.delete(image, 7, axis=0), np.concatenate([one, other, third]), p
-    )
-    np.testing.assert_allclose(together, expected, rtol=TOLERANCE)
 
 
-def test_all_targets_as_one_neither_overflow_nor_underflow_at_a_large_p():
-    image = np.array([[1.0, 0], [1, 1e-3], [0, 1]])
-    data = reference.in_shards(
-        image, reference.row_number_uids(3), a=Target(np.eye(2)[:1]), b=Target(np.eye(2)[:1])
-    )
-    found = reference.score("norm_sim", data, p=(500.0,))["norm_sim_500_all"]
-    np.testing.assert_allclose(found, [2 ** (1 / 500), 2 ** (1 / 500), 0], atol=1e-5)
-
-
-def test_one_target_has_no_column_of_all():
+def test_each_norm_has_a_column_and_the_largest_cosine_its_item():
     names = [c.name for c in SCORES["norm_sim"].columns(DEFAULTS, ["food"])]
     assert names == ["norm_sim_inf_food", "norm_sim_inf_food_nearest", "norm_sim_2_food"]
 
 
 def test_titles_say_which_side():
     columns = SCORES["norm_sim"].columns(
-        DEFAULTS | {"p": (math.inf,), "target_side": ("image", "text", "both")}, ["food", "pets"]
+        DEFAULTS | {"p": (math.inf,), "target_side": ("image", "text", "both")}, ["food", "all"]
     )
     assert [c.title for c in columns if not c.of][:3] + [c.title for c in columns][-1:] == [
         "NormSim∞ (food)",

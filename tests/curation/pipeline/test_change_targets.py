@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from curation.catalog.catalog import Catalog
 from curation.cli.main import cli
 from curation.errors import CurationError
 from curation.models.encoder import ModelSpec
-from curation.pipeline import retarget, targets
-from curation.pipeline.retarget import Wish
+from curation.pipeline import change_targets, publish, score, targets
+from curation.pipeline.change_targets import AddOptions
 from curation.pipeline.run import score_dataset
 from curation.pipeline.targets import TargetSource
 from curation.readers import Options
@@ -22,7 +23,7 @@ from curation.selection.recipe import Recipe
 from curation.storage.workspace import Workspace
 from tests import make
 
-NORM_SIM = "scores/norm_sim/"
+LINES = ("scores/norm_sim.lines/", "targets/lines/")
 
 
 class Said(make.Progress):
@@ -71,8 +72,8 @@ def run(job, workspace, named, **changes):
     )
 
 
-def add(workspace, target, wish=Wish(device="cpu"), progress=make.QUIET):  # noqa: B008
-    return retarget.add(workspace, target, wish, progress)
+def add(workspace, target, options=AddOptions(device="cpu"), progress=make.QUIET):  # noqa: B008
+    return change_targets.add(workspace, target, options, progress)
 
 
 def files(workspace, besides=()):
@@ -103,10 +104,9 @@ def assert_equal(one, other):
 
 
 def test_a_target_added_gives_what_a_full_score_gives(with_dots, with_both, lines):
-    others = (NORM_SIM, "targets/lines/")
-    before = files(with_dots, others)
+    before = files(with_dots, LINES)
     change = add(with_dots, lines)
-    assert files(with_dots, others) == before
+    assert files(with_dots, LINES) == before
     assert_equal(norm_sims(with_dots), norm_sims(with_both))
     assert change.columns == (
         "norm_sim_inf_lines",
@@ -118,7 +118,7 @@ def test_a_target_added_gives_what_a_full_score_gives(with_dots, with_both, line
     assert told["norm_sim_inf_all"].title == "NormSim∞ (all targets)"
     # Bit by bit, receipts too: the next `score` has nothing to do.
     held = files(with_both, ("embeddings", "samples", "targets", "workspace.toml", ".lock"))
-    for name in (n for n in held if n.startswith(NORM_SIM) and not n.endswith(".toml")):
+    for name in (n for n in held if n.startswith(LINES) and not n.endswith(".toml")):
         assert (with_dots.path / name).read_bytes() == held[name][0], name
 
 
@@ -153,7 +153,7 @@ def test_a_first_target_takes_the_defaults(job, lines, tmp_path):
 def test_a_target_added_twice_is_nothing_to_do(with_both, lines, tmp_path):
     workspace = Workspace.open(shutil.copytree(with_both.path, tmp_path / "w"))
     catalog = workspace.catalog.read_bytes()
-    assert not add(workspace, lines).anew
+    assert not add(workspace, lines).is_new
     assert workspace.catalog.read_bytes() == catalog
 
 
@@ -166,7 +166,7 @@ def test_a_target_whose_images_changed_is_measured_anew(with_dots, tmp_path):
     before = norm_sims(with_dots)
     created = targets.info(with_dots.target("mine")).created
     make.jpeg(folder / "3.jpg", 303)
-    assert add(with_dots, mine).anew
+    assert add(with_dots, mine).is_new
     after = norm_sims(with_dots)
     assert not np.array_equal(before["norm_sim_2_mine"], after["norm_sim_2_mine"])
     assert_equal(
@@ -236,14 +236,14 @@ def test_captions_alone_are_measured_beside_the_images_of_others(with_dots, tmp_
 
 
 def test_norms_and_sides_can_be_asked_for(with_dots, lines):
-    change = add(with_dots, lines, Wish((1.0,), device="cpu"))
+    change = add(with_dots, lines, AddOptions((1.0,), device="cpu"))
     assert change.columns == ("norm_sim_1_lines",)
     # Toward dots there is no such norm: nothing is measured toward both.
     assert not any(name.endswith("_all") for name in norm_sims(with_dots))
     with pytest.raises(CurationError, match="no usable embedding of its captions"):
-        add(with_dots, lines, Wish(sides=("text",), device="cpu"))
+        add(with_dots, lines, AddOptions(sides=("text",), device="cpu"))
     with pytest.raises(CurationError, match=r"p is 0\.5; expected ≥ 1"):
-        Wish((0.5,))
+        AddOptions((0.5,))
 
 
 def test_every_model_of_a_workspace_measures_a_new_target(
@@ -276,25 +276,25 @@ def test_a_model_that_is_another_one_now_is_refused(job, lines, second_model_fol
     shutil.rmtree(folder)
     with pytest.raises(CurationError, match=r"not in .* any more"):
         add(workspace, lines)
-    add(workspace, lines, Wish(model=job.model, device="cpu"))
+    add(workspace, lines, AddOptions(model=job.model, device="cpu"))
     assert "norm_sim_2_lines" in norm_sims(workspace)
 
 
 def test_a_stopped_run_goes_on_and_a_second_writer_waits(with_dots, with_both, lines, monkeypatch):
     with with_dots.lock(), pytest.raises(CurationError, match="another process"):
         add(with_dots, lines)
-    embed = retarget.target_columns.build
+    make_score = score.make
 
     def stopped(*args, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(retarget.target_columns, "build", stopped)
+    monkeypatch.setattr(score, "make", stopped)
     with pytest.raises(KeyboardInterrupt):
         add(with_dots, lines)
     assert with_dots.targets() == ["dots"]
-    beside = with_dots.path / ".retarget/targets/lines/embeddings/tiny/00000.image.npy"
-    made = beside.stat().st_ino
-    monkeypatch.setattr(retarget.target_columns, "build", embed)
+    staged = with_dots.path / ".staging/targets/lines/embeddings/tiny/00000.image.npy"
+    made = staged.stat().st_ino
+    monkeypatch.setattr(score, "make", make_score)
     add(with_dots, lines)
     assert with_dots.target("lines").embeddings("tiny").file(0, "image.npy").stat().st_ino == made
     assert_equal(norm_sims(with_dots), norm_sims(with_both))
@@ -306,17 +306,17 @@ def test_a_target_removed_leaves_what_was_before_it(with_both, with_dots, tmp_pa
         "both", Recipe.parse("steps: [{where: 'norm_sim_inf_all > 0.1 and clip_score > 0'}]")
     )
     said = Said()
-    change = retarget.remove(workspace, "lines", said)
+    change = change_targets.remove(workspace, "lines", said)
     assert "norm_sim_2_lines" in change.columns
     assert_equal(norm_sims(workspace), norm_sims(with_dots))
     assert workspace.targets() == ["dots"]
     assert Catalog.of(workspace).dataset.targets == "dots"
     assert any("both refers to norm_sim_inf_all, which is gone" in line for line in said.lines)
-    retarget.remove(workspace, "dots", make.QUIET)
+    change_targets.remove(workspace, "dots", make.QUIET)
     assert norm_sims(workspace) == {}
     assert "neg_clip_loss" in Catalog.of(workspace).columns
     with pytest.raises(CurationError, match="there is no target 'dots'; there are: none"):
-        retarget.remove(workspace, "dots", make.QUIET)
+        change_targets.remove(workspace, "dots", make.QUIET)
 
 
 def test_other_scores_toward_a_target_go_with_it(with_dots, job, lines):
@@ -325,11 +325,13 @@ def test_other_scores_toward_a_target_go_with_it(with_dots, job, lines):
     vas = Catalog.of(with_dots).array("vas_dots")
     said = Said()
     add(with_dots, TargetSource("lines", job.targets[0].source), progress=said)
-    assert any("vas_lines measured against what the target lines was" in x for x in said.lines)
+    assert any(
+        "vas_lines measured against the former lines and is deleted" in x for x in said.lines
+    )
     np.testing.assert_array_equal(Catalog.of(with_dots).array("vas_dots"), vas)
     assert "vas_lines" not in Catalog.of(with_dots).columns
-    retarget.remove(with_dots, "dots", make.QUIET)
-    assert not with_dots.scores("vas").path.exists()
+    change_targets.remove(with_dots, "dots", make.QUIET)
+    assert not list(with_dots.scores_root.glob("vas*"))
     assert "vas_dots" not in Catalog.of(with_dots).columns
 
 
@@ -340,3 +342,36 @@ def test_the_command_line_adds_and_removes(with_dots, lines):
     result = CliRunner().invoke(cli, ["remove-target", str(with_dots.path), "lines", "-q"])
     assert "lines removed with 3 columns" in result.output
     assert with_dots.targets() == ["dots"]
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_target_replaced_by_name_is_the_old_or_the_new_one(
+    with_dots, with_both, lines, monkeypatch, step
+):
+    """Killed at each of the moves that put the new target in place."""
+    before, rename, count = norm_sims(with_dots), Path.rename, 0
+
+    def killed(path, other):
+        nonlocal count
+        count += 1
+        if count > step:
+            raise KeyboardInterrupt
+        return rename(path, other)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            add(with_dots, TargetSource("dots", lines.source))
+    assert_equal(norm_sims(with_dots), before)
+    publish.publish(with_dots, make.QUIET)
+    after = norm_sims(with_dots)
+    for name in before:
+        wanted = norm_sims(with_both)[name.replace("dots", "lines")]
+        np.testing.assert_array_equal(after[name], wanted)
+    assert targets.info(with_dots.target("dots")).source == str(lines.source)
+
+
+def test_the_order_of_norms_and_names_is_that_of_one_run(with_dots, job, lines, tmp_path):
+    add(with_dots, TargetSource("a", lines.source))
+    run(job, tmp_path / "w", (TargetSource("a", lines.source), job.targets[0]))
+    assert [*norm_sims(with_dots)] == [*norm_sims(Workspace.open(tmp_path / "w"))]
