@@ -92,7 +92,7 @@ def embed_image(encoder: Encoder, data: bytes) -> Vector:
     picture = decode.rgb(
         data, at_least=2 * encoder.input_side, longer_side=encoder.fits_longer_side
     )
-    pixels = torch.tensor(encoder.preprocess(decode.without_far_ends(picture)))
+    pixels = torch.tensor(encoder.preprocess(decode.crop_extreme_aspect(picture)))
     vector: Vector = encoder.encode_images(pixels[None]).rows()[0]
     return vector
 

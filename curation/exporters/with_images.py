@@ -23,7 +23,7 @@ from curation.exporters import values
 from curation.exporters.base import ExportRequest, LeftOut
 from curation.images import decode, location
 from curation.images.location import ImageRef
-from curation.readers.base import distinct
+from curation.readers.shared.column_names import source_names
 from curation.storage.locations import Location
 
 WORKERS = 16
@@ -154,7 +154,7 @@ def shards(samples: Iterable[Sample], size: int) -> Iterator[Iterator[Sample]]:
 
 def export_names(columns: Sequence[str], taken: Collection[str]) -> list[str]:
     """Names for the columns in the export, none of them in ``taken``, all of them distinct."""
-    return distinct([f"source_{n}" if n.lower() in taken else n for n in columns], taken)
+    return source_names(columns, taken)
 
 
 def default_columns(catalog: Catalog) -> list[str]:

@@ -1,8 +1,8 @@
-"""Connections to strangers' servers: public addresses only, and nothing waits past a deadline.
+"""HTTP connections to untrusted servers: public addresses only, with a deadline for everything.
 
-A link in a dataset must not make this machine ask its own network. ``CURATION_PRIVATE_URLS=1``
-allows that, for a store of images of one's own. A proxy that the environment names is used; what
-it may ask is its own affair.
+A URL in a dataset must not make this machine send requests to its own network.
+``CURATION_PRIVATE_URLS=1`` allows them, for an image server of one's own. A proxy from the
+environment is used; the proxy decides which addresses it connects to.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ from curation.errors import UnreadableError
 
 PRIVATE = "CURATION_PRIVATE_URLS"
 
-# All that is routed of IPv6, and where gateways translate it to IPv4.
+# The routed part of IPv6, and the prefix that gateways translate to IPv4.
 _ROUTED = ipaddress.IPv6Network("2000::/3")
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Web(urllib.request.AbstractHTTPHandler):
-    """http and https over connections that keep the limits."""
+    """A urllib handler for http and https with a deadline and without private addresses.
+
+    Args:
+        deadline: in seconds of ``time.monotonic``.
+    """
 
     def __init__(self, deadline: float) -> None:
         super().__init__()
@@ -43,25 +47,25 @@ class Web(urllib.request.AbstractHTTPHandler):
     http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
 
     def _open(self, request: urllib.request.Request, kind: Any, **settings: Any) -> Any:
-        by_proxy = request.has_proxy() or getattr(request, "_tunnel_host", None) is not None
-        is_guarded = os.environ.get(PRIVATE) != "1" and not by_proxy
+        uses_proxy = request.has_proxy() or getattr(request, "_tunnel_host", None) is not None
+        public_only = os.environ.get(PRIVATE) != "1" and not uses_proxy
 
         def connection(host: str, **more: Any) -> http.client.HTTPConnection:
-            made: http.client.HTTPConnection = kind(host, **more)
-            made._create_connection = partial(  # type: ignore[attr-defined]
-                _connect, deadline=self._deadline, is_guarded=is_guarded
+            new: http.client.HTTPConnection = kind(host, **more)
+            new._create_connection = partial(  # type: ignore[attr-defined]  # private to http
+                _connect, deadline=self._deadline, public_only=public_only
             )
-            made.response_class = partial(_Answer, self._deadline)  # type: ignore[assignment]
-            return made
+            new.response_class = partial(_Response, self._deadline)  # type: ignore[assignment]  # a class
+            return new
 
         return self.do_open(connection, request, **settings)
 
 
 def seconds_left(deadline: float) -> float:
-    """Until a deadline of ``time.monotonic``.
+    """Seconds until a deadline of ``time.monotonic``; more than 0.
 
     Raises:
-        TimeoutError: it has passed.
+        TimeoutError: the deadline has passed.
     """
     left = deadline - time.monotonic()
     if left <= 0:
@@ -71,33 +75,35 @@ def seconds_left(deadline: float) -> float:
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    # Reading the certificates takes longer than many an answer.
+    # Cached because loading the certificates takes longer than many requests.
     return ssl.create_default_context()
 
 
 def _connect(
-    place: tuple[str, int], *_: object, deadline: float, is_guarded: bool
+    host_and_port: tuple[str, int], *_: object, deadline: float, public_only: bool
 ) -> socket.socket:
-    """A connection to the first address of a host that takes one.
+    """A connection to the first address of a host that accepts one.
 
-    A guarded one is to a public address. It is the address connected to that is looked at: a name
-    might be told otherwise when it is asked for again.
+    The address is checked here, and not the host name before, because a second look-up of the
+    name may return another address.
     """
     problem: Exception = OSError("the host has no address")
-    found = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)
-    for number, (family, kind, protocol, _name, address) in enumerate(found):
-        if is_guarded and not _is_public(str(address[0])):
-            problem = UnreadableError(f"{address[0]} is no public address ({PRIVATE}=1 allows it)")
+    addresses = socket.getaddrinfo(*host_and_port, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _name, address) in enumerate(addresses):
+        if public_only and not _is_public(str(address[0])):
+            problem = UnreadableError(
+                f"{address[0]} is not a public address ({PRIVATE}=1 allows it)"
+            )
             continue
-        opened = socket.socket(family, kind, protocol)
+        connected = socket.socket(family, kind, protocol)
         try:
-            # An address that does not answer leaves time for the next.
-            opened.settimeout(seconds_left(deadline) / (len(found) - number))
-            opened.connect(address)
-            opened.settimeout(seconds_left(deadline))
-            return opened
+            # Each remaining address gets an equal share of the time.
+            connected.settimeout(seconds_left(deadline) / (len(addresses) - number))
+            connected.connect(address)
+            connected.settimeout(seconds_left(deadline))
+            return connected
         except OSError as error:
-            opened.close()
+            connected.close()
             problem = error
     raise problem
 
@@ -114,15 +120,17 @@ def _is_public(text: str) -> bool:
     return address.is_global and not address.is_multicast
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer each of whose reads ends by the deadline, that of its headers included."""
+class _Response(http.client.HTTPResponse):
+    """A response whose reads, those of its headers included, end by the deadline."""
 
     def __init__(self, deadline: float, sock: socket.socket, *args: Any, **settings: Any) -> None:
         super().__init__(sock, *args, **settings)
-        self.fp = io.BufferedReader(_Timed(self.fp.detach(), sock, deadline))
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock, deadline))
 
 
-class _Timed(io.RawIOBase):
+class _TimedReader(io.RawIOBase):
+    """A socket's stream that sets the remaining time as the timeout of every read."""
+
     def __init__(self, source: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
         self._source = source
         self._sock = sock

@@ -1,8 +1,4 @@
-"""An image's pixels.
-
-Images come from strangers: every one is opened with Pillow's decompression-bomb warning as
-an error.
-"""
+"""Decoding of untrusted images; those with too many pixels are refused."""
 
 from __future__ import annotations
 
@@ -40,52 +36,55 @@ EXTENSIONS = frozenset(
 def size(data: bytes) -> tuple[int, int]:
     """Width and height in pixels, from the header alone.
 
+    Args:
+        data: an encoded image, or enough of its beginning.
+
     Raises:
-        CurationError: these bytes are not an image that can be read.
+        CurationError: the bytes are not an image in a supported format.
     """
     with _open(data) as image:
         return image.size
 
 
 def rgb(data: bytes, at_least: int | None = None, *, longer_side: bool = False) -> Image.Image:
-    """The picture in RGB, upright, transparency laid on white.
+    """The image in RGB, rotated as its EXIF data says, with transparency on white.
 
     Args:
         data: an encoded image.
-        at_least: JPEGs may be decoded at a reduced size as long as neither side falls below
-            this many pixels; None decodes every pixel.
-        longer_side: whether that is asked of the longer side only.
+        at_least: a JPEG may be decoded at a reduced size whose shorter side has at least this
+            many pixels, which is faster; None decodes at full size.
+        longer_side: whether ``at_least`` applies to the longer side instead.
 
     Raises:
-        CurationError: the image does not decode (truncated, damaged, too large).
+        CurationError: the image cannot be decoded (truncated, damaged, too many pixels).
     """
     with _open(data) as image:
         try:
             if at_least is not None and image.format == "JPEG":
-                asked = max(image.size) if longer_side else min(image.size)
-                # Pillow keeps both sides above what it is given.
-                width, height = (math.ceil(side * at_least / asked) for side in image.size)
+                limited = max(image.size) if longer_side else min(image.size)
+                # The reduced size is never smaller than the size requested here.
+                width, height = (math.ceil(side * at_least / limited) for side in image.size)
                 image.draft("RGB", (width, height))
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I;16"):
-                # Pillow would cut 16 bits off at 255, which is white.
+                # Pillow clips 16-bit values at 255, so almost everything would be white.
                 upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
             if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
                 upright = upright.convert("RGBA")
                 white = Image.new("RGBA", upright.size, (255, 255, 255, 255))
                 upright = Image.alpha_composite(white, upright)
             return upright.convert("RGB")
-        except Exception as error:  # Pillow's decoders raise many kinds over damaged files
-            raise CurationError(f"the image does not decode: {error}") from None
+        except Exception as error:  # Pillow's decoders raise many types for damaged files
+            raise CurationError(f"image cannot be decoded: {error}") from None
 
 
-def without_far_ends(picture: Image.Image, longest: int = 20) -> Image.Image:
-    """The middle of a picture that is more than ``longest`` times as long as wide.
+def crop_extreme_aspect(picture: Image.Image, max_ratio: int = 20) -> Image.Image:
+    """The center of an image whose longer side is more than ``max_ratio`` times the shorter.
 
-    Models resize the shorter side and cut out the middle: a line of 1 by 30,000 pixels would
-    first become gigabytes.
+    Models resize the shorter side and then crop the center. Resizing 1 by 30,000 pixels like that
+    takes gigabytes.
     """
-    limit = longest * min(picture.size)
+    limit = max_ratio * min(picture.size)
     if max(picture.size) <= limit:
         return picture
     width, height = (min(side, limit) for side in picture.size)
@@ -94,7 +93,11 @@ def without_far_ends(picture: Image.Image, longest: int = 20) -> Image.Image:
 
 
 def thumbnail(data: bytes, side: int) -> bytes:
-    """A JPEG of the picture, neither side longer than ``side`` pixels."""
+    """The image as a JPEG whose sides have at most ``side`` pixels.
+
+    Raises:
+        CurationError: the image cannot be decoded.
+    """
     picture = rgb(data, at_least=side)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
@@ -108,12 +111,12 @@ def _open(data: bytes) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data))
     except UnidentifiedImageError:
-        raise CurationError("not an image in a format that can be read") from None
+        raise CurationError("not an image in a supported format") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise CurationError("the image has too many pixels to be opened safely") from None
-    except Exception as error:  # as above
-        raise CurationError(f"the image cannot be opened: {error}") from None
-    # Filters of warnings belong to the process: another thread may have put ours away.
+        raise CurationError("image has too many pixels to be opened safely") from None
+    except Exception as error:  # many types, as in rgb
+        raise CurationError(f"image cannot be opened: {error}") from None
+    # Warning filters are global, so another thread may have removed the one set above.
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
-        raise CurationError("the image has too many pixels to be opened safely")
+        raise CurationError("image has too many pixels to be opened safely")
     return image

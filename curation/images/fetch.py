@@ -1,7 +1,6 @@
-"""One image from the web, within limits: the address and its answer come from strangers.
+"""Downloads an image from an untrusted URL, within limits of size and time.
 
-Only http and https, after redirects too; no more bytes and no longer than the limits, however
-slowly they drip; and only from public addresses (``connecting.py``).
+Only http and https are allowed, also after redirects, and only public addresses (``connect.py``).
 """
 
 from __future__ import annotations
@@ -22,77 +21,78 @@ from curation import __version__
 from curation.errors import UnreadableError
 from curation.images.connect import Web, seconds_left
 
-# Bytes, and seconds for all of them; looking up a name takes what the system allows it.
+# Bytes of a response at most.
 LIMIT = 20_000_000
+# Seconds for the whole download. The look-up of the host name has the system's own limit.
 TIMEOUT = 10.0
-# Redirects that are followed.
-_HOPS = 5
-_MOVED = (301, 302, 303, 307, 308)
+_MAX_REDIRECTS = 5
+_REDIRECT_CODES = (301, 302, 303, 307, 308)
 _CHUNK = 1 << 16
 
-# What a browser leaves as it is in a path or a query.
-_AS_IT_IS = "!$%&'()*+,/:;=?@[]^|"
+# The characters that a browser does not escape in a path or a query.
+_UNESCAPED = "!$%&'()*+,/:;=?@[]^|"
 
 
 def fetch(url: str, limit: int = LIMIT, timeout: float = TIMEOUT) -> bytes:
-    """What an address answers.
+    """The bytes of the image at a URL.
 
     Args:
-        limit: bytes; a longer answer is refused.
-        timeout: seconds for all of it.
+        limit: maximum number of bytes; a longer response is refused.
+        timeout: seconds for the whole download.
 
     Raises:
-        UnreadableError: there is no answer, or none within the limits; another try may find it.
+        UnreadableError: there is no image at the URL, or none within the limits.
     """
     deadline = time.monotonic() + timeout
     try:
-        with _answer(url, deadline) as answer:
-            return _content(answer, limit)
+        with _open(url, deadline) as response:
+            return _read(response, limit)
     except TimeoutError:
-        why = f"not there within {timeout:g} s"
+        reason = f"not complete within {timeout:g} s"
     except (OSError, http.client.HTTPException, ValueError, zlib.error, UnreadableError) as error:
-        why = _why(error)
-    raise UnreadableError(f"the image could not be fetched: {why}: {url}")
+        reason = _reason(error)
+    raise UnreadableError(f"image could not be fetched: {reason}: {url}")
 
 
 def host(url: str) -> str:
-    """The name of the machine that an address leads to; empty where it is no address."""
+    """The host name in a URL; empty if there is none."""
     try:
         return urllib.parse.urlsplit(url.strip()).hostname or ""
     except ValueError:
         return ""
 
 
-def _answer(url: str, deadline: float) -> Any:
-    for _ in range(_HOPS + 1):
+def _open(url: str, deadline: float) -> Any:
+    """The response of a URL, after its redirects."""
+    for _ in range(_MAX_REDIRECTS + 1):
         try:
             return _opener(deadline).open(_request(url), timeout=seconds_left(deadline))
         except urllib.error.HTTPError as error:
-            # Closed unread: urllib's own redirects read whatever comes with them.
+            # urllib's own redirect handler would read the whole body first.
             error.close()
-            moved = error.headers.get("Location")
-            if error.code not in _MOVED or not moved:
+            location = error.headers.get("Location")
+            if error.code not in _REDIRECT_CODES or not location:
                 raise
-            # Headers are read as Latin-1, whatever they are.
-            moved = urllib.parse.quote(moved, string.punctuation, "iso-8859-1")
-            url = urllib.parse.urljoin(url, moved)
+            # http.client decodes headers as Latin-1, whatever their encoding is.
+            location = urllib.parse.quote(location, string.punctuation, "iso-8859-1")
+            url = urllib.parse.urljoin(url, location)
         except urllib.error.URLError as error:
             raise error.reason if isinstance(error.reason, OSError) else error from None
-    raise UnreadableError(f"more than {_HOPS} redirects")
+    raise UnreadableError(f"more than {_MAX_REDIRECTS} redirects")
 
 
 def _request(url: str) -> urllib.request.Request:
-    """A request for what a browser would ask for under this address."""
+    """The request that a browser would send for a URL."""
     parts = urllib.parse.urlsplit(url.strip())
     if parts.scheme not in ("http", "https"):
-        raise UnreadableError("only http and https are fetched")
+        raise UnreadableError("only http and https URLs are fetched")
     name = parts.hostname or ""
     if not name:
         raise ValueError("no host")
     name = f"[{name}]" if ":" in name else name.encode("idna").decode()
-    place = name if parts.port is None else f"{name}:{parts.port}"
-    found = (parts.path.replace("\\", "/") or "/", parts.query)
-    path, query = (urllib.parse.quote(part, _AS_IT_IS) for part in found)
+    netloc = name if parts.port is None else f"{name}:{parts.port}"
+    path = urllib.parse.quote(parts.path.replace("\\", "/") or "/", _UNESCAPED)
+    query = urllib.parse.quote(parts.query, _UNESCAPED)
     headers = {"User-Agent": f"clip-curation/{__version__}", "Accept": "image/*,*/*;q=0.5"}
     if parts.username:
         user, password = (
@@ -100,65 +100,65 @@ def _request(url: str) -> urllib.request.Request:
         )
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         headers["Authorization"] = f"Basic {token}"
-    sent = urllib.parse.urlunsplit((parts.scheme, place, path, query, ""))
-    return urllib.request.Request(sent, headers=headers)
+    target = urllib.parse.urlunsplit((parts.scheme, netloc, path, query, ""))
+    return urllib.request.Request(target, headers=headers)
 
 
-def _content(answer: Any, limit: int) -> bytes:
-    """The image's bytes, as far as one can tell without decoding them."""
+def _read(response: Any, limit: int) -> bytes:
+    """The body of a response, unless it is clearly not an image."""
     too_long = UnreadableError(f"more than {limit / 1e6:g} MB")
-    if (answer.length or 0) > limit:
+    if (response.length or 0) > limit:
         raise too_long
     parts: list[bytes] = []
     total = 0
-    # read1 returns what has come, where read would wait for the whole chunk.
-    while part := answer.read1(_CHUNK):
+    # read1 returns what has arrived; read would wait for the whole chunk.
+    while part := response.read1(_CHUNK):
         total += len(part)
         if total > limit:
             raise too_long
         parts.append(part)
-    if answer.length:
-        raise UnreadableError("the answer breaks off")
+    if response.length:
+        raise UnreadableError("the response is incomplete")
     data = b"".join(parts)
-    packed = answer.headers.get("Content-Encoding", "identity").strip().lower()
-    if packed in ("gzip", "x-gzip", "deflate"):
-        # Not asked for, but some send nothing else. The window of 47 bits takes gzip and zlib.
-        unpacking = zlib.decompressobj(47)
-        data = unpacking.decompress(data, limit + 1)
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        # Not requested, but some servers always compress. 47 accepts both gzip and zlib headers.
+        decompressor = zlib.decompressobj(47)
+        data = decompressor.decompress(data, limit + 1)
         if len(data) > limit:
             raise too_long
-        if not unpacking.eof:
-            raise UnreadableError("the answer breaks off")
-    elif packed not in ("", "identity"):
-        raise UnreadableError("the answer is packed in a way that was not asked for")
+        if not decompressor.eof:
+            raise UnreadableError("the response is incomplete")
+    elif encoding not in ("", "identity"):
+        raise UnreadableError("the response has an unsupported Content-Encoding")
     if not data:
-        raise UnreadableError("the answer is empty")
+        raise UnreadableError("the response is empty")
     if data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        raise UnreadableError("the answer is a page (HTML or XML), not an image")
+        raise UnreadableError("the response is a page (HTML or XML), not an image")
     return data
 
 
-def _why(error: Exception) -> str:
-    """One line in words of ours: what a server says of itself may be anything."""
+def _reason(error: Exception) -> str:
+    """An error as one short phrase, without text that the server controls."""
     match error:
         case urllib.error.HTTPError():
             return f"HTTP {error.code} {http.client.responses.get(error.code, '')}".strip()
         case urllib.error.URLError():
             return str(error.reason)
         case ssl.SSLCertVerificationError():
-            return f"its certificate does not hold ({error.verify_message})"
+            return f"its certificate is not valid ({error.verify_message})"
         case ssl.SSLError():
-            return f"no TLS connection ({error.reason or error})"
+            return f"the TLS connection failed ({error.reason or error})"
         case socket.gaierror(errno=socket.EAI_NONAME):
             return "no such host"
         case http.client.RemoteDisconnected():
-            return "the connection was closed without an answer"
+            return "the connection was closed without a response"
         case http.client.IncompleteRead() | zlib.error():
-            return "the answer breaks off"
+            return "the response is incomplete"
         case http.client.InvalidURL() | ValueError():
-            return "this is no address on the web"
+            return "not a valid URL"
         case http.client.HTTPException():
-            return "the answer is not HTTP"
+            return "the response is not HTTP"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""One sample's picture, large enough to look at: made when it is looked at, and not kept."""
+"""One sample's image at the size of a detail view, created on request and not stored."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ SIDE = 768
 
 
 def load(image_root: Location, row: Mapping[str, Any], from_the_web: bool = False) -> bytes:
-    """A JPEG no longer than SIDE pixels, of a row of ``Catalog.rows``.
+    """A JPEG of a sample's image, with sides of at most SIDE pixels.
 
     Args:
-        from_the_web: whether an image that is only an address is fetched.
+        row: a row of ``Catalog.rows``.
+        from_the_web: whether an image that is only a URL is downloaded.
 
     Raises:
-        CurationError: there is no image, or it cannot be had or read; says why.
+        CurationError: the sample has no image, or it cannot be read.
     """
-    # A catalog of an earlier version lacks some of the columns.
+    # Catalogs of earlier versions lack some of the columns.
     ref = ImageRef.of(dict.fromkeys(COLUMNS) | dict(row))
     if ref is None:
         raise CurationError("this sample has no image")
     if ref.is_on_the_web:
         if not from_the_web:
-            raise CurationError(f"the image is on the web and was not fetched: {ref.url}")
-        # What did not answer a moment ago is not asked again for every look.
+            raise CurationError(f"the image is on the web and was not downloaded: {ref.url}")
+        # Do not repeat a download that failed minutes ago.
         if (reason := thumbnails.failure(ref.url or "")) is not None:
             raise CurationError(reason)
     return decode.thumbnail(ref.read(image_root), SIDE)

@@ -1,4 +1,4 @@
-"""Where a sample's image lies, and its bytes."""
+"""The location of a sample's image, and its bytes."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from curation.images import decode, fetch, parquet_cells
 from curation.storage import locations
 from curation.storage.locations import Location
 
-# Bytes: more than nearly every header.
+# Bytes that are enough for nearly every image header.
 _HEAD = 1 << 16
 
-# Bytes that are read of a file at most: what is larger is no image that Pillow would open.
-_LARGEST = 1 << 29
+# Maximum number of bytes read from a file. Pillow would refuse a larger image.
+_MAX_BYTES = 1 << 29
 
-# The columns of a sample that say where its image lies.
+# The columns of a sample that locate its image, in the order of ImageRef's fields.
 COLUMNS = ("image_file", "image_offset", "image_length", "image_column", "image_row", "url")
 
 
 @dataclass(frozen=True)
 class ImageRef:
-    """An image: a file below the image root, a part of one, or what an address on the web holds.
+    """The location of an image: a file, a range or cell of a file, or a URL.
 
     Attributes:
-        offset, length: the range of the file's bytes, as of an image inside a tar.
-        column, row: the cell of a Parquet file.
-        url: where it is fetched from if it is in no file.
+        file: path below the image root; None for an image on the web.
+        offset, length: the range in bytes, for an image inside a tar or Arrow file.
+        column, row: the cell, for an image inside a Parquet file; rows count from 0.
+        url: the URL, for an image on the web.
     """
 
     file: str | None
@@ -43,19 +44,25 @@ class ImageRef:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> ImageRef | None:
-        """The image of a sample with COLUMNS; None where it has none."""
-        found = cls(*(row[name] for name in COLUMNS))
-        return None if found.file is None and found.url is None else found
+        """The image of a sample that has COLUMNS; None if it has no image."""
+        ref = cls(*(row[name] for name in COLUMNS))
+        return None if ref.file is None and ref.url is None else ref
 
     @property
     def is_on_the_web(self) -> bool:
+        """Whether the image has to be downloaded."""
         return self.file is None
 
     def read(self, root: Location, at_most: int | None = None) -> bytes:
-        """The image's bytes, or the first ``at_most`` of them.
+        """The image's bytes.
+
+        Args:
+            root: the image root.
+            at_most: read no more than this many bytes of a file; ignored for cells and URLs.
 
         Raises:
-            CurationError: the file is missing, or lies outside ``root``; the URL has no answer.
+            UnreadableError: the file or URL cannot be read now, but may be later.
+            CurationError: the file is outside ``root`` or not a regular file, or the cell is empty.
         """
         if self.file is None:
             return fetch.fetch(self.url or "")
@@ -63,24 +70,24 @@ class ImageRef:
         try:
             if self.row is not None:
                 return parquet_cells.read(path, self.column or "", self.row)
-            _check_file(path)
+            _check_regular(path, self.file)
             lengths = [length for length in (self.length, at_most) if length is not None]
-            return locations.read_range(path, self.offset or 0, min(lengths, default=_LARGEST))
+            return locations.read_range(path, self.offset or 0, min(lengths, default=_MAX_BYTES))
         except FileNotFoundError:
-            raise UnreadableError(f"the file does not exist: {self.file}") from None
+            raise UnreadableError(f"file does not exist: {self.file}") from None
         except CurationError:
             raise
-        except Exception as error:  # each remote filesystem has errors of its own
+        except Exception as error:  # remote filesystems raise their own types
             if locations.is_local(path) and not isinstance(error, OSError):
                 raise
-            told = getattr(error, "strerror", None) or error
-            raise UnreadableError(f"the file cannot be read: {self.file}: {told}") from None
+            reason = getattr(error, "strerror", None) or error
+            raise UnreadableError(f"file cannot be read: {self.file}: {reason}") from None
 
     def size(self, root: Location) -> tuple[int, int]:
-        """Width and height in pixels, reading no more of the image than that takes, as a rule.
+        """Width and height in pixels; usually reads only the first 64 KiB.
 
         Raises:
-            CurationError: as ``read``; or it is not an image that can be read.
+            CurationError: as in ``read``; or the bytes are not an image in a supported format.
         """
         head = self.read(root, _HEAD)
         try:
@@ -88,26 +95,29 @@ class ImageRef:
         except CurationError:
             if len(head) < _HEAD:
                 raise
-        # A header behind a long profile, or a format whose header is checked against the whole.
+        # The header comes after a long color profile, or the format needs the whole file.
         return decode.size(self.read(root))
 
 
-def _check_file(path: Location) -> None:
-    """Raises:
-    OSError: there is no such file.
-    CurationError: it is a folder, a pipe or a device, which one might wait for forever.
+def _check_regular(path: Location, name: str) -> None:
+    """Refuse a local folder, pipe or device; reading a pipe could block forever.
+
+    Raises:
+        OSError: the file does not exist.
+        CurationError: it is not a regular file.
     """
     if isinstance(path, Path) and not S_ISREG(path.stat().st_mode):
-        raise CurationError("not a file but a folder, a pipe or a device")
+        raise CurationError(f"not a regular file: {name}")
 
 
 def inside(root: Location, file: str) -> Location:
-    """``root / file``, resolved.
+    """``root / file``, with links resolved.
 
     Raises:
-        CurationError: the path leads out of ``root`` (by ``..``, an absolute path or a link).
+        CurationError: the path is outside ``root`` (by ``..``, an absolute path or a link), or
+            is not a valid path.
     """
-    outside = f"the file lies outside the image root (--image-root sets it): {file}"
+    outside = f"file is outside the image root (set it with --image-root): {file}"
     if not isinstance(root, Path):
         parts = PurePosixPath(file)
         if parts.is_absolute() or ".." in parts.parts or "://" in file:
@@ -116,7 +126,7 @@ def inside(root: Location, file: str) -> Location:
     try:
         path = _resolved(root / file)
     except (OSError, ValueError, RuntimeError) as error:  # a NUL, a lone surrogate, a loop of links
-        raise CurationError(f"{file!r} is not the name of a file ({error})") from None
+        raise CurationError(f"not a valid file name: {file!r} ({error})") from None
     if not path.is_relative_to(_resolved(root)):
         raise CurationError(outside)
     return path
@@ -124,5 +134,5 @@ def inside(root: Location, file: str) -> Location:
 
 @lru_cache(maxsize=256)
 def _resolved(path: Path) -> Path:
-    # A root, and a tar, come with every image of theirs.
+    # Cached because all images of a tar have the same path, and all images the same root.
     return path.resolve()

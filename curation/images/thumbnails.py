@@ -1,7 +1,6 @@
-"""Small pictures of samples, made when first looked at and kept in the workspace.
+"""Thumbnails of samples, created on first use and cached in the workspace.
 
-An image on the web that could not be had is not asked for again for some minutes, however often a
-page is drawn.
+A download that failed is not repeated for some minutes, however often a page is drawn.
 """
 
 from __future__ import annotations
@@ -22,12 +21,13 @@ from curation.storage.locations import Location
 from curation.storage.workspace import Workspace
 
 SIDE = 256
-# Threads that decode, and that wait for the web.
+# Images that are decoded at once, and downloaded at once.
 DECODERS = 8
 FETCHERS = 24
-# Seconds until a second look asks for an image again, and how many failures are remembered.
-PATIENCE = 300.0
-REMEMBERED = 10_000
+# Seconds before a failed download is tried again.
+RETRY_AFTER = 300.0
+# Failed downloads that are remembered at most.
+MAX_FAILURES = 10_000
 
 _decoding = BoundedSemaphore(DECODERS)
 _failed: dict[str, tuple[float, str]] = {}
@@ -40,66 +40,66 @@ def load(
     rows: Sequence[dict[str, Any]],
     from_the_web: bool = False,
 ) -> list[bytes | None]:
-    """JPEGs no longer than SIDE pixels, one a row of ``Catalog.rows``; None where there is none.
+    """JPEGs with sides of at most SIDE pixels, one for each row; None if there is no image.
 
     Args:
-        from_the_web: whether images that are only an address are fetched; there are none of them
-            otherwise, though one may have been fetched before.
+        rows: rows of ``Catalog.rows``.
+        from_the_web: whether images that are only a URL are shown, and downloaded if necessary.
     """
     with ThreadPoolExecutor(FETCHERS if from_the_web else DECODERS) as pool:
-        return list(pool.map(lambda row: _one(workspace, image_root, row, from_the_web), rows))
+        return list(pool.map(lambda row: _load_one(workspace, image_root, row, from_the_web), rows))
 
 
 def failure(url: str) -> str | None:
-    """Why there was no picture at an address when it was last asked, some minutes ago at most."""
+    """Why the last download of a URL failed, if that was within RETRY_AFTER; None otherwise."""
     with _lock:
         until, reason = _failed.get(url, (0.0, ""))
     return reason if time.monotonic() < until else None
 
 
-def _one(
+def _load_one(
     workspace: Workspace, image_root: Location, row: dict[str, Any], from_the_web: bool
 ) -> bytes | None:
-    # A catalog of an earlier version lacks some of the columns.
+    # Catalogs of earlier versions lack some of the columns.
     ref = ImageRef.of(dict.fromkeys(COLUMNS) | row)
     if ref is None or (ref.is_on_the_web and not from_the_web):
         return None
     uid = str(row["uid"])
-    kept = workspace.thumbnails / uid[:2] / f"{uid}.jpg"
-    if _is_good(kept, ref, image_root):
-        return kept.read_bytes()
+    cached = workspace.thumbnails / uid[:2] / f"{uid}.jpg"
+    if _is_current(cached, ref, image_root):
+        return cached.read_bytes()
     if ref.url is not None and ref.is_on_the_web and failure(ref.url) is not None:
         return None
     try:
         data = ref.read(image_root)
         with _decoding:
-            small = decode.thumbnail(data, SIDE)
+            thumbnail = decode.thumbnail(data, SIDE)
     except CurationError as problem:
         if ref.url is not None and ref.is_on_the_web:
-            _remember(ref.url, str(problem))
+            _remember_failure(ref.url, str(problem))
         return None
     try:
-        with atomic(kept) as partial:
-            partial.write_bytes(small)
+        with atomic(cached) as partial:
+            partial.write_bytes(thumbnail)
     except (CurationError, OSError):
-        # A workspace that cannot be written is still good to look at.
-        return small
-    return small
+        # A read-only workspace can still be browsed.
+        return thumbnail
+    return thumbnail
 
 
-def _remember(url: str, reason: str) -> None:
+def _remember_failure(url: str, reason: str) -> None:
     with _lock:
-        if len(_failed) >= REMEMBERED:
+        if len(_failed) >= MAX_FAILURES:
             _failed.clear()
-        _failed[url] = (time.monotonic() + PATIENCE, reason)
+        _failed[url] = (time.monotonic() + RETRY_AFTER, reason)
 
 
-def _is_good(kept: Path, ref: ImageRef, image_root: Location) -> bool:
-    """Whether a thumbnail is there, and no older than a local file that it was made of."""
+def _is_current(cached: Path, ref: ImageRef, image_root: Location) -> bool:
+    """Whether a thumbnail exists and is not older than its local image file."""
     try:
-        made = kept.stat().st_mtime_ns
+        created = cached.stat().st_mtime_ns
         if ref.file is None or not locations.is_local(image_root):
             return True
-        return made >= (image_root / ref.file).stat().st_mtime_ns
+        return created >= (image_root / ref.file).stat().st_mtime_ns
     except OSError:
         return False

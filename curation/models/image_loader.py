@@ -151,7 +151,7 @@ def model_input(
         image = decode.rgb(
             data, at_least=2 * encoder.input_side, longer_side=encoder.fits_longer_side
         )
-        return encoder.preprocess(decode.without_far_ends(image))
+        return encoder.preprocess(decode.crop_extreme_aspect(image))
 
 
 def _fill(

@@ -19,7 +19,7 @@ from curation.errors import CurationError
 from curation.exporters import datacomp
 from curation.pipeline import schema, score_folders
 from curation.readers.base import SAMPLE_COLUMNS
-from curation.readers.shared import rows
+from curation.readers.shared import rows, table_files
 from curation.scores import SCORES
 from curation.scores.base import Column, Floats
 from curation.selection.decisions import Decisions
@@ -111,18 +111,18 @@ def import_uids(workspace: Workspace, name: str, file: Path, uid_column: str = "
 def _load(file: Path) -> pa.Table:
     if not file.is_file():
         raise CurationError(f"{file} does not exist")
-    if file.suffix.lower() not in rows.EXTENSIONS:
-        known = ", ".join(sorted(rows.EXTENSIONS))
+    if file.suffix.lower() not in table_files.EXTENSIONS:
+        known = ", ".join(sorted(table_files.EXTENSIONS))
         raise CurationError(f"{file} is not a table; expected one of {known}")
     table, broken = rows.load(file)
     if broken:
-        raise CurationError(f"{broken[0].where} {broken[0].reason}")
+        raise CurationError(f"{broken[0].where}: {broken[0].reason}")
     return table
 
 
 def _numeric(table: pa.Table, file: Path, uid_column: str) -> list[tuple[str, str]]:
     """The columns of numbers, each with the name that its score gets."""
-    others = [name for name in table.column_names if name not in (uid_column, rows.ORIGIN)]
+    others = [name for name in table.column_names if name not in (uid_column, table_files.ORIGIN)]
     found = {
         name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         for name in others
@@ -143,8 +143,8 @@ def _is_numeric(column: pa.ChunkedArray) -> bool:
 
 
 def _column(table: pa.Table, name: str, file: Path) -> pa.ChunkedArray:
-    if name not in table.column_names or name == rows.ORIGIN:
-        there = ", ".join(n for n in table.column_names if n != rows.ORIGIN)
+    if name not in table.column_names or name == table_files.ORIGIN:
+        there = ", ".join(n for n in table.column_names if n != table_files.ORIGIN)
         raise CurationError(f"{file} has no column {name}; it has {there}")
     return table.column(name)
 

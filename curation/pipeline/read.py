@@ -37,7 +37,7 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard, device: str = "
         pq.write_table(found.samples, partial)
     write_skipped(folder, shard.index, found.skipped)
     source = placed if found.skipped else mark
-    again = any(skipped.again for skipped in found.skipped)
+    again = any(skipped.is_retryable for skipped in found.skipped)
     # What comes of another try decides whether the stages after this one are to follow.
     came = found.samples.column("uid").to_pylist() if again else None
     receipt = Receipt(

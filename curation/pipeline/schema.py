@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.readers.base import SAMPLE_COLUMNS, distinct
+from curation.readers.base import SAMPLE_COLUMNS
 from curation.readers.shared import arrow_text
+from curation.readers.shared.column_names import source_names
 from curation.storage.workspace import Workspace
 
 # What DuckDB and Catalog.rows call a row.
@@ -33,7 +34,7 @@ def names(workspace: Workspace, scores: Iterable[str]) -> dict[str, str]:
     )
     taken = {*scores, *ROW_NAMES, *SAMPLE_COLUMNS}
     own = [name for name in found if name not in SAMPLE_COLUMNS]
-    given = distinct([f"source_{n}" if n.lower() in taken else n for n in own], taken)
+    given = source_names(own, taken)
     return {name: name for name in SAMPLE_COLUMNS} | dict(zip(own, given, strict=True))
 
 

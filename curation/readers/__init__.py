@@ -1,4 +1,4 @@
-"""Input formats: one file each, registered here."""
+"""Input formats. A new reader needs an entry in ``READERS``, and nothing else outside its file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from curation.readers.webdataset.reader import WebdatasetReader
 from curation.storage import locations
 from curation.storage.locations import Location
 
-# In the order in which `auto` asks them: beside tars lie tables, and pictures may; and a dataset
-# of 🤗 datasets is one of Parquet files too.
+# In the order in which ``auto`` tries them, the most specific first: a folder of tars may hold
+# tables and images too, and a 🤗 dataset is also a folder of Parquet files.
 READERS: dict[str, type[Reader]] = {
     reader.name: reader
     for reader in (
@@ -29,10 +29,13 @@ READERS: dict[str, type[Reader]] = {
 
 
 def open_source(source: Location, name: str = "auto", options: Options | None = None) -> Reader:
-    """The reader for a source: the one named, or the first that recognizes it.
+    """The reader for a source.
+
+    Args:
+        name: a key of ``READERS``; ``auto`` selects the first reader that recognizes the source.
 
     Raises:
-        CurationError: nothing is there, or no reader knows what it is.
+        CurationError: the source does not exist, or no reader recognizes it.
     """
     options = options or Options()
     if not (locations.is_file(source) or locations.is_dir(source)):
@@ -45,7 +48,7 @@ def open_source(source: Location, name: str = "auto", options: Options | None = 
     if locations.is_dir(source) and next(source.iterdir(), None) is None:
         raise CurationError(f"{source} is empty: it should hold images or a table of them, or tars")
     known = "; ".join(f"{reader.name}: {reader.description}" for reader in READERS.values())
-    raise CurationError(f"{source} is in no format known here ({known})")
+    raise CurationError(f"the format of {source} is not recognized; known formats: {known}")
 
 
 __all__ = ["READERS", "Options", "Reader", "open_source"]

@@ -1,27 +1,24 @@
-"""What a reader is: a dataset's files seen as shards of samples.
+"""The interface of a reader: a dataset's files as shards of samples.
 
-A reader lists its shards cheaply and reads one at a time. What it cannot use it returns as
-skipped rows with a reason; it raises only where the source as a whole makes no sense.
+A reader lists its shards without reading images, then reads one shard at a time. Rows that cannot
+be used are returned as skipped, each with a reason. A reader raises only if the source as a whole
+cannot be read.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from curation import uids
-from curation.errors import CurationError, UnreadableError
 from curation.images.location import ImageRef
-from curation.storage import locations
 from curation.storage.atomic import fingerprint
 from curation.storage.locations import Location
 from curation.storage.matrices import Matrix
 
+# Column names that are recognized without an option, in lower case, most likely first.
 CAPTION_COLUMNS = ("caption", "text", "title", "alt", "alt_text", "description")
 IMAGE_COLUMNS = (
     "file_name",
@@ -39,7 +36,7 @@ IMAGE_COLUMNS = (
 URL = "url"
 URL_COLUMNS = (URL, "image_url", "img_url", "image_link", "link")
 
-# The columns every sample has; everything else is what the source told.
+# The columns that every sample has. All other columns come from the source.
 SAMPLE_FIELDS = (
     pa.field("uid", pa.string()),
     pa.field("caption", pa.string()),
@@ -53,15 +50,19 @@ SAMPLE_FIELDS = (
     pa.field("height", pa.int32()),
 )
 SAMPLE_COLUMNS = tuple(f.name for f in SAMPLE_FIELDS)
-_Sample = tuple[object, ...]
-
-# Remote images whose headers are read side by side.
-_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to read a source; what is None is guessed."""
+    """How to read a source.
+
+    Attributes:
+        image_column, caption_column, uid_column: column names; None selects a usual name.
+        image_root: folder that image paths are relative to; None is the source's folder.
+        shard_size: rows in a shard at most.
+        captions_required: whether a row without a caption is skipped.
+        features: which embeddings to use if the source brings several, for example ``l14``.
+    """
 
     image_column: str | None = None
     caption_column: str | None = None
@@ -71,17 +72,22 @@ class Options:
     captions_required: bool = True
     features: str | None = None
 
-    def mark(self) -> tuple[object, ...]:
-        """What of the options decides the samples: not where the images happen to lie."""
+    def fingerprint_values(self) -> tuple[object, ...]:
+        """The options that change which samples are read. ``image_root`` is not one of them."""
         columns = (self.image_column, self.caption_column, self.uid_column)
+        # This text is part of the fingerprints in existing workspaces.
         return (*columns, self.shard_size, self.captions_required or "read where there are")
 
 
 @dataclass(frozen=True)
 class SourceShard:
-    """One unit of work: rows ``start`` to ``stop`` of a file (or of a folder's listing), or a tar.
+    """One unit of work.
 
-    The fingerprint changes when what the shard covers changes.
+    Attributes:
+        index: the shard's number in the dataset, from 0.
+        path: the file or folder that is read.
+        start, stop: rows of the file, or of the folder's listing; 0, 0 for a tar.
+        fingerprint: changes when the shard's content or the options change.
     """
 
     index: int
@@ -93,20 +99,28 @@ class SourceShard:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A sample that is left out, and why.
+    """A row that is not used.
 
     Attributes:
-        again: whether it could not be read, so that another run may find it.
+        where: the file and row.
+        reason: rows with the same text before the first colon are counted together; the text
+            after it is about this row.
+        is_retryable: whether reading failed in a way that may not happen again.
     """
 
     where: str
     reason: str
-    again: bool = False
+    is_retryable: bool = False
 
 
 @dataclass(frozen=True)
 class ShardSamples:
-    """The usable samples of a shard (SAMPLE_FIELDS, then the source's columns) and the rest."""
+    """The content of a shard.
+
+    Attributes:
+        samples: one row a sample: SAMPLE_FIELDS, then the source's own columns.
+        skipped: the rows that are not used.
+    """
 
     samples: pa.Table
     skipped: Sequence[Skipped]
@@ -114,14 +128,15 @@ class ShardSamples:
 
 @dataclass(frozen=True)
 class Row:
-    """One pair as the source gives it, before it is checked.
+    """One image-caption pair from a source, not yet checked.
 
     Attributes:
-        where: the file and row, or whatever else finds it.
-        image: where its image lies; None where it has none.
-        extra: what else the source tells; its ``url`` is that of the sample.
-        problem: why the row cannot be used, where the source says so itself.
-        size: width and height as the source tells them, of an image that is not looked at.
+        where: the file and row, for messages.
+        image: the image's location; None if the row has no image.
+        extra: the source's other columns; its ``url`` becomes the sample's URL.
+        size: width and height in pixels according to the source; used only if the image is not
+            opened.
+        problem: why the source itself marks the row as unusable.
     """
 
     where: str
@@ -134,163 +149,78 @@ class Row:
 
 
 class Reader(Protocol):
-    """One input format. Construct it with the source's path and the options."""
+    """One input format.
+
+    Attributes:
+        name: the value of ``--reader``.
+        description: one line for messages and menus.
+        image_root: the folder that the samples' ``image_file`` is relative to.
+    """
 
     name: str
     description: str
     image_root: Location
 
-    def __init__(self, source: Location, options: Options) -> None: ...
+    def __init__(self, source: Location, options: Options) -> None:
+        """Open a source.
+
+        Raises:
+            CurationError: the source does not have this format.
+        """
+        ...
 
     @classmethod
     def recognizes(cls, source: Location) -> bool:
-        """Whether what lies at ``source`` looks like this format."""
+        """Whether the file or folder looks like this format."""
         ...
 
-    def shards(self) -> Sequence[SourceShard]: ...
+    def shards(self) -> Sequence[SourceShard]:
+        """All shards, listed without reading images.
 
-    def read(self, shard: SourceShard) -> ShardSamples: ...
+        Raises:
+            CurationError: a file cannot be read, or lacks a needed column.
+        """
+        ...
+
+    def read(self, shard: SourceShard) -> ShardSamples:
+        """The samples of one shard.
+
+        Raises:
+            CurationError: the shard as a whole cannot be read.
+        """
+        ...
 
 
 @runtime_checkable
 class BringsEmbeddings(Protocol):
-    """A reader whose source holds embeddings: they are used as they are.
+    """A reader whose source holds embeddings, which are used unchanged.
 
-    Its samples are every row of the source, so that they stay aligned with the embeddings.
+    Every row of the source is a sample, so that samples and embeddings stay aligned.
+
+    Attributes:
+        features: the embeddings' name in the catalog, for example ``l14``.
     """
 
-    # What the catalog calls them, as `l14`.
     features: str
 
     def embeddings(self, shard: SourceShard) -> Mapping[str, Matrix]:
-        """A shard's embeddings, of ``image`` and ``text``."""
+        """The embeddings of a shard: ``image`` and ``text``, one row a sample each."""
         ...
 
 
-def check(rows: Iterable[Row], root: Location, captions_required: bool) -> ShardSamples:
-    """Open every image's header and keep the rows that are an image with a caption."""
-    good: list[_Sample] = []
-    extras: list[Mapping[str, object]] = []
-    skipped: list[Skipped] = []
-    for row, found in _each(rows, lambda row: _checked(row, root, captions_required), root):
-        if isinstance(found, CurationError):
-            again = isinstance(found, UnreadableError)
-            skipped.append(Skipped(row.where, str(found), again))
-        else:
-            good.append(found)
-            extras.append({k: v for k, v in row.extra.items() if k.lower() != URL})
-    columns = list(zip(*good, strict=True)) if good else [()] * len(SAMPLE_FIELDS)
-    arrays = [
-        pa.array(column, type=f.type) for column, f in zip(columns, SAMPLE_FIELDS, strict=True)
-    ]
-    table = pa.Table.from_arrays(arrays, schema=pa.schema(SAMPLE_FIELDS))
-    keys = list(dict.fromkeys(name for extra in extras for name in extra))
-    names = distinct([source_name(key) for key in keys], SAMPLE_COLUMNS)
-    for key, name in zip(keys, names, strict=True):
-        table = table.append_column(name, plain_array([extra.get(key) for extra in extras]))
-    return ShardSamples(table, skipped)
+def split_into_shards(
+    path: Location, row_count: int, shard_size: int, first_index: int, version: object
+) -> list[SourceShard]:
+    """The shards of a file with ``row_count`` rows, numbered from ``first_index``.
 
+    A file without rows is one empty shard, so that its problems are reported.
 
-def is_text(value: object) -> bool:
-    """Whether every string in a JSON value can be written as UTF-8: JSON allows half characters."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def distinct(names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
-    """Column names, none empty, none twice, none taken (capitals and small letters alike)."""
-    used = {name.lower() for name in taken}
-    result = []
-    for position, name in enumerate(names, 1):
-        stem = name.encode("utf-8", "replace").decode() or f"column_{position}"
-        new, number = stem, 2
-        while new.lower() in used:
-            new, number = f"{stem}_{number}", number + 1
-        used.add(new.lower())
-        result.append(new)
-    return result
-
-
-def source_name(name: str) -> str:
-    """The name a source's column gets: its own, unless every sample has a column so called.
-
-    DuckDB does not tell capitals from small letters.
+    Args:
+        version: anything that changes when the rows of the file change.
     """
-    return f"source_{name}" if name.lower() in SAMPLE_COLUMNS else name
-
-
-def plain_array(values: Sequence[object]) -> pa.Array:
-    """Values as one Arrow array; lists and records as JSON text, mixed types as text."""
-    flat = [
-        json.dumps(v, ensure_ascii=False, default=str) if isinstance(v, list | dict) else v
-        for v in values
-    ]
-    try:
-        return pa.array(flat)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([None if v is None else str(v) for v in flat], type=pa.string())
-
-
-def cut(path: Location, total: int, size: int, first: int, mark: object) -> list[SourceShard]:
-    """The shards of a file of ``total`` rows, numbered from ``first``.
-
-    A file without a single row is one shard: what is wrong with it is to be listed.
-    """
-    return [
-        SourceShard(
-            first + number,
-            path,
-            start,
-            min(start + size, total),
-            fingerprint(path.name, start, min(start + size, total), mark),
-        )
-        for number, start in enumerate(range(0, max(total, 1), size))
-    ]
-
-
-def _each(
-    rows: Iterable[Row], check: Callable[[Row], _Sample | CurationError], root: Location
-) -> Iterator[tuple[Row, _Sample | CurationError]]:
-    """Each row with what came of it; remote images are asked for many at a time."""
-    if locations.is_local(root):
-        yield from ((row, check(row)) for row in rows)
-        return
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        several = list(rows)
-        yield from zip(several, pool.map(check, several), strict=True)
-
-
-def _checked(row: Row, root: Location, captions_required: bool) -> _Sample | CurationError:
-    try:
-        return _sample(row, root, captions_required)
-    except CurationError as problem:
-        return problem
-
-
-def _sample(row: Row, root: Location, captions_required: bool) -> _Sample:
-    if row.problem is not None:
-        raise CurationError(row.problem)
-    image = row.image
-    if image is None or not (image.file or image.url or "").strip():
-        raise CurationError("no image is named")
-    if captions_required and (row.caption is None or not row.caption.strip()):
-        raise CurationError("the caption is empty")
-    told = (row.uid or "").lower()
-    if told and not uids.is_uid(told):
-        raise CurationError(f"the uid is not 32 hex digits: {row.uid!r}")
-    if image.is_on_the_web:
-        # Fetched once, when it is embedded.
-        width, height = row.size
-    else:
-        width, height = image.size(root)
-    caption = (row.caption or "").strip()
-    named = image.url or image.file
-    if image.row is not None:
-        named = f"{named}\0{image.row}"
-    uid = told or uids.from_key(f"{named}\0{caption}")
-    url = next((str(v) for k, v in row.extra.items() if k.lower() == URL and v), None)
-    place = (image.file, image.offset, image.length, image.column, image.row)
-    return uid, caption, *place, image.url or url, width, height
+    shards: list[SourceShard] = []
+    for start in range(0, max(row_count, 1), shard_size):
+        stop = min(start + shard_size, row_count)
+        mark = fingerprint(path.name, start, stop, version)
+        shards.append(SourceShard(first_index + len(shards), path, start, stop, mark))
+    return shards

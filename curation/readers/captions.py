@@ -1,4 +1,4 @@
-"""Captions without images, one a line: class names or prompts that a target is made of."""
+"""Captions without images, one a line: class names or prompts that make up a target."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ EXTENSION = ".txt"
 
 
 class CaptionsReader:
-    """The lines of a text file, each a sample whose image_file is NULL.
+    """Reads each non-blank line of a text file as a sample without an image.
 
-    For targets only: a dataset's samples have images, so ``auto`` does not ask this reader.
+    For targets only: samples of a dataset need images, so this reader is not in ``READERS``.
     """
 
     name = "captions"
@@ -34,8 +34,10 @@ class CaptionsReader:
         return locations.is_file(source) and source.suffix.lower() == EXTENSION
 
     def shards(self) -> Sequence[base.SourceShard]:
-        total, size = len(self._captions()), self.options.shard_size
-        return base.cut(self.source, total, size, 0, locations.change_stamp(self.source))
+        count, size = len(self._captions()), self.options.shard_size
+        return base.split_into_shards(
+            self.source, count, size, 0, locations.change_stamp(self.source)
+        )
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
         numbered = self._captions()[shard.start : shard.stop]
@@ -51,11 +53,15 @@ class CaptionsReader:
         return base.ShardSamples(table, [])
 
     def _captions(self) -> list[tuple[int, str]]:
-        """Every line that is not blank, with its number in the file."""
+        """The non-blank lines, each with its line number from 1.
+
+        Raises:
+            CurationError: the file cannot be read or is not UTF-8.
+        """
         with locations.open_file(self.source) as file:
             content = file.read()
         try:
             lines = content.decode("utf-8-sig").splitlines()
         except UnicodeDecodeError:
-            raise CurationError(f"{self.source} holds text that is not UTF-8") from None
+            raise CurationError(f"{self.source} is not UTF-8 text: save it as UTF-8") from None
         return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]

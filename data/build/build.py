@@ -1,4 +1,4 @@
-"""Build everything under ``data/``: the model, the sample, the target sets and their figures.
+"""Build everything in ``data/``: the model, the sample, the target sets and the figures.
 
 python data/build/build.py                    # all steps, in order
 python data/build/build.py --step train       # one of them
@@ -27,7 +27,7 @@ STEPS: dict[str, Callable[[Path, Path], None]] = {
 
 
 def main() -> None:
-    """Run the steps that the command line names."""
+    """Run the steps chosen on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,10 +1,10 @@
-"""Held-out figures of a model, written to ``figures.json``.
+"""Evaluation of the model on held-out pairs, written to ``figures.json``.
 
-- AUC of telling matched from swapped captions: every picture is scored with its own caption and
-  with another picture's, by CLIPScore and by negCLIPLoss (the split is one batch, the temperature
-  the model's own); 0.5 is chance, 1 is perfect.
-- The share of swapped captions in the sample's best 30 %, as shipped.
-- AUC with which NormSim-infinity toward the animal targets ranks the sample's animals first.
+- AUC for separating matched from swapped captions: every picture is scored with its own caption
+  and with another picture's, by CLIPScore and by negCLIPLoss (one batch for the whole split, the
+  model's own temperature). 0.5 is chance, 1 is perfect.
+- The share of swapped captions among the best 30 % of the shipped sample.
+- AUC for ranking the sample's animals first by NormSim-infinity with the animal targets.
 """
 
 import csv
@@ -72,7 +72,7 @@ def on_pairs(
     *,
     titles_only: bool = False,
 ) -> dict[str, float]:
-    """AUC of both scores on one split; emoji and stamps are captioned by their titles."""
+    """AUC of both scores on one split; the captions of emoji and stamps are their titles."""
     rows = torch.from_numpy(features.load(work, [pair.key for pair in chosen], "plain"))
     image = F.normalize(clip.visual.head(rows), dim=-1)
     with_keywords = chosen[0].source == "openclipart" and not titles_only
@@ -92,7 +92,11 @@ def on_pairs(
 def on_sample(
     data: Path, folder: Path, words: SimpleTokenizer, titled: NDArray[np.bool_]
 ) -> Figures:
-    """Figures of the shipped sample, and of its ``titled`` part, files read as a user's are."""
+    """Figures of the shipped sample and of its ``titled`` part, read from their files.
+
+    Args:
+        titled: shape (N,), whether a pair's title is not boilerplate.
+    """
     clip, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     clip.eval()
     temperature = 1 / clip.logit_scale.exp().item()
@@ -106,8 +110,8 @@ def on_sample(
     norm_sim = (image @ target.T).abs().amax(dim=1).numpy()
     is_animal = np.array(["/svg/animals/" in row["source"] for row in rows])
     return {
-        "sample": _caught(image, text, swapped, temperature),
-        "sample, titles not boilerplate": _caught(
+        "sample": _swap_detection(image, text, swapped, temperature),
+        "sample, titles not boilerplate": _swap_detection(
             image[titled], text[titled], swapped[titled], temperature
         ),
         "sample, animals by NormSim": {
@@ -118,10 +122,10 @@ def on_sample(
     }
 
 
-def _caught(
+def _swap_detection(
     image: Tensor, text: Tensor, swapped: NDArray[np.bool_], temperature: float
 ) -> dict[str, float]:
-    """How well both scores tell swapped captions apart, these pairs being one batch."""
+    """How well both scores detect swapped captions, with all pairs in one batch."""
     clip_score, neg_clip_loss = scores(image, text, temperature)
     return {
         "pairs": len(swapped),
@@ -134,14 +138,18 @@ def _caught(
 
 
 def encode_texts(clip: CustomTextCLIP, words: SimpleTokenizer, captions: list[str]) -> Tensor:
-    """Unit rows of captions."""
+    """Normalized text embeddings, shape (len(captions), width)."""
     return F.normalize(clip.encode_text(words(captions)), dim=-1)
 
 
 def scores(
     image: Tensor, text: Tensor, temperature: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """CLIPScore and negCLIPLoss of aligned unit rows, all rows being one batch."""
+    """CLIPScore and negCLIPLoss, shape (N,) each, with all N pairs in one batch.
+
+    Args:
+        image, text: normalized embeddings, shape (N, width), aligned.
+    """
     similarity = image @ text.T
     own = similarity.diagonal()
     logits = similarity / temperature
@@ -157,12 +165,12 @@ def auc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
 
 
 def top(score: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Places of the best ``KEPT_SHARE``."""
+    """Indices of the best ``KEPT_SHARE`` of the samples."""
     return np.argsort(-score, kind="stable")[: round(KEPT_SHARE * len(score))]
 
 
 def derangement(count: int, chance: np.random.Generator) -> NDArray[np.intp]:
-    """A random permutation that leaves nothing in its place: one cycle through all."""
+    """A random permutation without fixed points: a single cycle."""
     order = chance.permutation(count)
     result = np.empty(count, dtype=np.intp)
     result[order] = np.roll(order, 1)
@@ -180,7 +188,7 @@ def _encode_files(
     folder: Path,
     rows: list[dict[str, str]],
 ) -> Tensor:
-    """Unit rows of a folder's pictures."""
+    """Normalized image embeddings of the pictures in a table, shape (len(rows), width)."""
     parts = []
     for start in range(0, len(rows), BATCH):
         files = [folder / row["file_name"] for row in rows[start : start + BATCH]]

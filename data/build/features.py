@@ -1,7 +1,7 @@
-"""What the frozen trunk sees in each picture, computed once: float16 rows of 1,280 numbers.
+"""Features of the frozen trunk for each picture, computed once: (N, 1280) float16.
 
-``<work>/features/<view>.npz`` holds ``keys`` and ``features``. The "plain" view is what the
-finished model will be given; the others are what a picture on the web goes through.
+``<work>/features/<view>.npz`` holds ``keys`` and ``features``. The "plain" view is the picture
+unchanged, as the finished model gets it; the others imitate how pictures are reused on the web.
 """
 
 import io
@@ -20,7 +20,7 @@ BATCH = 64
 
 
 def compute(work: Path, keys: list[str], view: str) -> dict[str, int]:
-    """Make sure that ``view`` of all ``keys`` is on disk; returns the row of each key."""
+    """Compute the missing features of ``keys`` in one view; returns the row of each key."""
     file = work / "features" / f"{view}.npz"
     known, rows = _read(file)
     todo = [key for key in dict.fromkeys(keys) if key not in known]
@@ -35,7 +35,7 @@ def compute(work: Path, keys: list[str], view: str) -> dict[str, int]:
                 done.append(trunk(batch).numpy().astype(np.float16))
             if start % (BATCH * 20) == 0:
                 print(f"features, {view}: {start:,} of {len(todo):,}", flush=True)
-        known = {**known, **{key: len(known) + place for place, key in enumerate(todo)}}
+        known = {**known, **{key: len(known) + offset for offset, key in enumerate(todo)}}
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, keys=np.array(list(known)), features=np.concatenate(done))
     return known
@@ -56,7 +56,7 @@ def _read(file: Path) -> tuple[dict[str, int], NDArray[np.float16]]:
 
 
 def _view(work: Path, key: str, view: str) -> torch.Tensor:
-    """One view of one picture, as the trunk's input; drawn from a seed of its own."""
+    """One view of one picture as the trunk's input; its randomness is seeded by view and key."""
     image = Image.open(pictures.path(work, key)).convert("RGB")
     tensor: torch.Tensor = model.preprocess(VIEWS[view](image, random.Random(f"{view} {key}")))
     return tensor
@@ -75,7 +75,7 @@ def _thumbnail(image: Image.Image, chance: random.Random) -> Image.Image:
 
 
 def _collage(image: Image.Image, chance: random.Random) -> Image.Image:
-    """Turned, in other light, smaller or cropped, somewhere on a white page."""
+    """Rotated, with other colors, smaller or cropped, at a random position on a white page."""
     image = image.rotate(
         chance.uniform(-15, 15), Image.Resampling.BICUBIC, expand=True, fillcolor="white"
     )

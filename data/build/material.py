@@ -1,6 +1,6 @@
-"""What the model is trained on, computed once: features, captions as tokens, and their meanings.
+"""The training data: features, tokenized captions, and the teacher's caption embeddings.
 
-A caption's meaning is all-MiniLM-L6-v2's embedding of it.
+The teacher is all-MiniLM-L6-v2; its embedding of a caption is called the caption's meaning.
 """
 
 import random
@@ -25,10 +25,19 @@ WORDS = 16_000
 
 @dataclass(frozen=True)
 class Material:
-    """Pictures: ``views`` (V, N, 1280), ``tokens`` (N, captions, context), ``meanings`` (N, 384).
+    """All tensors for training on N pictures, 1,000 ImageNet classes and P phrases.
 
-    Classes of ImageNet have tokens and meanings too, and ``class_features`` (1000, 1280) are how
-    features differ from the mean where a class is seen. Phrases have no pictures.
+    Attributes:
+        views: features of each picture in V views, (V, N, 1280).
+        tokens: captions of each picture, (N, captions, context).
+        meanings: the meaning of each picture's caption, (N, 384).
+        concepts: the pictures of each concept.
+        class_tokens: names of the classes, (1000, captions, context).
+        class_meanings: (1000, 384).
+        class_features: how a class's features differ from the mean, (1000, 1280).
+        phrase_tokens: phrases without pictures, (P, context).
+        phrase_meanings: (P, 384).
+        first_embeddings: initial token embeddings, (vocabulary, width).
     """
 
     views: Tensor
@@ -44,7 +53,7 @@ class Material:
 
 
 def gather(work: Path) -> Material:
-    """Collect the material of the training split; computes features where they are missing."""
+    """Collect the training data; computes features that are missing."""
     chance = random.Random(SEED)
     drawn = splits.split(work).train
     keys = [pair.key for pair in drawn]
@@ -53,8 +62,8 @@ def gather(work: Path) -> Material:
     teacher = MiniLM(work)
     captions = [texts.variants(pair, CAPTIONS, chance) for pair in drawn]
     groups: dict[str, list[int]] = defaultdict(list)
-    for place, pair in enumerate(drawn):
-        groups[pair.concept].append(place)
+    for index, pair in enumerate(drawn):
+        groups[pair.concept].append(index)
     names = [
         [texts.with_prefix(name, chance) for _ in range(CAPTIONS)] for name in IMAGENET_CLASSNAMES
     ]
@@ -74,7 +83,7 @@ def gather(work: Path) -> Material:
 
 
 def _phrases(teacher: MiniLM, chance: random.Random) -> list[str]:
-    """Frequent English words, alone and in twos: the teacher's vocabulary is in that order."""
+    """Frequent English words, single and in pairs (the teacher's vocabulary is by frequency)."""
     words = [word for word in teacher.vocabulary if word.isascii() and word.isalpha()]
     words = [word for word in words if len(word) > 2][:WORDS]
     return [*words, *(" ".join(chance.sample(words, 2)) for _ in words)]
@@ -86,11 +95,11 @@ def _tokenize(words: SimpleTokenizer, captions: list[list[str]]) -> Tensor:
 
 
 def _class_directions(classifier: Tensor, rows: Tensor) -> Tensor:
-    """How features differ from the mean where a class is seen, (1000, 1280).
+    """How each class's features differ from the mean, estimated from a classifier, (1000, 1280).
 
-    Where features of all classes share a covariance, a linear classifier's weights are the class
-    means times its inverse. Times its root is half of the way back: nearer to real features than
-    the weights are, and less alike among classes than estimates of the means.
+    If all classes have the same covariance, the weights of a linear classifier are the class means
+    times its inverse. Multiplying them by the square root of the covariance goes half of the way
+    back: closer to real features than the weights, and more distinct than estimated means.
     """
     values, vectors = torch.linalg.eigh(torch.cov(rows.T))
     root = vectors * values.clamp(min=1e-8).sqrt() @ vectors.T

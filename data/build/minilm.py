@@ -1,6 +1,6 @@
-"""all-MiniLM-L6-v2, the sentence encoder that teaches the text tower; used while training only.
+"""all-MiniLM-L6-v2, the sentence encoder that teaches the text tower; only used in training.
 
-A plain BERT of 6 layers written out here, so that building needs no library beyond PyTorch.
+A BERT with 6 layers, implemented here so that the build needs no library other than PyTorch.
 """
 
 import re
@@ -21,23 +21,23 @@ BATCH = 256
 
 
 class MiniLM:
-    """Sentences to unit rows of 384 numbers."""
+    """Encodes sentences as normalized embeddings of width 384."""
 
     def __init__(self, work: Path) -> None:
         folder = parts.path(work, parts.MINILM) / FOLDER
         words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-        self.vocabulary = {word: place for place, word in enumerate(words)}
+        self.vocabulary = {word: number for number, word in enumerate(words)}
         self.weights = load_file(folder / "model.safetensors")
 
     @torch.inference_mode()
     def encode(self, sentences: Sequence[str]) -> Tensor:
-        """Unit rows, shape (len(sentences), 384)."""
+        """Normalized embeddings, shape (len(sentences), 384)."""
         tokens = [self._tokens(sentence) for sentence in sentences]
-        order = sorted(range(len(tokens)), key=lambda place: len(tokens[place]))
+        order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         rows = torch.empty(len(tokens), WIDTH)
         for start in range(0, len(order), BATCH):
-            places = order[start : start + BATCH]
-            rows[places] = self._forward([tokens[place] for place in places])
+            indices = order[start : start + BATCH]
+            rows[indices] = self._forward([tokens[index] for index in indices])
         return rows
 
     def _tokens(self, sentence: str) -> list[int]:
@@ -50,7 +50,7 @@ class MiniLM:
         return [*ids[: LONGEST - 1], self.vocabulary["[SEP]"]]
 
     def _pieces(self, word: str) -> list[int]:
-        """The longest known pieces from left to right; [UNK] where there are none."""
+        """The longest known pieces from left to right; [UNK] if some part is unknown."""
         pieces: list[int] = []
         start = 0
         while start < len(word):

@@ -1,4 +1,4 @@
-"""The model: its configuration, how it is put together, saved and loaded.
+"""The model: configuration, construction, saving and loading.
 
 Image tower: a frozen EfficientNet-Lite0 with its ImageNet weights ("trunk") and a trained
 projection. Text tower: a small transformer, trained. Both are plain open_clip modules, so that
@@ -73,14 +73,14 @@ def build(work: Path) -> tuple[CustomTextCLIP, Tensor]:
     own = {k: v for k, v in trunk.state_dict().items() if not k.endswith("num_batches_tracked")}
     tensors = [value for value in tensors if value.ndim > 0]
     if [t.shape for t in tensors] != [t.shape for t in own.values()]:
-        raise SystemExit(f"{parts.TRUNK.package}: its tensors do not fit timm's model")
+        raise SystemExit(f"{parts.TRUNK.package}: its tensors do not match timm's model")
     trunk.load_state_dict(dict(zip(own, tensors, strict=True)), strict=False)
     model.visual.lock()
     return model, head
 
 
 def save(model: CustomTextCLIP, vocabulary: Path, folder: Path) -> None:
-    """Write the model as float16, its configuration and vocabulary; replace ``folder`` whole."""
+    """Write the model as float16 with its configuration and vocabulary, replacing ``folder``."""
     scratch = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)

@@ -1,7 +1,7 @@
-"""The text tower without needless work, for training: the same numbers in a third of the time.
+"""A faster text tower for training: the same numbers in a third of the time.
 
-Linear layers see real tokens only, none of the padding. The last block is computed for the one
-token that is read (the end of text), for the others only what that token attends to.
+Linear layers skip padding. The last block is computed for the end-of-text token only, because the
+output uses no other; the other tokens only get their keys and values.
 """
 
 import torch
@@ -11,19 +11,19 @@ from torch.nn import functional as F
 
 
 def encode(tower: TextTransformer, tokens: Tensor) -> Tensor:
-    """What ``tower(tokens)`` gives, shape (len(tokens), width)."""
+    """The same as ``tower(tokens)``, shape (len(tokens), width)."""
     lengths = tokens.argmax(dim=1) + 1
     longest = int(lengths.max())
-    place = torch.arange(longest)
-    is_real = place < lengths[:, None]
+    position = torch.arange(longest)
+    is_real = position < lengths[:, None]
     ends = lengths.cumsum(dim=0) - 1
-    # Where each token of the padded batch is among the real ones; padding follows the end of text,
-    # so that no real token attends to it, and may be anything.
-    spread = (ends - lengths + 1)[:, None] + torch.minimum(place, lengths[:, None] - 1)
-    gather = (torch.arange(len(tokens))[:, None] * longest + place)[is_real]
+    # The index of each token of the padded batch among the real ones. Padding comes after the end
+    # of text, where no real token attends to it, so its index does not matter.
+    spread = (ends - lengths + 1)[:, None] + torch.minimum(position, lengths[:, None] - 1)
+    gather = (torch.arange(len(tokens))[:, None] * longest + position)[is_real]
 
     x = tower.token_embedding(tokens[:, :longest][is_real])
-    x = x + F.embedding(place.expand_as(is_real)[is_real], tower.positional_embedding)
+    x = x + F.embedding(position.expand_as(is_real)[is_real], tower.positional_embedding)
     causal = tower.attn_mask[:longest, :longest]
     *blocks, last = tower.transformer.resblocks
     for block in blocks:
@@ -47,7 +47,7 @@ def encode(tower: TextTransformer, tokens: Tensor) -> Tensor:
 def _project(
     block: ResidualAttentionBlock, x: Tensor, start: int, stop: int | None = None
 ) -> Tensor:
-    """Query, key and value of each row, or the part of them from ``start`` to ``stop``."""
+    """Query, key and value of each row, or columns ``start`` to ``stop`` of them."""
     attention = block.attn
     return F.linear(x, attention.in_proj_weight[start:stop], attention.in_proj_bias[start:stop])
 
@@ -59,7 +59,7 @@ def _attend(
     value: Tensor,
     mask: Tensor,
 ) -> Tensor:
-    """Attention over (batch, places, width); ``mask`` is added to the scores."""
+    """Attention over (batch, positions, width); ``mask`` is added to the scores."""
     heads = block.attn.num_heads
     query, key, value = (
         part.unflatten(2, (heads, -1)).transpose(1, 2) for part in (query, key, value)
@@ -70,7 +70,7 @@ def _attend(
 
 
 def _finish(block: ResidualAttentionBlock, x: Tensor, seen: Tensor) -> Tensor:
-    """What a block does after its attention."""
+    """The part of a block after its attention."""
     x = x + block.attn.out_proj(seen)
     result: Tensor = x + block.mlp(block.ln_2(x))
     return result

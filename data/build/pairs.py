@@ -1,6 +1,6 @@
 """Image-caption pairs of all sources, as one list.
 
-A pair's picture is named by its key (see ``pictures``), its words are the source's own.
+A pair's key names its picture (see ``pictures``); its title and keywords come from the source.
 """
 
 import html
@@ -24,8 +24,11 @@ VARIANTS = re.compile(r"\(.*?\)|\b(b ?and ?w|b ?& ?w|bw|colou?r|outline|simple)\
 class Pair:
     """One picture with its words.
 
-    ``concept`` groups pairs that show the same thing, in any style or variant; a split never
-    divides a group. ``category`` is the source's own: a folder or an emoji subgroup.
+    Attributes:
+        concept: shared by pairs that show the same thing in any style or variant; all pairs of a
+            concept are in the same split.
+        category: the source's folder or emoji subgroup.
+        origin: the package and path of the source file.
     """
 
     key: str
@@ -40,7 +43,7 @@ class Pair:
 
     @property
     def caption(self) -> str:
-        """Title and keywords in one line, as an alt text on the web has them."""
+        """Title and keywords in one line, like an alt text on the web."""
         return ", ".join([part for part in (self.title, *self.keywords) if part])
 
 
@@ -51,7 +54,7 @@ def read(work: Path) -> list[Pair]:
 
 
 def concept_of(title: str) -> str:
-    """The title without case, digits, punctuation and marks of variants ("Pie (B and W)")."""
+    """The title without case, digits, punctuation and names of variants ("Pie (B and W)")."""
     return VARIANTS.sub(" ", title.lower().replace("_", " ")).strip()
 
 
@@ -127,5 +130,5 @@ def _author(raw: str | None) -> str:
 
 
 def _text(raw: str | None) -> str:
-    """One line without needless blanks, entities resolved."""
+    """The text in one line, with HTML entities decoded and repeated spaces removed."""
     return " ".join(html.unescape(raw or "").split())

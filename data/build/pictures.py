@@ -1,9 +1,9 @@
-"""Draw every picture once, as PNG in ``<work>/pictures``: RGB on white, at most 256 px a side.
+"""Render every picture once, as an RGB PNG on white with sides of at most 256 px.
 
-Clip art often sits small on a large page; the page is cut off.
+The empty page around clip art is cropped.
 
-The key of a picture is such as ``openclipart/animals/lizard.svg`` or ``noto/1F98E``; its file is
-``<work>/pictures/<key>.png``. A picture that cannot be drawn, or that is blank, has no PNG.
+A picture's key is, for example, ``openclipart/animals/lizard.svg`` or ``noto/1F98E``; its file is
+``<work>/pictures/<key>.png``. A blank picture, or one that cannot be rendered, has no file.
 """
 
 import json
@@ -28,11 +28,11 @@ SKIN_TONES = re.compile("1F3F[B-F]")
 
 
 def draw(work: Path) -> None:
-    """Draw all pictures of all parts that are not drawn yet."""
+    """Render all pictures that have no file yet."""
     jobs = [job for job in _jobs(work) if not path(work, job[0]).exists()]
     with ThreadPoolExecutor(WORKERS) as pool:
         drawn = sum(pool.map(lambda job: _draw_job(work, *job), jobs))
-    print(f"pictures: {drawn} drawn, {len(jobs) - drawn} blank or not drawable")
+    print(f"pictures: {drawn} rendered, {len(jobs) - drawn} blank or not renderable")
 
 
 def path(work: Path, key: str) -> Path:
@@ -41,7 +41,7 @@ def path(work: Path, key: str) -> Path:
 
 
 def emoji_key(hexcode: str) -> str:
-    """Code points in capital hexadecimal without variation selectors, as "1F1E9-1F1EA"."""
+    """Code points in upper-case hex without variation selectors, for example "1F1E9-1F1EA"."""
     return "-".join(code for code in hexcode.upper().split("-") if code != "FE0F")
 
 
@@ -100,7 +100,7 @@ def _emoji_files(package: Path) -> dict[str, Path]:
 
 
 def _draw(source: Path, target: Path, *, trim: bool) -> bool:
-    """Draw one picture; False where that fails or the result is blank."""
+    """Render one picture; False if that fails or the result is blank."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         image = _trimmed(source, target) if trim else _open(source, target, LONGEST_SIDE)
@@ -115,7 +115,7 @@ def _draw(source: Path, target: Path, *, trim: bool) -> bool:
 
 
 def _trimmed(source: Path, target: Path) -> Image.Image | None:
-    """The drawing without the empty page around it; drawn larger where it is small on its page."""
+    """The drawing cropped to its content; a small one is rendered again at a larger size."""
     side = 2 * LONGEST_SIDE
     image = _open(source, target, side)
     box = _content(image)
@@ -140,7 +140,7 @@ def _trimmed(source: Path, target: Path) -> Image.Image | None:
 
 
 def _content(image: Image.Image) -> tuple[int, int, int, int] | None:
-    """Bounding box of what is not white."""
+    """Bounding box of the pixels that are not white; None if there are none."""
     return ImageChops.invert(image.convert("L")).point(lambda ink: 255 * (ink > 8)).getbbox()
 
 

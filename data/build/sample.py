@@ -1,7 +1,7 @@
 """Write the sample (``data/sample``) and the target sets (``data/targets``).
 
-Each is a folder of small JPEG files on white with a ``metadata.csv`` beside them (the "imagefolder"
-convention). A folder is written aside and then renamed, so that no reader meets half of it.
+Each is a folder of small JPEG files on white with a ``metadata.csv`` (the "imagefolder"
+convention). A folder is written under a temporary name and renamed, so it is never incomplete.
 """
 
 import csv
@@ -55,14 +55,14 @@ def write_sample(work: Path, sample: Sequence[Pair], folder: Path) -> None:
     scratch = _scratch(folder)
     givers = swap([pair.caption for pair in sample])
     rows = []
-    for place, (pair, giver) in enumerate(zip(sample, givers, strict=True)):
-        name = f"images/{place + 1:04d}-{_slug(pair)}.jpg"
+    for index, (pair, giver) in enumerate(zip(sample, givers, strict=True)):
+        name = f"images/{index + 1:04d}-{_slug(pair)}.jpg"
         _write_jpeg(work, pair, scratch / name, SAMPLE_SIDE)
         rows.append(
             (
                 name,
                 sample[giver].caption,
-                "true" if giver != place else "false",
+                "true" if giver != index else "false",
                 pair.caption,
                 pair.author,
                 pair.license,
@@ -84,10 +84,10 @@ def write_target(work: Path, chosen: Sequence[Pair], folder: Path) -> None:
 
 
 def swap(captions: Sequence[str]) -> list[int]:
-    """For each place, the place whose caption it gets: its own, but for the swapped share.
+    """For each sample, the index of the sample whose caption it gets.
 
-    The swapped places exchange captions among themselves, and no picture gets a caption that
-    has a word in common with its own.
+    That is its own index, except for the swapped share, which exchange captions among each other.
+    No sample gets a caption that has a word in common with its own.
     """
     chance = random.Random(SEED)
     words = [set(re.findall(r"[^\W\d_]{3,}", caption.lower())) for caption in captions]
@@ -95,12 +95,12 @@ def swap(captions: Sequence[str]) -> list[int]:
     given = chosen.copy()
     chance.shuffle(given)
     while clashes := [i for i, g in enumerate(given) if words[chosen[i]] & words[g]]:
-        for place in clashes:
+        for clash in clashes:
             other = chance.randrange(len(given))
-            given[place], given[other] = given[other], given[place]
+            given[clash], given[other] = given[other], given[clash]
     givers = list(range(len(captions)))
-    for place, giver in zip(chosen, given, strict=True):
-        givers[place] = giver
+    for index, giver in zip(chosen, given, strict=True):
+        givers[index] = giver
     return givers
 
 
@@ -118,7 +118,7 @@ def _write_jpeg(work: Path, pair: Pair, file: Path, longest_side: int) -> None:
 
 
 def _scratch(folder: Path) -> Path:
-    """An empty folder beside ``folder``, to be renamed when it is complete."""
+    """An empty temporary folder, which ``_finish`` renames to ``folder``."""
     scratch = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -126,7 +126,7 @@ def _scratch(folder: Path) -> Path:
 
 
 def _finish(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write the table and put the finished folder in place."""
+    """Write the table and rename the temporary folder to ``folder``."""
     scratch = folder.with_name(f".{folder.name}.partial")
     with (scratch / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

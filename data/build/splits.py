@@ -1,6 +1,6 @@
-"""Which pair is trained on, validated on, tested on, or shipped as the sample.
+"""The split of all pairs into training, validation, tests and the shipped sample.
 
-Drawn by seed; a concept (see ``pairs.Pair``) is never on two sides.
+Splits are random with a fixed seed. All pairs of a concept (see ``pairs.Pair``) are in one split.
 """
 
 import hashlib
@@ -56,8 +56,9 @@ UNFIT_WORDS = re.compile(
 class Splits:
     """The pairs of each split.
 
-    ``sample`` is the test split of openclipart and ships with captions as they are;
-    ``titled`` counts as its part whose title is not boilerplate (``is_boilerplate``).
+    Attributes:
+        sample: the test split of openclipart, which ships with the project.
+        boilerplate_titles: titles that many pictures share, such as the name of a collection.
     """
 
     train: list[Pair]
@@ -70,7 +71,7 @@ class Splits:
     boilerplate_titles: frozenset[str]
 
     def is_boilerplate(self, pair: Pair) -> bool:
-        """Whether the pair's title names a collection and not what the picture shows."""
+        """Whether the pair's title names a collection instead of what the picture shows."""
         return pair.title in self.boilerplate_titles
 
 
@@ -164,7 +165,7 @@ def _draw_boilerplate_sample(untitled: list[Pair]) -> list[Pair]:
 
 
 def _take(room: Counter[str], pair: Pair) -> bool:
-    """Use up one place of the pair's folder; False where none is left."""
+    """Count a pair against its folder's limit; False if the limit is reached."""
     folder = "/".join(pair.category.split("/")[:2])
     if folder not in SAMPLE_PER_FOLDER:
         return True
@@ -183,7 +184,7 @@ def _is_fit(pair: Pair) -> bool:
 
 
 def _named_by_file(pair: Pair) -> Pair:
-    """The pair with its file's name for a title: what boilerplate pictures are trained with."""
+    """The pair with its file name as title, for training on pictures with boilerplate titles."""
     title = re.sub(r"[^A-Za-z]+", " ", Path(pair.key).stem).strip()
     return replace(pair, title=title, concept=f"openclipart {pairs.concept_of(title)}")
 

@@ -1,4 +1,4 @@
-"""Words for the text tower: its vocabulary, its first embeddings, and captions to train on."""
+"""Text for the text tower: vocabulary, initial token embeddings, and captions for training."""
 
 import gzip
 import random
@@ -21,7 +21,7 @@ JUNK = re.compile(r"hash(\(.*\))?|0x.*|unsorted|signs?_and_symbols")
 
 
 def write_vocabulary(work: Path) -> Path:
-    """The first merges of CLIP's own byte-pair encoding, as many as the vocabulary has room for."""
+    """Write the first merges of CLIP's byte-pair encoding, as many as the vocabulary can hold."""
     file = work / model.VOCABULARY
     lines = gzip.decompress(Path(open_clip.tokenizer.default_bpe()).read_bytes()).decode()
     kept = lines.split("\n")[: 1 + model.VOCABULARY_SIZE - BYTES_AND_SPECIALS]
@@ -66,7 +66,7 @@ def _variant(pair: Pair, chance: random.Random) -> str:
 
 
 def with_prefix(text: str, chance: random.Random) -> str:
-    """The text, half of the times behind words such as "a picture of"."""
+    """The text, in half of the cases after words such as "a picture of"."""
     return f"{chance.choice(PREFIXES)} {text}" if chance.random() < 0.5 else text
 
 

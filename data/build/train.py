@@ -19,13 +19,18 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class Options:
-    """How to train.
+    """Hyperparameters. The teacher is MiniLM.
 
-    ``noise`` is in standard deviations of each feature; ``strength`` says how far a class's
-    synthesised features lie from the mean. The teacher is MiniLM: ``teacher_share`` of what a
-    picture should match is captions that mean the same, and ``distill`` weighs the term that has
-    the text tower predict the teacher's embedding (``phrases`` more a batch than have pictures),
-    ``distill_image`` the same for pictures. ``averaged`` is the decay of the weights' average.
+    Attributes:
+        batch, pseudo, phrases: pictures, synthetic class features and phrases in a batch.
+        rate: peak learning rate, reached after ``warmup`` steps.
+        noise: added to features, in standard deviations of each feature.
+        teacher_share: share of the contrastive target given to captions of similar meaning.
+        teacher_temperature: temperature of the softmax over these similarities.
+        distill: weight of predicting the teacher's embedding from the text embedding.
+        distill_image: the same for the image embedding.
+        strength: range of the distance of synthetic class features from the mean.
+        averaged: decay of the running average of the weights.
     """
 
     steps: int = 800
@@ -116,15 +121,15 @@ def _schedule(step: int, options: Options) -> float:
 def _batch(
     given: Material, mean: Tensor, options: Options, chance: random.Random
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Features, tokens and meanings of one batch, each concept at most once.
+    """Features, tokens and meanings of one batch, with each concept at most once.
 
-    The phrases come last, so that there are fewer rows of features than of tokens.
+    Phrases come last and have no features, so there are fewer rows of features than of tokens.
     """
     groups = chance.sample(given.concepts, options.batch)
-    places = torch.tensor([chance.choice(group) for group in groups])
-    view = torch.randint(len(given.views), places.shape)
-    caption = torch.randint(given.tokens.shape[1], places.shape)
-    rows, tokens = given.views[view, places], given.tokens[places, caption]
+    indices = torch.tensor([chance.choice(group) for group in groups])
+    view = torch.randint(len(given.views), indices.shape)
+    caption = torch.randint(given.tokens.shape[1], indices.shape)
+    rows, tokens = given.views[view, indices], given.tokens[indices, caption]
     classes = torch.randperm(len(given.class_tokens))[: options.pseudo]
     caption = torch.randint(given.class_tokens.shape[1], classes.shape)
     some = torch.randint(given.views.shape[1], classes.shape)
@@ -136,7 +141,7 @@ def _batch(
         torch.cat([rows, pseudo.clamp(min=0)]),
         torch.cat([tokens, given.class_tokens[classes, caption], given.phrase_tokens[phrases]]),
         torch.cat(
-            [given.meanings[places], given.class_meanings[classes], given.phrase_meanings[phrases]]
+            [given.meanings[indices], given.class_meanings[classes], given.phrase_meanings[phrases]]
         ),
     )
 
@@ -149,21 +154,21 @@ def _loss(
     meanings: Tensor,
     options: Options,
 ) -> Tensor:
-    """Contrastive loss, and how far text and image are from telling the teacher's embedding."""
+    """The contrastive loss plus the losses of predicting the teacher's embeddings."""
     image, text = F.normalize(image, dim=-1), F.normalize(text, dim=-1)
-    told = F.normalize(to_teacher(text), dim=-1)
-    told_by_image = F.normalize(to_teacher(image), dim=-1)
-    distill = 1 - (told * meanings).sum(dim=1).mean()
+    predicted_by_text = F.normalize(to_teacher(text), dim=-1)
+    predicted_by_image = F.normalize(to_teacher(image), dim=-1)
+    distill = 1 - (predicted_by_text * meanings).sum(dim=1).mean()
     meanings = meanings[: len(image)]
-    distill_image = 1 - (told_by_image * meanings).sum(dim=1).mean()
+    distill_image = 1 - (predicted_by_image * meanings).sum(dim=1).mean()
     logits = clip.logit_scale.exp() * image @ text[: len(image)].T
-    wanted = _wanted(meanings, options)
-    contrast: Tensor = (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
+    target = _contrastive_target(meanings, options)
+    contrast: Tensor = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
     return contrast + options.distill * distill + options.distill_image * distill_image
 
 
-def _wanted(meanings: Tensor, options: Options) -> Tensor:
-    """What each row should match: its own caption, and by a share captions of like meaning."""
+def _contrastive_target(meanings: Tensor, options: Options) -> Tensor:
+    """Target probabilities, (N, N): the own caption, and in part captions of similar meaning."""
     own = torch.eye(len(meanings))
-    alike = (meanings @ meanings.T / options.teacher_temperature).softmax(dim=1)
-    return (1 - options.teacher_share) * own + options.teacher_share * alike
+    similar = (meanings @ meanings.T / options.teacher_temperature).softmax(dim=1)
+    return (1 - options.teacher_share) * own + options.teacher_share * similar

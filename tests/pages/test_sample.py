@@ -179,7 +179,7 @@ def test_without_scores_it_says_so_and_captions_are_text(open_page: Open, tmp_pa
     app = open_page("sample", root=root, uid=uid_of(catalog, 1))
     assert "no negCLIPLoss" in app.info[0].value
     page = html(app)
-    assert "on the web and was not fetched" in page
+    assert "on the web and was not downloaded" in page
     assert "<b onclick" not in page
     assert "src='http" not in page
 

@@ -91,7 +91,7 @@ def test_an_image_is_asked_for_once_and_one_that_failed_again_after_a_while(
     app.selectbox(key="order").set_value("best").run()
     assert site.asked == []
     site.pages |= pictures(COUNT)
-    later = thumbnails.time.monotonic() + thumbnails.PATIENCE
+    later = thumbnails.time.monotonic() + thumbnails.RETRY_AFTER
     monkeypatch.setattr(thumbnails.time, "monotonic", lambda: later)
     app.run()
     assert site.asked == ["/3.jpg"]

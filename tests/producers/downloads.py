@@ -34,9 +34,9 @@ QUIET = {
 # What a shard holds: the links below fill it.
 SHARD = 20
 
-NOT_FOUND = "the download failed: HTTP Error 404: Not Found"
-REFUSED = "the download failed: Use of image disallowed by X-Robots-Tag directive"
-NO_IMAGE = "the image could not be resized after its download: Image decoding error"
+NOT_FOUND = "download failed: HTTP Error 404: Not Found"
+REFUSED = "download failed: Use of image disallowed by X-Robots-Tag directive"
+NO_IMAGE = "image could not be resized after the download: Image decoding error"
 
 
 def exif_jpeg() -> bytes:

@@ -17,7 +17,7 @@ from tests import make
 from tests.producers.downloads import NO_IMAGE, NOT_FOUND, REFUSED, Download
 
 FAILED = Counter({NOT_FOUND: 21, REFUSED: 1, NO_IMAGE: 1})
-EMPTY = Counter(["the caption is empty"])
+EMPTY = Counter(["caption is empty"])
 
 
 def read(source, **options):
@@ -128,7 +128,7 @@ def test_without_captions_whatever_was_served_is_a_target(download, untouched, j
     page = next(link.uid for link in download.links if link.failure == NO_IMAGE)
     del served[page]
     assert images(source, samples) == served
-    no_image = Counter(["not an image in a format that can be read"])
+    no_image = Counter(["not an image in a supported format"])
     assert reasons(skipped) == FAILED - Counter([NO_IMAGE]) + no_image
     target = TargetSource("any", source)
     scores = ("clip_score", "norm_sim")
@@ -200,8 +200,8 @@ def test_a_killed_download_is_scored_as_far_as_it_came_and_the_rest_once_it_is_t
     served = {link.uid: link.served for link in mine.links}
     assert images(source, samples).items() <= served.items()
     ends = {one.where.split()[0]: one.reason for one in skipped if one.where.startswith("00001.")}
-    assert ends["00001.tar"] == "the tar ends early"
-    assert ends["00001.parquet"].startswith("the table cannot be read: ")
+    assert ends["00001.tar"] == "tar is truncated"
+    assert ends["00001.parquet"].startswith("table cannot be read: ")
     summary, _ = score(job, source, tmp_path / "w")
     assert summary.samples == len(samples)
     mine.run("tars", "webdataset", **options)
@@ -218,4 +218,4 @@ def test_of_a_killed_download_into_files_what_is_there_is_read(download, tmp_pat
     before, whole = (expected(mine, some) for some in (good(mine)[:18], good(mine)))
     assert before.items() < told(samples).items() < whole.items()
     reasons = [one.reason for one in skipped if one.where == "00001.parquet"]
-    assert [reason.split(":")[0] for reason in reasons] == ["the table cannot be read"]
+    assert [reason.split(":")[0] for reason in reasons] == ["table cannot be read"]

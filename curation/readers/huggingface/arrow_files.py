@@ -1,7 +1,7 @@
-"""Arrow files as 🤗 datasets and pyarrow write them, seen without reading what they hold.
+"""Arrow files as 🤗 datasets and pyarrow write them, opened without reading their content.
 
-Their columns are views of the file's bytes: a local file is mapped, and only what is looked at is
-read of it. So every image in one has a place in the file.
+Columns are views of the file's bytes. A local file is memory-mapped, so only the parts that are
+used are read, and every image is a range of the file.
 """
 
 from __future__ import annotations
@@ -15,106 +15,112 @@ import pyarrow as pa
 
 from curation.errors import CurationError
 from curation.images import parquet_cells
-from curation.readers.shared import rows
+from curation.readers.shared import table_files
 from curation.storage import locations
 from curation.storage.locations import Location
 
 EXTENSION = ".arrow"
 
-# The start of Arrow's file format; datasets writes the stream format, which has none, but an end.
+# Arrow's file format starts with a magic number. The stream format, which datasets writes, has
+# only an end marker.
 _MAGIC = b"ARROW1"
-_END = b"\xff\xff\xff\xff\0\0\0\0"
+_END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 @dataclass(frozen=True)
 class ArrowFile:
-    """An open file.
+    """An open Arrow file.
 
     Attributes:
-        table: its rows, as views of ``whole``.
-        whole: all its bytes.
+        table: its rows, as views of ``content``.
+        content: all its bytes.
     """
 
-    place: Location
+    path: Location
     table: pa.Table
-    whole: pa.Buffer
+    content: pa.Buffer
 
-    def ranges(self, column: pa.ChunkedArray) -> Iterator[tuple[int, int] | None]:
-        """Offset and length in the file of each image of a column of ``table``; None of NULL.
+    def image_ranges(self, column: pa.ChunkedArray) -> Iterator[tuple[int, int] | None]:
+        """Offset and length in the file of each image in a column; None for NULL.
+
+        Args:
+            column: a column of ``table``, of bytes or of records with ``bytes``.
 
         Raises:
-            CurationError: they do not lie in the file.
+            CurationError: the images are not in the file as they are.
         """
         for chunk in column.chunks:
-            images = parquet_cells.bytes_of(chunk)
+            images = parquet_cells.image_bytes(chunk)
             if not len(images):
                 continue
             _, offsets, data = images.buffers()
             kind = np.int64 if pa.types.is_large_binary(images.type) else np.int32
             ends = np.frombuffer(offsets, kind)[images.offset : images.offset + len(images) + 1]
             if data is None or not data.size:
-                first = 0
-            elif _is_within(data, self.whole):
-                first = data.address - self.whole.address
+                base = 0
+            elif _is_within(data, self.content):
+                base = data.address - self.content.address
             else:
-                raise _compressed(self.place)
-            there = images.is_valid().to_numpy(zero_copy_only=False)
-            for start, stop, is_there in zip(
-                ends[:-1].tolist(), ends[1:].tolist(), there, strict=True
+                raise _compressed_error(self.path)
+            is_valid = images.is_valid().to_numpy(zero_copy_only=False)
+            for start, stop, valid in zip(
+                ends[:-1].tolist(), ends[1:].tolist(), is_valid, strict=True
             ):
-                yield (first + start, stop - start) if is_there else None
+                yield (base + start, stop - start) if valid else None
 
 
-def opened(place: Location) -> ArrowFile:
-    """Open a file in Arrow's stream or file format; a remote one is read as a whole.
+def open_arrow(path: Location) -> ArrowFile:
+    """Open a file in Arrow's stream or file format; a remote file is read completely.
 
     Raises:
-        CurationError: it cannot be read, ends early, or is compressed.
+        CurationError: the file cannot be read, is truncated, or is compressed.
     """
-    with locations.translate_errors(place):
+    with locations.translate_errors(path):
         try:
-            if isinstance(place, Path):
-                whole = pa.memory_map(str(place)).read_buffer()
+            if isinstance(path, Path):
+                content = pa.memory_map(str(path)).read_buffer()
             else:
-                whole = pa.py_buffer(locations.read_range(place))
-            source = pa.BufferReader(whole)
+                content = pa.py_buffer(locations.read_range(path))
+            source = pa.BufferReader(content)
             batches: Iterator[pa.RecordBatch]
-            if whole.slice(0, len(_MAGIC)).to_pybytes() == _MAGIC:
+            if content.slice(0, len(_MAGIC)).to_pybytes() == _MAGIC:
                 file = pa.ipc.open_file(source)
                 schema = file.schema
                 batches = map(file.get_batch, range(file.num_record_batches))
             else:
                 stream = pa.ipc.open_stream(source)
-                schema, batches = stream.schema, _stream(place, stream, source)
-            found = []
+                schema, batches = stream.schema, _read_stream(path, stream, source)
+            checked = []
             for batch in batches:
-                # Or each would be unpacked, one after the other, until the memory is full.
-                if any(not _is_within(b, whole) for c in batch.columns for b in c.buffers() if b):
-                    raise _compressed(place)
-                found.append(batch)
+                # Checked for each batch, before decompressing all of them fills the memory.
+                buffers = (buffer for column in batch.columns for buffer in column.buffers())
+                if not all(_is_within(buffer, content) for buffer in buffers if buffer):
+                    raise _compressed_error(path)
+                checked.append(batch)
         except (pa.ArrowException, OSError) as error:
-            raise CurationError(f"{place} cannot be read as an Arrow file: {error}") from None
-    table = pa.Table.from_batches(found, schema).rename_columns(rows.names(schema.names))
-    return ArrowFile(place, table.replace_schema_metadata(schema.metadata), whole)
+            raise CurationError(f"{path} cannot be read as an Arrow file: {error}") from None
+    table = pa.Table.from_batches(checked, schema)
+    table = table.rename_columns(table_files.column_names(schema.names))
+    return ArrowFile(path, table.replace_schema_metadata(schema.metadata), content)
 
 
-def _stream(
-    place: Location, stream: pa.RecordBatchReader, source: pa.BufferReader
+def _read_stream(
+    path: Location, stream: pa.RecordBatchReader, source: pa.BufferReader
 ) -> Iterator[pa.RecordBatch]:
     yield from stream
-    # A stream that breaks off between two batches looks like one that is over.
-    source.seek(max(source.tell() - len(_END), 0))
-    if source.read(len(_END)) != _END:
-        raise CurationError(f"{place} ends early: fetch or save it again")
+    # pyarrow accepts a stream that is truncated between two batches.
+    source.seek(max(source.tell() - len(_END_OF_STREAM), 0))
+    if source.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
+        raise CurationError(f"{path} is truncated: download or save it again")
 
 
-def _is_within(part: pa.Buffer, whole: pa.Buffer) -> bool:
-    start = part.address - whole.address
-    return not part.size or (start >= 0 and start + part.size <= whole.size)
+def _is_within(part: pa.Buffer, content: pa.Buffer) -> bool:
+    start = part.address - content.address
+    return not part.size or (start >= 0 and start + part.size <= content.size)
 
 
-def _compressed(place: Location) -> CurationError:
+def _compressed_error(path: Location) -> CurationError:
     return CurationError(
-        f"{place} is compressed: images are read in their place, so save it without compression, "
-        "as save_to_disk of 🤗 datasets does"
+        f"{path} is compressed, but images are read directly from the file: save it without "
+        "compression, as save_to_disk of 🤗 datasets does"
     )

@@ -1,9 +1,9 @@
-"""Tables whose every row is a sample, as embeddings that came with them are aligned with it."""
+"""Tables in which every row is a sample, because embeddings are aligned with the rows."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,102 +12,95 @@ import pyarrow.parquet as pq
 from curation import uids
 from curation.errors import CurationError
 from curation.readers import base
-from curation.readers.shared import arrow_text, rows
+from curation.readers.shared import arrow_text, table_files
+from curation.readers.shared.column_names import source_names, unique_names
+from curation.readers.shared.column_roles import find_column
 from curation.storage.locations import Location
 
 
-def table(file: Location) -> pa.Table:
-    """A Parquet file, but for its nested columns; what of its text is not UTF-8 is U+FFFD."""
-    with rows.reading(file) as opened:
-        parquet = pq.ParquetFile(opened)
-        # Boxes of faces and the like are of no column type that every format can hold.
-        flat = [f.name for f in parquet.schema_arrow if not pa.types.is_nested(f.type)]
-        found = parquet.read(columns=flat)
-    # Asked for one column, Parquet gives all of its name.
-    kept = [at for at, field in enumerate(found.schema) if not pa.types.is_nested(field.type)]
-    found = found.select(kept)
-    return arrow_text.table(found.rename_columns(base.distinct(found.column_names)))
-
-
-def pick(table: pa.Table, wanted: str | None, guesses: Sequence[str], file: Location) -> str:
-    """The column that was named, or else the first of the usual names.
+def load_table(file: Location) -> pa.Table:
+    """All rows of a Parquet file, without nested columns; invalid UTF-8 becomes U+FFFD.
 
     Raises:
-        CurationError: there is none; lists those there are.
+        CurationError: the file cannot be read.
     """
-    if wanted in table.column_names:
-        return str(wanted)
-    for guess in () if wanted else guesses:
-        if name := called(table, guess):
-            return name
-    sought = wanted or " or ".join(guesses)
-    raise CurationError(f"{file} has no column {sought}; it has {', '.join(table.column_names)}")
+    with table_files.open_table(file) as opened:
+        parquet = pq.ParquetFile(opened)
+        # Nested columns, such as boxes around faces, have no counterpart in most export formats.
+        flat = [f.name for f in parquet.schema_arrow if not pa.types.is_nested(f.type)]
+        table = parquet.read(columns=flat)
+    # Of several columns with one name, Parquet reads all, nested ones too.
+    kept = [n for n, field in enumerate(table.schema) if not pa.types.is_nested(field.type)]
+    table = table.select(kept)
+    return arrow_text.plain_table(table.rename_columns(unique_names(table.column_names)))
 
 
-def called(table: pa.Table, name: str) -> str | None:
-    """What a table calls a column, in capitals or not; None where it has none."""
-    return next((own for own in table.column_names if own.lower() == name), None)
-
-
-def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text without white space around it, empty where it is NULL."""
+def caption_texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as text without surrounding white space; NULL becomes empty."""
     return pc.fill_null(pc.utf8_trim_whitespace(arrow_text.text(column)), "")
 
 
-def uid(column: pa.ChunkedArray, name: str, file: Location) -> pa.ChunkedArray:
-    """A column of uids, in small letters.
+def checked_uids(column: pa.ChunkedArray, name: str, file: Location) -> pa.ChunkedArray:
+    """A column of uids, in lower case.
+
+    Args:
+        name, file: the column's name and file, for the message.
 
     Raises:
-        CurationError: an entry is no uid.
+        CurationError: an entry is not 32 hex digits.
     """
-    found = arrow_text.text(column)
+    texts = arrow_text.text(column)
     try:
-        uids.to_words(found)
+        uids.to_words(texts)
     except ValueError as error:
         raise CurationError(f"{file}, column {name}: {error}") from None
-    return pc.utf8_lower(found)
+    return pc.utf8_lower(texts)
 
 
-def sides(table: pa.Table, prefixes: Sequence[str]) -> dict[str, pa.ChunkedArray]:
-    """``width`` and ``height``, each from the column with the first prefix that is of numbers."""
-    found = {}
+def image_sizes(table: pa.Table, prefixes: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+    """The columns ``width`` and ``height`` as int32 pixels, as far as the table has them.
+
+    Args:
+        prefixes: prefixes of the table's column names, such as ``original_``, preferred first.
+    """
+    sizes = {}
     for side in ("width", "height"):
         for prefix in prefixes:
-            if name := called(table, prefix + side):
+            if name := find_column(table.column_names, prefix + side):
                 column = table.column(name)
                 if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-                    found[side] = _pixels(column)
+                    sizes[side] = _pixels(column)
                     break
-    return found
+    return sizes
 
 
 def _pixels(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers as pixels, NULL where they cannot be so many."""
+    """Numbers as int32; NULL if not between 1 and 2³¹ − 1."""
     wide = column.cast(pa.float64(), safe=False)
-    can_be = pc.and_(pc.greater_equal(wide, 1), pc.less(wide, 2**31))
-    return pc.if_else(can_be, wide, pa.scalar(None, pa.float64())).cast(pa.int32(), safe=False)
+    is_valid = pc.and_(pc.greater_equal(wide, 1), pc.less(wide, 2**31))
+    return pc.if_else(is_valid, wide, pa.scalar(None, pa.float64())).cast(pa.int32(), safe=False)
 
 
-def samples(
-    table: pa.Table, known: Mapping[str, pa.ChunkedArray], used: Sequence[str]
+def all_samples(
+    table: pa.Table, known: Mapping[str, pa.ChunkedArray], used: Collection[str]
 ) -> base.ShardSamples:
-    """Every row as a sample.
+    """Every row as a sample; nothing is skipped.
 
     Args:
-        known: columns of samples; those that are missing are NULL.
-        used: columns of the table that are in ``known``; the others are kept as they are.
+        known: sample columns by name; missing ones are NULL.
+        used: columns of ``table`` that became ``known`` ones; the others are kept unchanged.
     """
     rest = [name for name in table.column_names if name not in used]
-    own = dict(known)
-    if url := called(table.select(rest), base.URL):
+    columns = {f.name: pa.nulls(len(table), f.type) for f in base.SAMPLE_FIELDS}
+    columns.update(known)
+    if url := find_column(rest, base.URL):
         rest.remove(url)
-        own[base.URL] = arrow_text.text(table.column(url))
-    nothing = {f.name: pa.nulls(len(table), f.type) for f in base.SAMPLE_FIELDS}
-    free = base.distinct([base.source_name(name) for name in rest], base.SAMPLE_COLUMNS)
-    kept = {new: table.column(old) for new, old in zip(free, rest, strict=True)}
-    return base.ShardSamples(pa.table(nothing | own | kept), [])
+        columns[base.URL] = arrow_text.text(table.column(url))
+    for name, new_name in zip(rest, source_names(rest), strict=True):
+        columns[new_name] = table.column(name)
+    return base.ShardSamples(pa.table(columns), [])
 
 
-def features(name: str) -> str:
-    """What the catalog calls embeddings, as a folder's name: l14, oai_clip_vit_l14."""
+def feature_name(name: str) -> str:
+    """The embeddings' name in the catalog and as a folder: l14, oai_clip_vit_l14."""
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -1,60 +1,73 @@
-"""Columns of tables as everyone downstream can hold them: text in UTF-8, times that Python knows.
+"""Arrow columns that Python and DuckDB can hold: text that is UTF-8, times that Python knows.
 
-Arrow and Parquet files say of text that it is UTF-8, and nobody checks it when they are written.
+Arrow and Parquet files declare text to be UTF-8, but writers do not check it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
-from curation.readers.base import plain_array
-
-# Column that tells the rows whose text cannot be used.
+# A boolean column: whether a needed text in the row is not UTF-8.
 BROKEN = "__broken__"
-NOT_UTF8 = "holds text that is not UTF-8"
+NOT_UTF8 = "text is not UTF-8"
 
 
-def table(found: pa.Table, needed: Collection[str] = ()) -> pa.Table:
-    """A table of plain columns.
+def plain_table(table: pa.Table, needed: Collection[str] = ()) -> pa.Table:
+    """A table without nested columns (they become JSON text) and with valid text.
+
+    Bytes that are not UTF-8 become U+FFFD. Times that Python cannot hold become text.
 
     Args:
-        needed: columns without whose text a row is of no use; where there are such, BROKEN is
-            added.
+        needed: text columns that a row cannot do without. If there are any, the boolean column
+            BROKEN is added: whether such a text was not UTF-8.
     """
-    lost: set[int] = set()
-    for position, name in enumerate(found.column_names):
-        column = found.column(position)
+    broken: set[int] = set()
+    for position, name in enumerate(table.column_names):
+        column = table.column(position)
         if name in needed:
-            lost |= _broken(column)
-        found = found.set_column(position, name, _plain(column))
+            broken |= _broken_rows(column)
+        table = table.set_column(position, name, _plain(column))
     if not needed:
-        return found
-    return found.append_column(BROKEN, pa.array([row in lost for row in range(len(found))]))
+        return table
+    return table.append_column(BROKEN, pa.array([row in broken for row in range(len(table))]))
+
+
+def plain_array(values: Sequence[object]) -> pa.Array:
+    """Values as one Arrow array: lists and dicts as JSON text, values of mixed types as text."""
+    flat = [
+        json.dumps(v, ensure_ascii=False, default=str) if isinstance(v, list | dict) else v
+        for v in values
+    ]
+    try:
+        return pa.array(flat)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return pa.array([None if v is None else str(v) for v in flat], type=pa.string())
 
 
 def text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text, bytes too; what of it is not UTF-8 becomes U+FFFD."""
+    """A column of text or bytes as text; what is not UTF-8 becomes U+FFFD."""
     if is_binary(column.type):
-        column = pa.chunked_array([_replaced(column)], pa.string())
+        column = pa.chunked_array([_replace_invalid(column)], pa.string())
     return _plain(column).cast(pa.string())
 
 
-def validate(found: pa.Table) -> None:
-    """Check everything but that text is UTF-8, so that the rest can be looked at.
+def validate(table: pa.Table) -> None:
+    """Check everything except that text is UTF-8, so that the table can be read safely.
 
     Raises:
         pa.ArrowException: the table is damaged.
     """
-    found.validate()
-    for column in found.columns:
+    table.validate()
+    for column in table.columns:
         if not _is_valid(column):
-            column.cast(_simple(column.type)).validate(full=True)
+            column.cast(_storage_type(column.type)).validate(full=True)
 
 
 def is_text(type_: pa.DataType) -> bool:
-    """Whether a column is of text, be it as numbers that stand for a few texts."""
+    """Whether a column holds text, dictionary-encoded text included."""
     if pa.types.is_dictionary(type_):
         return is_text(type_.value_type)
     kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
@@ -62,6 +75,7 @@ def is_text(type_: pa.DataType) -> bool:
 
 
 def is_binary(type_: pa.DataType) -> bool:
+    """Whether a column holds bytes."""
     kinds = (
         pa.types.is_binary,
         pa.types.is_large_binary,
@@ -71,14 +85,22 @@ def is_binary(type_: pa.DataType) -> bool:
     return any(is_kind(type_) for is_kind in kinds)
 
 
+def is_utf8(value: object) -> bool:
+    """Whether every string in a JSON value can be encoded; JSON allows lone surrogates."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column that Python and DuckDB can read; nested ones as JSON text."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_nested(column.type):
-        return pa.chunked_array([plain_array(_values(column))])
+        return pa.chunked_array([plain_array(_nested_values(column))])
     if is_text(column.type) and not _is_valid(column):
-        return pa.chunked_array([_replaced(column)], pa.string())
+        return pa.chunked_array([_replace_invalid(column)], pa.string())
     if pa.types.is_temporal(column.type):
         try:
             column.to_pylist()
@@ -87,8 +109,8 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column
 
 
-def _broken(column: pa.ChunkedArray) -> set[int]:
-    """Which entries hold text that is not UTF-8."""
+def _broken_rows(column: pa.ChunkedArray) -> set[int]:
+    """The rows whose text is not UTF-8."""
     if _is_valid(column):
         return set()
     return {row for row, entry in enumerate(column) if _is_broken(entry)}
@@ -112,31 +134,31 @@ def _is_valid(column: pa.ChunkedArray) -> bool:
     return True
 
 
-def _replaced(column: pa.ChunkedArray) -> pa.Array:
-    return pa.array([_decoded(v) for v in column.cast(pa.large_binary()).to_pylist()], pa.string())
+def _replace_invalid(column: pa.ChunkedArray) -> pa.Array:
+    values = column.cast(pa.large_binary()).to_pylist()
+    return pa.array([_decode(value) for value in values], pa.string())
 
 
-def _values(column: pa.ChunkedArray) -> list[object]:
-    """The values of a nested column."""
+def _nested_values(column: pa.ChunkedArray) -> list[object]:
     try:
         return list(column.to_pylist())
     except (ValueError, OverflowError):
-        simple = column.cast(_simple(column.type, times=pa.string()))
-        return [_decoded(v) for v in simple.to_pylist()]
+        stored = column.cast(_storage_type(column.type, times=pa.string()))
+        return [_decode(value) for value in stored.to_pylist()]
 
 
-def _simple(type_: pa.DataType, times: pa.DataType | None = None) -> pa.DataType:
-    """A type with bytes for text, and another for times, at any depth."""
+def _storage_type(type_: pa.DataType, times: pa.DataType | None = None) -> pa.DataType:
+    """The type with bytes in place of text, and ``times`` in place of times, at any depth."""
     if pa.types.is_map(type_):
-        return pa.map_(_simple(type_.key_type, times), _simple(type_.item_type, times))
+        return pa.map_(_storage_type(type_.key_type, times), _storage_type(type_.item_type, times))
     if pa.types.is_struct(type_):
-        return pa.struct([field.with_type(_simple(field.type, times)) for field in type_])
+        return pa.struct([field.with_type(_storage_type(field.type, times)) for field in type_])
     if pa.types.is_fixed_size_list(type_):
-        return pa.list_(_simple(type_.value_type, times), type_.list_size)
+        return pa.list_(_storage_type(type_.value_type, times), type_.list_size)
     if pa.types.is_list(type_):
-        return pa.list_(_simple(type_.value_type, times))
+        return pa.list_(_storage_type(type_.value_type, times))
     if pa.types.is_large_list(type_):
-        return pa.large_list(_simple(type_.value_type, times))
+        return pa.large_list(_storage_type(type_.value_type, times))
     if pa.types.is_string(type_):
         return pa.binary()
     if pa.types.is_large_string(type_):
@@ -144,13 +166,13 @@ def _simple(type_: pa.DataType, times: pa.DataType | None = None) -> pa.DataType
     return times if times is not None and pa.types.is_temporal(type_) else type_
 
 
-def _decoded(value: object) -> object:
-    """A value with its bytes as text, at any depth."""
+def _decode(value: object) -> object:
+    """A value with its bytes decoded as text, at any depth."""
     match value:
         case bytes():
             return value.decode("utf-8", "replace")
         case list() | tuple():
-            return [_decoded(one) for one in value]
+            return [_decode(item) for item in value]
         case dict():
-            return {key: _decoded(one) for key, one in value.items()}
+            return {key: _decode(item) for key, item in value.items()}
     return value

@@ -1,4 +1,4 @@
-"""The ``.parquet`` that img2dataset writes beside each tar or folder: a row a link."""
+"""The Parquet table that img2dataset writes next to each tar or folder: one row a link."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from curation.errors import CurationError
 from curation.readers.base import Skipped
-from curation.readers.shared import rows
+from curation.readers.shared import parquet_rows, rows, table_files
+from curation.readers.shared.table_files import ORIGIN
 from curation.storage import locations
 from curation.storage.locations import Location
 
@@ -15,96 +16,103 @@ KEY = "key"
 STATUS, ERROR = "status", "error_message"
 
 _FAILURES = {
-    "failed_to_download": "the download failed",
-    "failed_to_resize": "the image could not be resized after its download",
+    "failed_to_download": "download failed",
+    "failed_to_resize": "image could not be resized after the download",
 }
 
 
 @dataclass(frozen=True)
-class Beside:
-    """The rows of the table by their key; none where no table lies there."""
+class TarTable:
+    """The table of one tar.
+
+    Attributes:
+        rows: the rows by their key; empty if the tar has no table.
+        problem: why the table cannot be read, if so.
+    """
 
     rows: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     problem: Skipped | None = None
 
 
-def file_of(tar: Location) -> Location:
-    """Where the table of a tar lies, if there is one."""
+def table_path(tar: Location) -> Location:
+    """The path of a tar's table, which need not exist."""
     return tar.with_suffix(".parquet")
 
 
-def beside(tar: Location) -> Beside:
-    """The table beside a tar. One that a killed download left unfinished is a problem, no error.
+def read_tar_table(tar: Location) -> TarTable:
+    """The table of a tar.
+
+    A table that cannot be read, as a killed download leaves it, is a ``problem`` and not an error.
 
     Raises:
-        CurationError: the table cannot be joined to the tar.
+        CurationError: the table has no ``key`` column.
     """
-    path = file_of(tar)
+    path = table_path(tar)
     if not locations.is_file(path, guessed=True):
-        return Beside()
+        return TarTable()
     try:
         table, _ = rows.load(path)
     except CurationError as problem:
-        return Beside(problem=_unreadable(path, problem))
+        return TarTable(problem=_unreadable(path, problem))
     if KEY not in table.column_names:
         raise CurationError(
-            f"{path} has no column {KEY!r} that tells which sample of {tar.name} a row is of; "
-            f"move it elsewhere if it does not belong to the tar"
+            f"{path} has no column {KEY!r}, which assigns its rows to the samples in {tar.name}; "
+            "move it elsewhere if it does not belong to the tar"
         )
-    return Beside({str(row.pop(KEY)): row for row in table.to_pylist()})
+    return TarTable({str(row.pop(KEY)): row for row in table.to_pylist()})
 
 
-def beside_folders(source: Location) -> list[Location]:
-    """The tables in ``source`` that have a folder of their name beside them."""
-    tables = locations.list_files(source, rows.is_parquet)
+def folder_tables(source: Location) -> list[Location]:
+    """The tables in ``source`` that have a folder of the same name."""
+    tables = locations.list_files(source, table_files.is_parquet)
     return [table for table in tables if locations.is_dir(table.with_suffix(""))]
 
 
-def facts(row: Mapping[str, object]) -> dict[str, object]:
-    """What a row, or a sample's JSON, says of a sample that was downloaded."""
-    hidden = {rows.ORIGIN}
+def source_columns(row: Mapping[str, object]) -> dict[str, object]:
+    """A row, or a sample's JSON record, without the columns that only say it was downloaded."""
+    hidden = {ORIGIN}
     if row.get(STATUS) == "success":
         hidden |= {STATUS, ERROR}
     return {name: value for name, value in row.items() if name not in hidden}
 
 
-def lost(table: Beside, found: Set[str], damage: str | None) -> Iterator[Skipped]:
-    """The rows whose sample the tar does not have, and why.
+def missing_samples(table: TarTable, keys: Set[str], damage: str | None) -> Iterator[Skipped]:
+    """The rows whose sample the tar does not have, and the table's own problem.
 
     Args:
-        found: the keys of the samples in the tar.
-        damage: what is wrong with the tar.
+        keys: the keys of the samples in the tar.
+        damage: what is wrong with the tar, if anything.
     """
     if table.problem is not None:
         yield table.problem
     for key, row in table.rows.items():
-        if key not in found:
-            yield Skipped(str(row[rows.ORIGIN]), failure(row) or damage or "not in the tar")
+        if key not in keys:
+            yield Skipped(str(row[ORIGIN]), failure(row) or damage or "not in the tar")
 
 
-def failures(table: Location) -> Iterator[Skipped]:
-    """The downloads that failed, by the table beside a folder; none by one of another make."""
+def failed_downloads(table: Location) -> Iterator[Skipped]:
+    """The rows of a folder's table whose download failed; none if img2dataset did not write it."""
     try:
-        names = rows.schema(table).names
-        if not is_of(names):
+        names = parquet_rows.read_schema(table).names
+        if not has_download_columns(names):
             return
         others = [name for name in names if name not in (STATUS, ERROR)]
-        told = rows.load_groups(table, without=others)
+        downloads = parquet_rows.load_groups(table, without=others)
     except CurationError as problem:
         yield _unreadable(table, problem)
         return
-    for row in told.to_pylist():
+    for row in downloads.to_pylist():
         reason = failure(row)
         if reason:
-            yield Skipped(row[rows.ORIGIN], reason)
+            yield Skipped(row[ORIGIN], reason)
 
 
 def _unreadable(table: Location, problem: CurationError) -> Skipped:
-    return Skipped(table.name, f"the table cannot be read: {problem}")
+    return Skipped(table.name, f"table cannot be read: {problem}")
 
 
-def is_of(columns: Sequence[str]) -> bool:
-    """Whether a table with these columns is img2dataset's."""
+def has_download_columns(columns: Sequence[str]) -> bool:
+    """Whether these are columns of a table by img2dataset."""
     return {KEY, STATUS, ERROR} <= set(columns)
 
 
@@ -113,5 +121,5 @@ def failure(row: Mapping[str, object]) -> str | None:
     status = row.get(STATUS)
     if status in (None, "success"):
         return None
-    what = _FAILURES.get(str(status), f"not downloaded ({status})")
-    return f"{what}: {row[ERROR]}" if row.get(ERROR) else what
+    reason = _FAILURES.get(str(status), f"not downloaded: {status}")
+    return f"{reason}: {row[ERROR]}" if row.get(ERROR) else reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,26 +12,33 @@ from curation.errors import CurationError
 from curation.images import decode, location
 from curation.images.location import ImageRef
 from curation.readers import base
-from curation.readers.shared import img2dataset
+from curation.readers.shared import arrow_text, img2dataset
+from curation.readers.shared.check_rows import check_rows
+from curation.readers.shared.json_object import parse_object
 from curation.readers.webdataset import tars
 from curation.storage import locations
 from curation.storage.atomic import fingerprint
 from curation.storage.locations import Location
 
-# As the webdataset library: a key ends at the first dot of a file's name; `__meta__` is its own.
+# As in the webdataset library: a key ends at the first dot of the file's name, and names such as
+# `__meta__` are reserved.
 _NAME = re.compile(r"((?:.*/)?[^./]+)\.([^/]*)\Z", re.DOTALL)
 _RESERVED = re.compile(r"__[^/]*__(\Z|/)")
 
-# The members of a sample by their extension; more than one of a kind where the tar repeats itself.
+# A sample's members by extension; a correct tar has one for each.
 Parts = Mapping[str, Sequence[tars.Member]]
 
 
 class WebdatasetReader:
-    """Members of a tar with one key are a sample: ``<key>.jpg``, ``<key>.txt``, ``<key>.json``.
+    """Reads tars in which members with the same key are one sample.
 
-    The caption is the ``.txt`` or the ``caption`` of the ``.json``. The rest of the ``.json`` is
-    kept, as are the columns of a ``.parquet`` beside the tar, joined by ``key``; what that lists
-    and the tar lacks is skipped. A tar is a shard, whatever ``shard_size``.
+    A sample is ``<key>.jpg`` (or another image), ``<key>.txt`` and ``<key>.json``. The caption is
+    the ``.txt``, or the ``caption`` in the ``.json``. The other values in the ``.json`` are kept,
+    and so are the columns of a ``.parquet`` of the tar's name, joined by ``key``. Images are read
+    where they are in the tar. A tar is one shard, whatever ``shard_size`` is.
+
+    Skipped are samples without an image or caption, or with a damaged one, and rows of the
+    ``.parquet`` whose sample is not in the tar.
     """
 
     name = "webdataset"
@@ -40,7 +46,7 @@ class WebdatasetReader:
 
     def __init__(self, source: Location, options: base.Options) -> None:
         folder = source.parent if locations.is_file(source) else source
-        self.files = [source] if locations.is_file(source) else _tars(source)
+        self.files = [source] if locations.is_file(source) else _tar_files(source)
         if not self.files:
             raise CurationError(f"{source} holds no .tar file")
         self.options = options
@@ -51,62 +57,62 @@ class WebdatasetReader:
     def recognizes(cls, source: Location) -> bool:
         if locations.is_file(source):
             return tars.is_tar(source)
-        return locations.is_dir(source) and bool(_tars(source))
+        return locations.is_dir(source) and bool(_tar_files(source))
 
     def shards(self) -> Sequence[base.SourceShard]:
-        mark = replace(self.options, shard_size=1).mark()
+        options = replace(self.options, shard_size=1).fingerprint_values()
         shards = []
         for index, tar in enumerate(self.files):
             tars.refuse_compressed(tar)
             location.inside(self.image_root, self._image_file(tar))
             with locations.translate_errors(tar):
                 stamps: list[object] = [self._image_file(tar), locations.change_stamp(tar)]
-            beside = img2dataset.file_of(tar)
-            if locations.is_file(beside, guessed=True):
-                stamps.append(locations.change_stamp(beside))
-            # How many samples there are is known once they are read.
-            shards.append(base.SourceShard(index, tar, 0, 0, fingerprint(stamps, mark)))
+            table = img2dataset.table_path(tar)
+            if locations.is_file(table, guessed=True):
+                stamps.append(locations.change_stamp(table))
+            # The number of samples is unknown until the tar is read.
+            shards.append(base.SourceShard(index, tar, 0, 0, fingerprint(stamps, options)))
         return shards
 
     def read(self, shard: base.SourceShard) -> base.ShardSamples:
-        beside = img2dataset.beside(shard.path)
+        table = img2dataset.read_tar_table(shard.path)
         skipped: list[base.Skipped] = []
         with locations.open_file(shard.path) as file:
-            listing = tars.listing(shard.path, file)
-            samples = _samples(listing.members)
-            tar = _Tar(shard.path, file, listing.damage, beside)
-            found = base.check(
+            listing = tars.list_members(shard.path, file)
+            samples = _group_by_key(listing.members)
+            tar = _Tar(shard.path, file, listing.damage, table)
+            checked = check_rows(
                 self._rows(tar, samples, skipped), self.image_root, self.options.captions_required
             )
-        skipped += [*found.skipped, *img2dataset.lost(beside, samples.keys(), listing.damage)]
+        skipped += checked.skipped
+        skipped += img2dataset.missing_samples(table, samples.keys(), listing.damage)
         if listing.damage and all(s.reason != listing.damage for s in skipped):
             skipped.append(base.Skipped(shard.path.name, listing.damage))
-        return base.ShardSamples(found.samples, skipped)
+        return base.ShardSamples(checked.samples, skipped)
 
     def _rows(
         self, tar: _Tar, samples: Mapping[str, Parts], skipped: list[base.Skipped]
     ) -> Iterator[base.Row]:
+        """The rows of a tar; appends what is not a row to ``skipped``."""
         for key, parts in samples.items():
             try:
-                row = self._row(tar, key, parts)
+                yield self._row(tar, key, parts)
             except CurationError as problem:
                 skipped.append(base.Skipped(_where(tar.path, key), str(problem)))
-                continue
-            yield row
 
     def _row(self, tar: _Tar, key: str, parts: Parts) -> base.Row:
         _check_members(key, parts, tar.damage)
         image = self._image(parts)
-        facts = {**img2dataset.facts(tar.beside.rows.get(key, {})), **tar.record(parts)}
-        caption = self._caption(tar, parts, facts)
-        uid = self._uid(tar, key, caption, facts)
+        columns = img2dataset.source_columns(tar.table.rows.get(key, {})) | tar.record(parts)
+        caption = self._take_caption(tar, parts, columns)
+        uid = self._take_uid(tar, key, caption, columns)
         return base.Row(
             where=_where(tar.path, key),
             image=ImageRef(self._image_file(tar.path), image.offset, image.length),
             caption=caption,
             uid=uid,
-            # The tar's own key, whatever the facts say: by it the sample is found again.
-            extra={**facts, img2dataset.KEY: key},
+            # The tar's key finds the sample again, so a `key` in the record must not replace it.
+            extra={**columns, img2dataset.KEY: key},
         )
 
     def _image(self, parts: Parts) -> tars.Member:
@@ -116,85 +122,95 @@ class WebdatasetReader:
             raise CurationError(f"no image: only {', '.join(parts)}")
         if len(names) > 1:
             raise CurationError(
-                f"more than one image (--image-column picks one): {', '.join(names)}"
+                f"more than one image (choose one with --image-column): {', '.join(names)}"
             )
         return parts[names[0]][0]
 
-    def _caption(self, tar: _Tar, parts: Parts, facts: dict[str, object]) -> str | None:
+    def _take_caption(self, tar: _Tar, parts: Parts, columns: dict[str, object]) -> str | None:
+        """The caption, which is removed from ``columns``."""
         wanted = self.options.caption_column
-        name = wanted or next((n for n in base.CAPTION_COLUMNS if n in facts), "caption")
-        told = facts.pop(name, None)
+        name = wanted or next((n for n in base.CAPTION_COLUMNS if n in columns), "caption")
+        caption = columns.pop(name, None)
         if "txt" in parts and not wanted:
-            told = tar.text(parts["txt"][0])
-        if told is None and self.options.captions_required:
-            where = f"no {wanted!r} in .json or .parquet" if wanted else "no .txt, none in .json"
-            raise CurationError(f"no caption: {where}")
-        return None if told is None else str(told).strip()
+            caption = tar.text(parts["txt"][0])
+        if caption is None and self.options.captions_required:
+            missing = f"no {wanted!r} in .json or .parquet" if wanted else "none in .txt or .json"
+            raise CurationError(f"no caption: {missing}")
+        return None if caption is None else str(caption).strip()
 
-    def _uid(self, tar: _Tar, key: str, caption: str | None, facts: dict[str, object]) -> str:
+    def _take_uid(
+        self, tar: _Tar, key: str, caption: str | None, columns: dict[str, object]
+    ) -> str:
+        """The uid, which is removed from ``columns``, or a new one."""
         wanted = self.options.uid_column
-        told = facts.pop(wanted or "uid", None)
-        if told is None and wanted:
+        uid = columns.pop(wanted or "uid", None)
+        if uid is None and wanted:
             raise CurationError(f"no uid: no {wanted!r} in .json or .parquet")
-        if told is not None:
-            return str(told)
-        # Keys and tars are dealt anew by each download of a list; its links and captions stay.
-        url = facts.get("url")
+        if uid is not None:
+            return str(uid)
+        # Every download of a list assigns other keys and tars; URLs and captions stay the same.
+        url = columns.get("url")
         return uids.from_key(
             f"{url}\0{caption}" if url else f"{locations.base_name(tar.path)}\0{key}"
         )
 
     def _image_file(self, tar: Location) -> str:
+        """The ``image_file`` of a tar's samples.
+
+        Raises:
+            CurationError: the tar is not below the image root.
+        """
         path = self._folder / tar.name
         name = locations.relative_name(path, self.image_root)
         if name is None:
-            raise CurationError(f"{path} does not lie in the image root {self.image_root}")
+            raise CurationError(
+                f"{path} is outside the image root {self.image_root}: change --image-root"
+            )
         return name
 
 
 @dataclass(frozen=True)
 class _Tar:
-    """A tar that is being read."""
+    """A tar that is being read.
+
+    Attributes:
+        damage: what is wrong with it, if anything.
+        table: img2dataset's table of the tar.
+    """
 
     path: Location
     file: BinaryIO
     damage: str | None
-    beside: img2dataset.Beside
+    table: img2dataset.TarTable
 
     def text(self, member: tars.Member) -> str:
         try:
             return self._bytes(member).decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise CurationError("the caption is not UTF-8") from None
+            raise CurationError("caption is not UTF-8") from None
 
     def record(self, parts: Parts) -> dict[str, object]:
-        """What a sample's ``.json`` says, if it has one."""
+        """The values in a sample's ``.json``, if it has one."""
         if "json" not in parts:
             return {}
         try:
-            record = json.loads(self._bytes(parts["json"][0]))
-        except json.JSONDecodeError as error:
-            raise CurationError(f"its .json is not JSON ({error.msg})") from None
-        except (UnicodeDecodeError, RecursionError):
-            record = None
-        except ValueError:
-            raise CurationError("its .json holds a number too long to be read") from None
-        if not isinstance(record, dict) or not base.is_text(record):
-            raise CurationError("its .json is not a JSON object of UTF-8 text")
-        return img2dataset.facts(record)
+            record = parse_object(self._bytes(parts["json"][0]))
+        except CurationError as problem:
+            raise CurationError(f".json file is not usable: {problem}") from None
+        return img2dataset.source_columns(record)
 
     def _bytes(self, member: tars.Member) -> bytes:
         self.file.seek(member.offset)
         return self.file.read(member.length)
 
 
-def _tars(folder: Location) -> list[Location]:
-    """The tars of a folder, in the order of their names."""
+def _tar_files(folder: Location) -> list[Location]:
+    """The tars of a folder, sorted by name."""
     return locations.list_files(folder, tars.is_tar)
 
 
-def _samples(members: Iterable[tars.Member]) -> dict[str, dict[str, list[tars.Member]]]:
-    """The members of each key, by their extension in small letters, in the order of the tar."""
+def _group_by_key(members: Iterable[tars.Member]) -> dict[str, dict[str, list[tars.Member]]]:
+    """The members of each key, by extension in lower case, in the order of the tar."""
     samples: dict[str, dict[str, list[tars.Member]]] = {}
     for member in members:
         name = member.name.removeprefix("./")
@@ -206,20 +222,23 @@ def _samples(members: Iterable[tars.Member]) -> dict[str, dict[str, list[tars.Me
 
 
 def _check_members(key: str, parts: Parts, damage: str | None) -> None:
+    """Raises:
+    CurationError: the sample cannot be used; the message is the reason for skipping it.
+    """
     members = [member for same in parts.values() for member in same]
-    if not base.is_text([key, *parts]):
-        raise CurationError("the member's name is not UTF-8")
+    if not arrow_text.is_utf8([key, *parts]):
+        raise CurationError("member name is not UTF-8")
     if key.startswith("/") or ".." in key.split("/"):
-        # Nothing is unpacked here, but whoever unpacks such a tar overwrites files of theirs.
-        raise CurationError(f"the member's name leads out of the tar: {key}")
+        # Harmless here, but an export of this key could overwrite files when it is unpacked.
+        raise CurationError(f"member name points outside the tar: {key}")
     if any(member.is_cut for member in members):
-        raise CurationError(damage or "the tar ends early")
+        raise CurationError(damage or tars.TRUNCATED)
     for member in members:
         if not member.is_file:
-            raise CurationError(f"a link, or no file at all: {member.name}")
+            raise CurationError(f"not a regular file: {member.name}")
     for extension, same in parts.items():
         if len(same) > 1:
-            raise CurationError(f"more than one sample with this key: {len(same)} .{extension}")
+            raise CurationError(f"more than one sample has this key: {len(same)} .{extension}")
 
 
 def _where(tar: Location, key: str) -> str:

@@ -1,4 +1,4 @@
-"""What lies in a tar, and where: its members are read by their offset, never unpacked."""
+"""The members of a tar with their offsets: images are read from the tar without unpacking it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,23 @@ from curation.storage.locations import Location
 EXTENSION = ".tar"
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 
-_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
+TRUNCATED = "tar is truncated"
+
+_COMPRESSIONS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in a tar: its bytes are ``length`` from ``offset`` on.
+    """A file in a tar.
 
     Attributes:
-        is_file: False of links and devices, which have no bytes of their own.
+        offset, length: the range of its bytes in the tar.
+        is_file: False for links and devices, which have no bytes.
         is_cut: whether the tar ends before the file does.
     """
 
@@ -35,71 +43,75 @@ class Member:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a tar holds as far as it can be read, and what is wrong with it after that."""
+    """The members of a tar that can be read, and what is wrong after the last one, if anything."""
 
     members: list[Member]
     damage: str | None
 
 
 def is_tar(path: Location) -> bool:
-    """Whether a file is called as tars are, compressed ones included; hidden ones are not."""
+    """Whether a file is named as a tar, compressed or not, and is not hidden."""
     name = path.name.lower()
     return name.endswith((EXTENSION, *COMPRESSED)) and not name.startswith(".")
 
 
-def listing(path: Location, file: BinaryIO) -> Listing:
-    """Every member of an open tar that is not a folder, from the headers alone.
+def list_members(path: Location, file: BinaryIO) -> Listing:
+    """Every member of an open tar except folders; only headers are read.
+
+    Args:
+        path: the tar's path, for messages.
 
     Raises:
-        CurationError: the tar is compressed or holds sparse files, so that offsets mean nothing.
+        CurationError: the tar is compressed or has sparse files, whose offsets are meaningless.
     """
     refuse_compressed(path, file.read(8))
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     try:
-        tar = tarfile.open(fileobj=file, mode="r:", encoding="utf-8")  # noqa: SIM115
+        tar = tarfile.open(fileobj=file, mode="r:", encoding="utf-8")  # noqa: SIM115  caller closes file
     except (tarfile.TarError, ValueError):
-        return Listing([], "not a tar" if size else "the file is empty")
+        return Listing([], "not a tar" if size else "file is empty")
     members: list[Member] = []
     try:
-        for info in _infos(tar):
+        for info in _headers(tar):
             if info.issparse():
                 raise CurationError(
-                    f"{path}: {info.name} is stored as a sparse file and cannot be read in its "
-                    "place; pack the tar again without --sparse"
+                    f"{path}: {info.name} is stored as a sparse file, which cannot be read "
+                    "without unpacking; create the tar again without --sparse"
                 )
             is_cut = info.offset_data + info.size > size
-            place = info.name, info.offset_data, info.size
-            members.append(Member(*place, is_file=info.isreg(), is_cut=is_cut))
+            members.append(Member(info.name, info.offset_data, info.size, info.isreg(), is_cut))
     except (tarfile.TarError, ValueError, RecursionError):
-        pass  # told by what stands where the members end
+        pass  # The bytes after the last good member decide below what is wrong.
     stopped = file.tell()
     file.seek(tar.offset)
     if file.read(tarfile.BLOCKSIZE) == bytes(tarfile.BLOCKSIZE):
         return Listing(members, None)
     if stopped >= size:
-        return Listing(members, "the tar ends early")
-    return Listing(members, f"the tar is damaged: at byte {tar.offset}")
+        return Listing(members, TRUNCATED)
+    return Listing(members, f"tar is damaged: at byte {tar.offset}")
 
 
 def refuse_compressed(path: Location, start: bytes = b"") -> None:
-    """Raises:
-    CurationError: the file's name or its first bytes are those of a compressed tar.
+    """Refuse a tar that is compressed according to its name or its first bytes.
+
+    Raises:
+        CurationError: it is.
     """
-    by_bytes = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
-    if by_bytes or path.name.lower().endswith(COMPRESSED):
-        how = f" with {by_bytes}" if by_bytes else ""
+    kind = next((kind for magic, kind in _COMPRESSIONS.items() if start.startswith(magic)), None)
+    if kind or path.name.lower().endswith(COMPRESSED):
+        how = f" with {kind}" if kind else ""
         raise CurationError(
-            f"{path} is compressed{how}: images are read in their place, so unpack it to a "
-            "plain .tar (images hardly shrink)"
+            f"{path} is compressed{how}, but images are read without unpacking: decompress it to "
+            "a plain .tar (compression hardly shrinks images)"
         )
 
 
-def _infos(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _headers(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (info := tar.next()) is not None:
-        # Or the tar would remember every header of a file of millions.
-        tar.members.clear()  # type: ignore[attr-defined]
+        # TarFile keeps every header otherwise: gigabytes for millions of members.
+        tar.members.clear()  # type: ignore[attr-defined]  # not in typeshed
         if info.size < 0:
-            raise ValueError("a negative size leads back to what was read")
+            raise ValueError("a negative size would lead back to earlier members")
         if not info.isdir():
             yield info

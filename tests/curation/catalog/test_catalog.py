@@ -220,8 +220,8 @@ def test_reasons_for_skipping_are_counted_most_first(tmp_path):
     rows = [{}, {"caption": ""}, {"file_name": "none.jpg"}, {"caption": " "}]
     catalog = Catalog.of(make.workspace(tmp_path, rows))
     assert [(r["samples"], r["reason"]) for r in catalog.skipped_by_reason()] == [
-        (2, "the caption is empty"),
-        (1, "the file does not exist"),
+        (2, "caption is empty"),
+        (1, "file does not exist"),
     ]
 
 

@@ -194,7 +194,7 @@ def test_wrong_sources_are_one_line(here, tmp_path, model_folder):
         (
             (empty, "is empty: it should hold images or a table"),
             (tmp_path / "none", "none does not exist"),
-            (tmp_path / "a.jpg", "is in no format known here"),
+            (tmp_path / "a.jpg", "is not recognized"),
             (tmp_path / "fake", "no usable sample: 1 skipped; the first: a.jpg: not an image"),
             (tables / "a.csv", "1 skipped; the first: a.csv line 2: the file lies outside"),
             (tables / "b.csv", "no column named"),
@@ -388,5 +388,5 @@ def test_an_error_of_the_machine_is_one_line(here, monkeypatch, tmp_path):
 def test_info_lists_every_skipped_sample_when_asked(here, scored):
     code, told, _ = here("info", scored.path, "--skipped")
     assert code == 0
-    assert told.startswith("broken.jpg: the image does not decode: ")
+    assert told.startswith("broken.jpg: image cannot be decoded: ")
     assert len(told.splitlines()) == 1

@@ -40,7 +40,7 @@ def refused(url, **limits):
     with pytest.raises(UnreadableError) as caught:
         fetch.fetch(url, **limits)
     beginning, why = str(caught.value).split(": ", 1)
-    assert beginning == "the image could not be fetched"
+    assert beginning == "image could not be fetched"
     assert why.endswith(f": {url}")
     assert "\n" not in why
     return why.removesuffix(f": {url}")
@@ -126,7 +126,7 @@ def test_an_answer_in_chunks_is_put_together(private):
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"])
 def test_nothing_of_ones_own_network_is_asked(site, name):
     url = site.address.replace("127.0.0.1", name) + "/a.jpg"
-    assert "is no public address (CURATION_PRIVATE_URLS=1 allows it)" in refused(url)
+    assert "is not a public address (CURATION_PRIVATE_URLS=1 allows it)" in refused(url)
     assert site.asked == []
 
 
@@ -166,7 +166,7 @@ def test_a_public_address_that_redirects_to_a_private_one_leads_nowhere(site, mo
     monkeypatch.setattr(connect, "_is_public", lambda address: address == "127.0.0.2")
     moved = {"/m": Page(status=302, headers={"Location": f"{site.address}/a.jpg"})}
     with serving(moved, "127.0.0.2") as public:
-        assert refused(f"{public.address}/m").startswith("127.0.0.1 is no public address")
+        assert refused(f"{public.address}/m").startswith("127.0.0.1 is not a public address")
     assert (public.asked, site.asked) == (["/m"], [])
 
 
@@ -194,12 +194,12 @@ def test_redirects_are_followed(private, site, status):
 )
 def test_a_redirect_to_something_else_is_not_followed(private, site, target):
     site.pages["/m"] = Page(status=302, headers={"Location": target})
-    assert refused(f"{site.address}/m") == "only http and https are fetched"
+    assert refused(f"{site.address}/m") == "only http and https URLs are fetched"
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a.example/a.jpg", "a.jpg", ""])
 def test_only_the_web_is_asked(private, url):
-    assert refused(url) == "only http and https are fetched"
+    assert refused(url) == "only http and https URLs are fetched"
 
 
 def test_redirects_in_a_circle_end(private, site):
@@ -232,7 +232,7 @@ def test_a_proxy_is_asked_for_a_tunnel_to_https(monkeypatch):
 
     with saying(talk) as url:
         monkeypatch.setenv("https_proxy", url.removesuffix("/a.jpg"))
-        assert refused("https://images.example/a.jpg").startswith("no TLS connection")
+        assert refused("https://images.example/a.jpg").startswith("the TLS connection failed")
     # A TLS handshake begins so.
     assert heard == [b"\x16"]
 
@@ -241,7 +241,7 @@ def test_a_proxy_is_asked_for_a_tunnel_to_https(monkeypatch):
 def test_what_goes_past_the_proxy_is_guarded(site, monkeypatch, name):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv(name, "127.0.0.1")
-    assert "is no public address" in refused(f"{site.address}/a.jpg")
+    assert "is not a public address" in refused(f"{site.address}/a.jpg")
     assert site.asked == []
 
 
@@ -264,7 +264,7 @@ def test_a_status_is_told(private, site, status, told):
 
 def test_a_page_in_the_place_of_an_image_is_told(private, site):
     site.pages["/a.jpg"] = Page(b"\xef\xbb\xbf\n <!DOCTYPE html><p>gone")
-    assert refused(f"{site.address}/a.jpg") == "the answer is a page (HTML or XML), not an image"
+    assert refused(f"{site.address}/a.jpg") == "the response is a page (HTML or XML), not an image"
 
 
 def test_an_image_that_is_called_a_page_is_an_image(private, site):
@@ -274,7 +274,7 @@ def test_an_image_that_is_called_a_page_is_an_image(private, site):
 
 def test_an_empty_answer_is_told(private, site):
     site.pages["/a.jpg"] = Page(b"")
-    assert refused(f"{site.address}/a.jpg") == "the answer is empty"
+    assert refused(f"{site.address}/a.jpg") == "the response is empty"
 
 
 def test_no_such_host_and_no_one_there_are_told(private, monkeypatch):
@@ -303,28 +303,28 @@ def test_no_such_host_and_no_one_there_are_told(private, monkeypatch):
     ],
 )
 def test_what_is_no_address_is_told(private, url):
-    assert refused(url) == "this is no address on the web"
+    assert refused(url) == "not a valid URL"
 
 
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (b"", "the connection was closed without an answer"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n" + b"x" * 99_999, "the answer is not HTTP"),
-        (HEAD + b"X: " + b"x" * 99_999, "the answer is not HTTP"),
-        (HEAD + b"X: y\r\n" * 200 + b"\r\n", "the answer is not HTTP"),
-        (HEAD + b"Content-Length: 999\r\n\r\nabc", "the answer breaks off"),
-        (CHUNKS + b"5\r\nab", "the answer breaks off"),
-        (CHUNKS + b"zz\r\nab", "the answer breaks off"),
-        (CHUNKS + b"fffffffffffffff\r\nab", "the answer breaks off"),
+        (b"", "the connection was closed without a response"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n" + b"x" * 99_999, "the response is not HTTP"),
+        (HEAD + b"X: " + b"x" * 99_999, "the response is not HTTP"),
+        (HEAD + b"X: y\r\n" * 200 + b"\r\n", "the response is not HTTP"),
+        (HEAD + b"Content-Length: 999\r\n\r\nabc", "the response is incomplete"),
+        (CHUNKS + b"5\r\nab", "the response is incomplete"),
+        (CHUNKS + b"zz\r\nab", "the response is incomplete"),
+        (CHUNKS + b"fffffffffffffff\r\nab", "the response is incomplete"),
         (
             HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(PICTURE)[:-50],
-            "the answer breaks off",
+            "the response is incomplete",
         ),
-        (HEAD + b"Content-Encoding: gzip\r\n\r\nabc", "the answer breaks off"),
+        (HEAD + b"Content-Encoding: gzip\r\n\r\nabc", "the response is incomplete"),
         (
             HEAD + b"Content-Encoding: br\r\n\r\nabc",
-            "the answer is packed in a way that was not asked for",
+            "the response has an unsupported Content-Encoding",
         ),
         (HEAD + b"Content-Length: 99999999999\r\n\r\nabc", "more than 20 MB"),
     ],
@@ -341,7 +341,7 @@ def test_an_answer_longer_than_it_says_is_cut_there(private):
 
 def test_https_spoken_to_a_server_of_http_is_told(private, site):
     url = site.address.replace("http:", "https:") + "/a.jpg"
-    assert refused(url).startswith("no TLS connection (")
+    assert refused(url).startswith("the TLS connection failed (")
 
 
 # Without end.
@@ -395,7 +395,7 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\n"
 def test_what_drips_is_left_at_the_deadline(private, head, part):
     began = time.monotonic()
     told = refused_of(endless(head, part, pause=0.05), timeout=0.6)
-    assert told == "not there within 0.6 s"
+    assert told == "not complete within 0.6 s"
     assert time.monotonic() - began < 3
 
 
@@ -403,7 +403,7 @@ def test_what_drips_is_left_at_the_deadline(private, head, part):
 def test_who_says_nothing_is_left_at_the_deadline(private, scheme):
     with saying(lambda connection: time.sleep(6)) as url:
         began = time.monotonic()
-        assert refused(url.replace("http", scheme), timeout=0.5) == "not there within 0.5 s"
+        assert refused(url.replace("http", scheme), timeout=0.5) == "not complete within 0.5 s"
         assert time.monotonic() - began < 3
 
 
@@ -413,7 +413,7 @@ def test_redirects_share_one_deadline_and_their_pages_are_not_read(private):
         endless(MOVED, b"x" * 65536)(connection)
 
     began = time.monotonic()
-    assert refused_of(talk, timeout=0.6) == "not there within 0.6 s"
+    assert refused_of(talk, timeout=0.6) == "not complete within 0.6 s"
     assert time.monotonic() - began < 3
 
 

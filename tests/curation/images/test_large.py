@@ -25,8 +25,8 @@ def test_a_small_one_stays_as_it_is(tmp_path):
     [
         ({}, "no image"),
         ({"image_file": "gone.jpg"}, "does not exist"),
-        ({"image_file": "cut.jpg"}, "does not decode"),
-        ({"url": "https://x.example/a.jpg"}, "on the web and was not fetched"),
+        ({"image_file": "cut.jpg"}, "cannot be decoded"),
+        ({"url": "https://x.example/a.jpg"}, "on the web and was not downloaded"),
     ],
 )
 def test_where_there_is_none_it_says_why(tmp_path, row, told):

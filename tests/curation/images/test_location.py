@@ -48,7 +48,7 @@ def test_a_path_out_of_the_root_is_not_followed(tmp_path):
     (root / "link.jpg").symlink_to(tmp_path / "secret.jpg")
     (root / "folder").symlink_to(tmp_path)
     for file in ("../secret.jpg", str(tmp_path / "secret.jpg"), "link.jpg", "folder/secret.jpg"):
-        with pytest.raises(CurationError, match="lies outside"):
+        with pytest.raises(CurationError, match="outside the image root"):
             ImageRef(file).read(root)
 
 
@@ -74,5 +74,5 @@ def test_links_in_a_circle_are_refused(tmp_path):
 
 def test_a_folder_is_not_an_image(tmp_path):
     (tmp_path / "a.jpg").mkdir()
-    with pytest.raises(CurationError, match="not a file but a folder"):
+    with pytest.raises(CurationError, match=r"not a regular file: a\.jpg"):
         ImageRef("a.jpg").read(tmp_path)

@@ -28,7 +28,7 @@ def write(path, values=None, type="binary", **options):
 def forgotten():
     """No test finds what another has read."""
     parquet_cells._OPEN.clear()
-    parquet_cells._KEPT.clear()
+    parquet_cells._WINDOWS.clear()
 
 
 @pytest.fixture
@@ -80,11 +80,11 @@ def test_threads_that_read_ahead_of_one_another_decode_each_window_once(tmp_path
 def test_no_more_is_kept_than_so_many_bytes(tmp_path, monkeypatch):
     values = [bytes([row]) * 10_000 for row in range(ROWS)]
     file = write(tmp_path / "a.parquet", values, compression="none")
-    monkeypatch.setattr(parquet_cells, "KEPT_BYTES", 1_700_000)
+    monkeypatch.setattr(parquet_cells, "MAX_BYTES", 1_700_000)
     for row in range(ROWS):
         assert parquet_cells.read(file, "image", row) == values[row]
-        assert parquet_cells._kept_bytes() <= 1_700_000
-    assert len(parquet_cells._KEPT) > parquet_cells.FEWEST
+        assert parquet_cells._cached_bytes() <= 1_700_000
+    assert len(parquet_cells._WINDOWS) > parquet_cells.MIN_WINDOWS
 
 
 def test_few_files_are_kept_open(tmp_path):
@@ -92,7 +92,7 @@ def test_few_files_are_kept_open(tmp_path):
         write(tmp_path / f"{number}.parquet", [cell(number)])
     for number in (*range(7), *range(7)):
         assert parquet_cells.read(tmp_path / f"{number}.parquet", "image", 0) == cell(number)
-    assert len(parquet_cells._OPEN) <= parquet_cells.OPEN
+    assert len(parquet_cells._OPEN) <= parquet_cells.MAX_OPEN
 
 
 def test_a_file_that_was_replaced_is_read_anew(tmp_path):
@@ -105,12 +105,12 @@ def test_a_file_that_was_replaced_is_read_anew(tmp_path):
 
 def test_a_cell_that_is_not_there_is_said(tmp_path):
     file = write(tmp_path / "a.parquet", [b"a", None, b""])
-    with pytest.raises(CurationError, match=r"there is no image in row 1 of a\.parquet"):
+    with pytest.raises(CurationError, match=r"no image: row 1 of a\.parquet"):
         parquet_cells.read(file, "image", 1)
     assert parquet_cells.read(file, "image", 2) == b""
     with pytest.raises(CurationError, match=r"a\.parquet has no row 3: it has 3"):
         parquet_cells.read(file, "image", 3)
-    with pytest.raises(CurationError, match=r"a\.parquet has no column 'jpg' any more"):
+    with pytest.raises(CurationError, match=r"a\.parquet no longer has a column 'jpg'"):
         parquet_cells.read(file, "jpg", 0)
     with pytest.raises(CurationError, match="not an image"):
         ImageRef("a.parquet", column="image", row=2).size(tmp_path)
@@ -122,7 +122,7 @@ def test_what_is_no_parquet_file_is_said(tmp_path):
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(CurationError, match=r"row 0 of a\.parquet cannot be read"):
         ImageRef("a.parquet", column="image", row=0).read(tmp_path)
-    with pytest.raises(CurationError, match=r"the file does not exist: b\.parquet"):
+    with pytest.raises(CurationError, match=r"file does not exist: b\.parquet"):
         ImageRef("b.parquet", column="image", row=0).read(tmp_path)
 
 

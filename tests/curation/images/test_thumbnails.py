@@ -72,8 +72,8 @@ def test_an_address_without_an_image_is_left_alone_for_a_while(site, tmp_path, p
     for _ in range(3):
         assert thumbnails.load(workspace, tmp_path, [row], from_the_web=True) == [None]
     assert site.asked == [path]
-    assert thumbnails.failure(row["url"]).startswith("the image could not be fetched: ")
-    later = time.monotonic() + thumbnails.PATIENCE
+    assert thumbnails.failure(row["url"]).startswith("image could not be fetched: ")
+    later = time.monotonic() + thumbnails.RETRY_AFTER
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert thumbnails.failure(row["url"]) is None
     site.pages[path] = site.pages["/0.jpg"]
@@ -81,9 +81,9 @@ def test_an_address_without_an_image_is_left_alone_for_a_while(site, tmp_path, p
 
 
 def test_only_so_many_failures_are_remembered(monkeypatch):
-    monkeypatch.setattr(thumbnails, "REMEMBERED", 3)
+    monkeypatch.setattr(thumbnails, "MAX_FAILURES", 3)
     monkeypatch.setattr(thumbnails, "_failed", {})
     for number in range(10):
-        thumbnails._remember(f"http://a.example/{number}", "gone")
+        thumbnails._remember_failure(f"http://a.example/{number}", "gone")
     assert len(thumbnails._failed) <= 3
     assert thumbnails.failure("http://a.example/9") == "gone"

@@ -114,7 +114,7 @@ def test_importing_a_name_again_replaces_it(workspace, table):
         ("uid,s\nabc,1\n", "'abc' is not a uid"),
         (f"uid,7\n{make.uid(0)},1\n", "'7' cannot name a score"),
         (f"uid,a-b,a b\n{make.uid(0)},1,2\n", r"differ too little \(a-b, a b\)"),
-        (f"uid,s\n{make.uid(0)},1\n{make.uid(1)}\n", "line 3 has 1 fields"),
+        (f"uid,s\n{make.uid(0)},1\n{make.uid(1)}\n", "line 3: wrong number of fields: 1"),
         (f"uid,width\n{make.uid(0)},1\n", "has a column width of its own"),
         (f"uid,clip_score\n{make.uid(0)},1\n", "has a column clip_score of its own"),
     ],

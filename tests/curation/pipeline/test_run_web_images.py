@@ -21,7 +21,7 @@ from tests import make
 from tests.web import Page, pictures, serving
 
 COUNT = 20
-UNREACHABLE = "the image could not be fetched"
+UNREACHABLE = "image could not be fetched"
 
 
 @pytest.fixture
@@ -96,11 +96,13 @@ def test_they_are_embedded_as_the_same_images_in_files(web_job, tmp_path):
 
 def test_what_could_not_be_fetched_is_listed_with_its_address_and_reason(web_job, site):
     catalog = run(web_job)
-    assert by_reason(catalog) == {UNREACHABLE: 2, "the image does not decode": 1}
+    assert by_reason(catalog) == {UNREACHABLE: 2, "image cannot be decoded": 1}
     told = {row["where"]: row["reason"] for row in catalog.skipped()}
     gone, page = f"{site.address}/3.jpg", f"{site.address}/5.jpg"
     assert told[gone] == f"{UNREACHABLE}: HTTP 404 Not Found: {gone}"
-    assert told[page] == f"{UNREACHABLE}: the answer is a page (HTML or XML), not an image: {page}"
+    assert (
+        told[page] == f"{UNREACHABLE}: the response is a page (HTML or XML), not an image: {page}"
+    )
     assert {row["stage"] for row in catalog.skipped()} == {"embed"}
 
 
@@ -112,7 +114,7 @@ def test_the_next_run_asks_for_what_was_lacking_and_for_nothing_else(web_job, si
     second = run(web_job)
     assert paths(site) == ["/3.jpg", "/5.jpg", "/7.jpg"]
     assert len(second) == COUNT - 2
-    assert by_reason(second) == {UNREACHABLE: 1, "the image does not decode": 1}
+    assert by_reason(second) == {UNREACHABLE: 1, "image cannot be decoded": 1}
     after = {row["caption"]: row["clip_score"] for row in second.rows(range(len(second)))}
     assert np.isfinite(after.pop("pair 3"))
     assert after == before

@@ -76,7 +76,7 @@ def test_a_text_file_without_a_caption_is_refused(tmp_path, classes):
 
 def test_a_text_file_in_another_encoding_is_refused(tmp_path, classes):
     classes.source.write_bytes(b"B\xe4ume\n")
-    with pytest.raises(CurationError, match=r"classes\.txt holds text that is not UTF-8"):
+    with pytest.raises(CurationError, match=r"classes\.txt is not UTF-8 text"):
         read(tmp_path, classes)
 
 

@@ -132,7 +132,7 @@ def test_a_part_that_is_there_twice_is_named(tmp_path):
 @pytest.mark.parametrize(("side", "lacking"), [("img", "text"), ("text", "image")])
 def test_without_embeddings_of_both_sides_it_is_said_how_to_make_them(tmp_path, side, lacking):
     write_part(tmp_path, 0, sides=(side,))
-    message = rf"no embeddings of {lacking}s .*--enable_image True --enable_text True"
+    message = rf"no {lacking} embeddings .*--enable_image True --enable_text True"
     with pytest.raises(CurationError, match=message):
         open_source(tmp_path)
 
@@ -140,7 +140,7 @@ def test_without_embeddings_of_both_sides_it_is_said_how_to_make_them(tmp_path, 
 def test_embeddings_of_another_length_than_the_metadata_are_refused(tmp_path):
     write_part(tmp_path, 0)
     np.save(tmp_path / "text_emb" / "text_emb_0.npy", embeddings(0)[1][:5])
-    message = r"text_emb_0\.npy holds 5 embeddings where .*metadata_0\.parquet has 12 rows"
+    message = r"text_emb_0\.npy holds 5 embeddings, but .*metadata_0\.parquet has 12 rows"
     with pytest.raises(CurationError, match=message):
         score(tmp_path, tmp_path / "w")
 
@@ -214,7 +214,7 @@ def test_columns_may_be_named(tmp_path):
     folder = write_part(tmp_path, 0, records=records)
     (row,) = make.read(folder, caption_column="alt", uid_column="id").samples.to_pylist()
     assert (row["caption"], row["uid"], row["source_caption"]) == ("b", make.uid(7), "a")
-    with pytest.raises(CurationError, match="has no column nope; it has image_path, caption"):
+    with pytest.raises(CurationError, match="has no column 'nope'; it has image_path, caption"):
         make.read(folder, caption_column="nope")
     with pytest.raises(CurationError, match=r"column image_path: .*'1' is not a uid"):
         make.read(folder, uid_column="image_path")

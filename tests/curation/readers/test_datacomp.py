@@ -114,7 +114,7 @@ def test_the_features_and_names_of_dataset2metadata_are_known(tmp_path):
     assert open_source(tmp_path, options=Options(features="b32")).features == "b32"
     with pytest.raises(CurationError, match="holds the features"):
         open_source(tmp_path)
-    with pytest.raises(CurationError, match="name one with --features"):
+    with pytest.raises(CurationError, match="choose one with --features"):
         open_source(tmp_path, options=Options(features="h14"))
 
 

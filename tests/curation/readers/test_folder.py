@@ -78,15 +78,17 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
     found = make.read(tmp_path)
     assert captions(found) == {"good.jpg": "a dog"}
     told = reasons(found)
-    assert told.pop("bare.jpg") == "no caption: neither bare.txt nor bare.json beside it"
-    assert told.pop("null.jpg") == "no caption: neither null.txt nor null.json beside it"
-    assert told.pop("latin.jpg") == "the caption is not UTF-8"
-    assert told.pop("badjson.jpg").startswith("badjson.json is not JSON")
-    assert told.pop("list.jpg") == "list.json is not a JSON object of UTF-8 text"
-    assert told.pop("half.jpg") == "half.json is not a JSON object of UTF-8 text"
-    assert told.pop("blank.jpg") == "the caption is empty"
-    assert told.pop("badkey.jpg") == "the uid is not 32 hex digits: 'xyz'"
-    assert told.pop("fake.png") == "not an image in a format that can be read"
+    assert told.pop("bare.jpg") == "no caption: none in bare.txt or bare.json"
+    assert told.pop("null.jpg") == "no caption: none in null.txt or null.json"
+    assert told.pop("latin.jpg") == "caption is not UTF-8"
+    assert told.pop("badjson.jpg").startswith(
+        ".json file is not usable: badjson.json: not valid JSON"
+    )
+    assert told.pop("list.jpg") == ".json file is not usable: list.json: not a JSON object"
+    assert told.pop("half.jpg") == ".json file is not usable: half.json: text is not UTF-8"
+    assert told.pop("blank.jpg") == "caption is empty"
+    assert told.pop("badkey.jpg") == "uid is not 32 hex digits: 'xyz'"
+    assert told.pop("fake.png") == "not an image in a supported format"
     assert not told
 
 
@@ -97,7 +99,7 @@ def test_a_file_name_that_is_not_utf8_costs_one_sample(tmp_path):
     os.link(tmp_path / "good.jpg", bad)
     found = make.read(tmp_path)
     assert captions(found) == {"good.jpg": "a dog"}
-    assert reasons(found) == {"caf?.jpg": "the file's name is not UTF-8"}
+    assert reasons(found) == {"caf?.jpg": "file name is not UTF-8"}
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
@@ -109,7 +111,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         (root / f"{name}.txt").write_text("a dog")
     found = make.read(root)
     assert list(captions(found)) == ["in.jpg"]
-    assert "lies outside" in reasons(found)["out.jpg"]
+    assert "outside the image root" in reasons(found)["out.jpg"]
 
 
 def test_downloads_that_failed_are_told_by_the_table_beside_their_folder(tmp_path):
@@ -123,9 +125,7 @@ def test_downloads_that_failed_are_told_by_the_table_beside_their_folder(tmp_pat
     pq.write_table(pa.table(rows), tmp_path / "00000.parquet")
     found = make.read(tmp_path)
     assert captions(found) == {"00000/000000000.jpg": "a dog"}
-    assert reasons(found) == {
-        "00000.parquet row 1": "the download failed: HTTP Error 404: Not Found"
-    }
+    assert reasons(found) == {"00000.parquet row 1": "download failed: HTTP Error 404: Not Found"}
     (tmp_path / "00000.parquet").write_bytes(b"PAR1")
     assert list(reasons(make.read(tmp_path))) == ["00000.parquet"]
 
@@ -191,7 +191,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_a_folder_of_other_things_is_refused(tmp_path):
     (tmp_path / "notes.md").write_text("x")
-    with pytest.raises(CurationError, match="in no format known here"):
+    with pytest.raises(CurationError, match="is not recognized"):
         open_source(tmp_path)
 
 
@@ -203,5 +203,5 @@ def test_what_is_not_there_is_refused(tmp_path):
 def test_a_file_is_not_a_folder(tmp_path):
     with pytest.raises(CurationError, match="is not a folder"):
         open_source(make.jpeg(tmp_path / "a.jpg"), "folder")
-    with pytest.raises(CurationError, match="in no format known here"):
+    with pytest.raises(CurationError, match="is not recognized"):
         open_source(tmp_path / "a.jpg")

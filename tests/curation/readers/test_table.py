@@ -134,16 +134,16 @@ def test_broken_rows_of_csv_are_listed_with_file_line_and_reason(folder):
     # An empty uid is one that was not given: line 2 gets one.
     assert [r["image_file"] for r in rows(found)] == ["0.jpg", "2.jpg"]
     reasons = dict(told(found))
-    assert reasons["a.csv line 3"] == "holds text that is not UTF-8"
-    assert reasons["a.csv line 4"] == "has 1 fields where the header has 3"
-    assert reasons["a.csv line 5"] == "has 4 fields where the header has 3"
-    assert reasons["a.csv line 7"] == "the file does not exist: none.jpg"
-    assert reasons["a.csv line 8"] == "not an image in a format that can be read"
-    assert reasons["a.csv line 9"] == "the caption is empty"
-    assert reasons["a.csv line 10"] == "no image is named"
-    assert "lies outside" in reasons["a.csv line 11"]
-    assert "lies outside" in reasons["a.csv line 12"]
-    assert reasons["a.csv line 13"] == "the uid is not 32 hex digits: 'XYZ'"
+    assert reasons["a.csv line 3"] == "text is not UTF-8"
+    assert reasons["a.csv line 4"] == "wrong number of fields: 1, but the header has 3"
+    assert reasons["a.csv line 5"] == "wrong number of fields: 4, but the header has 3"
+    assert reasons["a.csv line 7"] == "file does not exist: none.jpg"
+    assert reasons["a.csv line 8"] == "not an image in a supported format"
+    assert reasons["a.csv line 9"] == "caption is empty"
+    assert reasons["a.csv line 10"] == "no image"
+    assert "outside the image root" in reasons["a.csv line 11"]
+    assert "outside the image root" in reasons["a.csv line 12"]
+    assert reasons["a.csv line 13"] == "uid is not 32 hex digits: 'XYZ'"
     assert len(reasons) == 10
 
 
@@ -164,14 +164,14 @@ def test_broken_rows_of_jsonl_are_listed_with_file_line_and_reason(folder):
     found = make.read(write(folder / "a.jsonl", b"\n".join(lines)))
     assert [r["caption"] for r in rows(found)] == ["a dog", "😀"]
     reasons = dict(told(found))
-    assert reasons["a.jsonl line 2"].startswith("is not JSON")
-    assert reasons["a.jsonl line 3"] == "is not a JSON object"
-    assert reasons["a.jsonl line 4"] == "holds text that is not UTF-8"
-    assert reasons["a.jsonl line 5"] == "holds text that is not UTF-8"
-    assert reasons["a.jsonl line 6"] == "is JSON nested too deep"
-    assert "is not the name of a file" in reasons["a.jsonl line 8"]
-    assert reasons["a.jsonl line 9"] == "no image is named"
-    assert reasons["a.jsonl line 10"] == "the caption is empty"
+    assert reasons["a.jsonl line 2"].startswith("not valid JSON")
+    assert reasons["a.jsonl line 3"] == "not a JSON object"
+    assert reasons["a.jsonl line 4"] == "text is not UTF-8"
+    assert reasons["a.jsonl line 5"] == "text is not UTF-8"
+    assert reasons["a.jsonl line 6"] == "JSON is nested too deeply"
+    assert reasons["a.jsonl line 8"].startswith("not a valid file name: ")
+    assert reasons["a.jsonl line 9"] == "no image"
+    assert reasons["a.jsonl line 10"] == "caption is empty"
     assert len(reasons) == 8
 
 
@@ -181,8 +181,8 @@ def test_broken_rows_of_parquet_are_listed_with_file_and_row(folder):
     found = make.read(folder / "a.parquet")
     assert len(found.samples) == 1
     assert told(found) == [
-        ("a.parquet row 1", "no image is named"),
-        ("a.parquet row 2", "the file does not exist: none.jpg"),
+        ("a.parquet row 1", "no image"),
+        ("a.parquet row 2", "file does not exist: none.jpg"),
     ]
 
 
@@ -257,7 +257,11 @@ def test_shards_cut_a_table_and_broken_rows_are_told_once(folder):
         ("a.csv", "x,text\n0.jpg,a\n", "no column named file_name, .*it has x, text: name one"),
         ("a.csv", "image,x\n0.jpg,a\n", "no column named caption, .*--caption-column"),
         ("a.jsonl", "", "has no usable row"),
-        ("a.jsonl", "oops\n", "has no usable row; the first: a.jsonl line 1 is not JSON"),
+        (
+            "a.jsonl",
+            "oops\n",
+            "has no usable row; the first problem is in a.jsonl line 1: not valid JSON",
+        ),
         ("a.parquet", "oops", "a.parquet cannot be read"),
     ],
 )
@@ -277,7 +281,7 @@ def test_one_column_cannot_be_two_things(folder):
     table = write(folder / "a.csv", "image,text\n0.jpg,a\n")
     with pytest.raises(CurationError, match="both the image and the caption"):
         open_source(table, options=Options(caption_column="image")).shards()
-    with pytest.raises(CurationError, match="'text' is the caption, not the uid"):
+    with pytest.raises(CurationError, match="'text' is the caption column, not the uid"):
         open_source(table, options=Options(uid_column="text")).shards()
 
 

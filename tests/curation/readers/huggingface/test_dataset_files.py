@@ -76,8 +76,8 @@ def test_other_tables_in_a_folder_of_the_dataset_are_no_matter(tmp_path):
     ("state", "message"),
     [
         ("{", "is not a JSON object"),
-        ("{}", "does not list what lies beside it"),
-        ('{"_data_files": [{"filename": "../a.arrow"}]}', "does not list what lies beside it"),
+        ("{}", "does not list files in its own folder"),
+        ('{"_data_files": [{"filename": "../a.arrow"}]}', "does not list files in its own folder"),
         ('{"_data_files": [{"filename": "gone.arrow"}]}', "gone.arrow"),
     ],
 )
@@ -94,9 +94,9 @@ def test_links_of_a_cache_are_followed_inside_the_image_root_only(tmp_path):
     dataset().to_parquet(tmp_path / "cache" / "blobs" / "0a1b")
     link = snapshot / "data" / "train-00000-of-00001.parquet"
     link.symlink_to(tmp_path / "cache" / "blobs" / "0a1b")
-    with pytest.raises(CurationError, match=r"lies outside the image root \(--image-root"):
+    with pytest.raises(CurationError, match=r"outside the image root \(set it with --image-root"):
         read(snapshot)
     rows, _ = read(snapshot, image_root=tmp_path / "cache")
     assert pixels(rows, tmp_path / "cache") == JPEGS
-    with pytest.raises(CurationError, match="does not lie in the image root"):
+    with pytest.raises(CurationError, match="is outside the image root"):
         read(snapshot, image_root=tmp_path / "cache" / "blobs")

@@ -136,7 +136,10 @@ def test_images_that_are_not_embedded_lie_below_the_image_root(tmp_path, monkeyp
         assert pixels(rows, photos) == JPEGS
         rows, skipped = read(file)
         assert not rows
-        assert "lies outside the image root (--image-root" in skipped[f"{file.name} row 0"]
+        assert (
+            "file is outside the image root (set it with --image-root"
+            in skipped[f"{file.name} row 0"]
+        )
     records = [{"path": p, "bytes": None} for p in ("1.jpg", "https://a.example/2.jpg", None)]
     table = pa.table({"image": pa.array(records, RECORD), "text": CAPTIONS[:3]})
     pq.write_table(table, tmp_path / "b.parquet")
@@ -147,7 +150,7 @@ def test_images_that_are_not_embedded_lie_below_the_image_root(tmp_path, monkeyp
             ("1.jpg", None),
             (None, "https://a.example/2.jpg"),
         ]
-        assert skipped == {f"{file.name} row 2": "no image is named"}
+        assert skipped == {f"{file.name} row 2": "no image"}
 
 
 def test_a_saved_dataset_of_addresses_is_read(tmp_path, monkeypatch):
@@ -169,7 +172,7 @@ def test_of_several_captions_the_first_is_taken_and_all_are_kept(tmp_path, kind)
     rows, skipped = read(tmp_path / "a")
     assert (rows[0]["caption"], rows[0]["source_caption"]) == ("one", '["one", "two"]')
     assert [row["caption"] for row in rows[1:]] == ["x"] * 5
-    assert set(skipped.values()) == {"the caption is empty"}
+    assert set(skipped.values()) == {"caption is empty"}
     assert len(skipped) == 3
 
 
@@ -240,14 +243,14 @@ def test_what_cannot_be_used_is_listed_with_file_and_row(tmp_path, kind):
         pq.write_table(table, tmp_path / "a.parquet")
     rows, skipped = read(tmp_path)
     assert [row["caption"] for row in rows] == ["good"]
-    missing = "no image is named" if kind == "arrow" else "there is no image in row 1 of a.parquet"
+    missing = "no image" if kind == "arrow" else "no image: row 1 of a.parquet"
     assert skipped == {
         f"a.{kind} row 1": missing,
-        f"a.{kind} row 2": "not an image in a format that can be read",
-        f"a.{kind} row 3": "not an image in a format that can be read",
-        f"a.{kind} row 4": "the caption is empty",
-        f"a.{kind} row 5": "the caption is empty",
-        f"a.{kind} row 6": "the uid is not 32 hex digits: 'XYZ'",
+        f"a.{kind} row 2": "not an image in a supported format",
+        f"a.{kind} row 3": "not an image in a supported format",
+        f"a.{kind} row 4": "caption is empty",
+        f"a.{kind} row 5": "caption is empty",
+        f"a.{kind} row 6": "uid is not 32 hex digits: 'XYZ'",
     }
     assert len(read(tmp_path, captions_required=False)[0]) == 3
 
@@ -256,11 +259,11 @@ def test_what_cannot_be_used_is_listed_with_file_and_row(tmp_path, kind):
     ("options", "message"),
     [
         ({"image_column": "nope"}, "no column 'nope'; it has image, caption, label, stars"),
-        ({"image_column": "stars"}, "the column 'stars' holds int32: neither images nor"),
+        ({"image_column": "stars"}, "the column 'stars' holds int32, which are neither images nor"),
         ({"caption_column": "nope"}, "no column 'nope'"),
         ({"caption_column": "stars"}, r"the column 'stars' is not text \(int32\)"),
         ({"caption_column": "image"}, "both the image and the caption"),
-        ({"uid_column": "caption"}, "'caption' is the caption, not the uid"),
+        ({"uid_column": "caption"}, "'caption' is the caption column, not the uid"),
     ],
 )
 def test_columns_that_make_no_sense_are_refused(tmp_path, options, message):

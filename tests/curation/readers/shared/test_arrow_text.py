@@ -11,7 +11,7 @@ from tests import make
 from tests.curation.readers.huggingface.test_reader import JPEGS, RECORD, pixels, read, stream
 from tests.curation.readers.test_table import rows, told
 
-NOT_UTF8 = "holds text that is not UTF-8"
+NOT_UTF8 = "text is not UTF-8"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_a_quote_that_does_not_close_takes_no_other_row_with_it_unsaid(folder):
     ]
     wheres, reasons = zip(*told(found), strict=True)
     assert wheres == ("a.csv lines 3 to 4", "a.csv lines 6 to 7")
-    assert all(reason.startswith("a quote does not close: ") for reason in reasons)
+    assert all(reason.startswith("quote is not closed: ") for reason in reasons)
 
 
 def test_a_quote_that_opens_a_caption_pairs_it_with_no_other_image(folder):
@@ -51,7 +51,7 @@ def test_half_characters_in_jsonl_are_no_text_however_they_are_written(folder):
     content = lines[0] + b"\n" + lines[1].encode()
     found = make.read(write(folder / "a.jsonl", content))
     assert [row["caption"] for row in rows(found)] == ["한"]
-    assert told(found) == [("a.jsonl line 1", "holds text that is not UTF-8")]
+    assert told(found) == [("a.jsonl line 1", "text is not UTF-8")]
 
 
 def test_a_number_that_python_does_not_read_costs_one_row(folder):
@@ -59,7 +59,7 @@ def test_a_number_that_python_does_not_read_costs_one_row(folder):
     bad = b'{"image": "1.jpg", "text": "b", "x": ' + TOO_LONG + b"}"
     found = make.read(write(folder / "a.jsonl", good + b"\n" + bad))
     assert len(found.samples) == 1
-    assert told(found) == [("a.jsonl line 2", "holds a number too long to be read")]
+    assert told(found) == [("a.jsonl line 2", "number is too long to read")]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_a_number_too_long_beside_an_image_costs_that_image(folder):
     (folder / "1.txt").write_text("b")
     found = make.read(folder, captions_required=True)
     assert [row["caption"] for row in rows(found)] == ["b"]
-    assert ("0.jpg", "0.json holds a number too long to be read") in told(found)
+    assert ("0.jpg", ".json file is not usable: 0.json: number is too long to read") in told(found)
 
 
 def test_a_number_too_long_in_a_tar_costs_that_sample(tmp_path):
@@ -135,4 +135,4 @@ def test_a_number_too_long_in_a_tar_costs_that_sample(tmp_path):
     records = [("0.json", b'{"caption": "a", "x": ' + TOO_LONG + b"}"), ("1.txt", b"b")]
     found = make.read(packed(tmp_path / "a.tar", [*members, *records]))
     assert [row["caption"] for row in rows(found)] == ["b"]
-    assert told(found) == [("a.tar 0", "its .json holds a number too long to be read")]
+    assert told(found) == [("a.tar 0", ".json file is not usable: number is too long to read")]

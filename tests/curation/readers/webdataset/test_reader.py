@@ -141,10 +141,10 @@ def test_what_img2dataset_writes_is_read_and_failed_downloads_are_listed(tmp_pat
     assert not {"status", "error_message", "source_caption"} & first.keys()
     assert (second["caption"], second["key"]) == ("pair 2", "000000002")
     assert reasons(found) == {
-        "00000.parquet row 1": "the download failed: HTTP Error 404: Not Found",
-        "00000.parquet row 3": "the image could not be resized after "
-        "its download: Image decoding error",
-        "00000.parquet row 4": "not downloaded (failed_to_dream)",
+        "00000.parquet row 1": "download failed: HTTP Error 404: Not Found",
+        "00000.parquet row 3": "image could not be resized after the "
+        "download: Image decoding error",
+        "00000.parquet row 4": "not downloaded: failed_to_dream",
     }
 
 
@@ -184,7 +184,7 @@ def test_a_parquet_that_a_killed_download_left_unfinished_is_listed(tmp_path):
     (tmp_path / "00000.parquet").write_bytes(b"PAR1")
     found = make.read(tmp_path)
     assert len(rows(found)) == 1
-    assert reasons(found)["00000.parquet"].startswith("the table cannot be read: ")
+    assert reasons(found)["00000.parquet"].startswith("table cannot be read: ")
 
 
 def test_the_uid_of_a_linked_pair_stays_when_its_key_and_tar_change(tmp_path):
@@ -257,26 +257,27 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
     ]
     found = make.read(packed(tmp_path / "a.tar", members, tarfile.GNU_FORMAT))
     assert captions(found) == {"good": "a dog"}
-    several = "more than one image (--image-column picks one): jpg, png"
+    several = "more than one image (choose one with --image-column): jpg, png"
     assert {where.removeprefix("a.tar "): reason for where, reason in reasons(found).items()} == {
-        "bare": "no caption: no .txt, none in .json",
-        "null": "no caption: no .txt, none in .json",
+        "bare": "no caption: none in .txt or .json",
+        "null": "no caption: none in .txt or .json",
         "text": "no image: only txt, json",
         "two": several,
-        "twice": "more than one sample with this key: 2 .jpg",
-        "latin": "the caption is not UTF-8",
-        "blank": "the caption is empty",
-        "bad": "its .json is not JSON (Expecting property name enclosed in double quotes)",
-        "list": "its .json is not a JSON object of UTF-8 text",
-        "half": "its .json is not a JSON object of UTF-8 text",
-        "uid": "the uid is not 32 hex digits: 'xyz'",
-        "fake": "not an image in a format that can be read",
-        "link": "a link, or no file at all: link.jpg",
-        "hard": "a link, or no file at all: hard.jpg",
-        "caf?": "the member's name is not UTF-8",
-        "../up": "the member's name leads out of the tar: ../up",
-        "/full": "the member's name leads out of the tar: /full",
-        "a/../../b": "the member's name leads out of the tar: a/../../b",
+        "twice": "more than one sample has this key: 2 .jpg",
+        "latin": "caption is not UTF-8",
+        "blank": "caption is empty",
+        "bad": ".json file is not usable: not valid JSON: "
+        "Expecting property name enclosed in double quotes",
+        "list": ".json file is not usable: not a JSON object",
+        "half": ".json file is not usable: text is not UTF-8",
+        "uid": "uid is not 32 hex digits: 'xyz'",
+        "fake": "not an image in a supported format",
+        "link": "not a regular file: link.jpg",
+        "hard": "not a regular file: hard.jpg",
+        "caf?": "member name is not UTF-8",
+        "../up": "member name points outside the tar: ../up",
+        "/full": "member name points outside the tar: /full",
+        "a/../../b": "member name points outside the tar: a/../../b",
     }
 
 
@@ -328,8 +329,8 @@ def test_a_truncated_tar_gives_what_is_before_the_damage(tmp_path, cut):
     assert list(captions(found)) == kept
     assert [ImageRef.of(row).read(tmp_path) for row in rows(found)] == JPEGS[: len(kept)]
     told = set(reasons(found).values())
-    assert told & {"the tar ends early"} or cut > ends[-1] + 1024
-    assert told <= {"the tar ends early", "no caption: no .txt, none in .json"}
+    assert told & {"tar is truncated"} or cut > ends[-1] + 1024
+    assert told <= {"tar is truncated", "no caption: none in .txt or .json"}
 
 
 def test_a_truncated_tar_with_its_parquet_lists_every_sample_that_is_lost(tmp_path):
@@ -341,8 +342,8 @@ def test_a_truncated_tar_with_its_parquet_lists_every_sample_that_is_lost(tmp_pa
     found = make.read(tmp_path)
     assert list(captions(found)) == ["000000000"]
     assert reasons(found) == {
-        "00000.tar 000000001": "the tar ends early",
-        "00000.parquet row 2": "the tar ends early",
+        "00000.tar 000000001": "tar is truncated",
+        "00000.parquet row 2": "tar is truncated",
     }
 
 
@@ -355,7 +356,7 @@ def test_damage_inside_a_tar_is_told_from_its_end(tmp_path):
     tar.write_bytes(data)
     found = make.read(tar)
     assert captions(found) == {"a": "a dog"}
-    assert reasons(found) == {"a.tar": f"the tar is damaged: at byte {place}"}
+    assert reasons(found) == {"a.tar": f"tar is damaged: at byte {place}"}
 
 
 def test_files_that_are_no_tars_are_listed(tmp_path):
@@ -365,7 +366,7 @@ def test_files_that_are_no_tars_are_listed(tmp_path):
     reader = open_source(tmp_path)
     found = [reader.read(shard) for shard in reader.shards()]
     assert [reasons(part) for part in found] == [
-        {"0.tar": "the file is empty"},
+        {"0.tar": "file is empty"},
         {"1.tar": "not a tar"},
         {"2.tar": "not a tar"},
         {},
@@ -376,7 +377,9 @@ def test_files_that_are_no_tars_are_listed(tmp_path):
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.tar"])
 def test_a_compressed_tar_is_refused_by_name(tmp_path, name):
     tar = packed(tmp_path / name, [("a.jpg", JPEGS[0])], mode="w:gz")
-    with pytest.raises(CurationError, match=rf"{name} is compressed.*unpack it to a plain \.tar"):
+    with pytest.raises(
+        CurationError, match=rf"{name} is compressed.*decompress it to a plain \.tar"
+    ):
         make.read(tar)
 
 
@@ -396,7 +399,7 @@ def test_a_linked_tar_is_followed_inside_the_image_root_only(tmp_path):
     (row,) = rows(make.read(folder, image_root=tmp_path))
     assert row["image_file"] == "links/00000.tar"
     assert ImageRef.of(row).read(tmp_path) == JPEGS[0]
-    with pytest.raises(CurationError, match="does not lie in the image root"):
+    with pytest.raises(CurationError, match="is outside the image root"):
         make.read(folder, image_root=tmp_path / "store")
 
 
