@@ -105,8 +105,8 @@ def _parquet_files(source: Location) -> list[Location]:
         if _has_images(files[0]):
             raise CurationError(
                 f"{source} holds {locations.relative_name(first[0], source)} as well as "
-                f"{locations.relative_name(files[0], source)}, which may be two datasets: name the file "
-                "or folder of one, or move the other elsewhere"
+                f"{locations.relative_name(files[0], source)}, which may be two datasets: "
+                "name the file or folder of one, or move the other elsewhere"
             )
     return first
 

@@ -13,56 +13,56 @@ def test_size_is_read_from_the_header():
     assert decode.size(make.encoded(make.picture(size=(40, 30)))) == (40, 30)
 
 
-def test_transparency_is_laid_on_white():
+def test_transparent_pixels_become_white():
     clear = make.encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), "PNG")
     assert decode.rgb(clear).getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_a_transparent_palette_is_laid_on_white():
+def test_transparent_palette_colors_become_white():
     palette = Image.new("P", (4, 4), 0)
     palette.putpalette([255, 0, 0] * 256)
     assert decode.rgb(make.encoded(palette, "PNG", transparency=0)).getpixel((0, 0)) == (255,) * 3
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "1", "P", "LA", "RGBA", "I;16"])
-def test_every_mode_becomes_rgb(mode):
+def test_images_of_every_mode_become_rgb(mode):
     picture = (
         make.picture().convert("L").convert("I").convert("I;16")
         if mode == "I;16"
         else (make.picture().convert(mode))
     )
     format = "TIFF" if mode == "CMYK" else "PNG"
-    found = decode.rgb(make.encoded(picture, format))
-    assert (found.mode, found.size) == ("RGB", (40, 30))
+    result = decode.rgb(make.encoded(picture, format))
+    assert (result.mode, result.size) == ("RGB", (40, 30))
 
 
-def test_sixteen_bits_of_grey_keep_their_shades():
+def test_sixteen_bit_gray_keeps_its_shades():
     values = np.linspace(0, 65535, 256).astype(np.uint16)[None, :].repeat(4, axis=0)
-    found = np.asarray(decode.rgb(make.encoded(Image.fromarray(values), "PNG")))
-    assert np.abs(found[0, :, 0].astype(int) - np.arange(256)).max() <= 1
+    result = np.asarray(decode.rgb(make.encoded(Image.fromarray(values), "PNG")))
+    assert np.abs(result[0, :, 0].astype(int) - np.arange(256)).max() <= 1
 
 
-def test_a_picture_is_turned_upright():
+def test_an_image_is_rotated_as_its_exif_says():
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = make.encoded(make.picture(size=(40, 30)), exif=exif.tobytes())
     assert decode.rgb(turned).size == (30, 40)
 
 
-def test_a_jpeg_may_be_decoded_small_but_not_below_what_was_asked():
+def test_a_jpeg_is_decoded_at_a_reduced_size_not_below_the_requested_one():
     big = make.encoded(make.picture(size=(800, 1600)))
     small = decode.rgb(big, at_least=128)
     assert min(small.size) >= 128
     assert max(small.size) < 800
 
 
-def test_a_thumbnail_is_a_jpeg_with_no_side_longer_than_asked():
+def test_a_thumbnail_is_a_jpeg_with_sides_of_at_most_the_requested_length():
     data = decode.thumbnail(make.encoded(make.picture(size=(300, 200))), 64)
-    found = Image.open(io.BytesIO(data))
-    assert (found.format, found.size) == ("JPEG", (64, 43))
+    result = Image.open(io.BytesIO(data))
+    assert (result.format, result.size) == ("JPEG", (64, 43))
 
 
-def test_a_truncated_jpeg_does_not_decode(tmp_path):
+def test_a_truncated_jpeg_is_refused(tmp_path):
     data = make.truncated_jpeg(tmp_path / "cut.jpg").read_bytes()
     assert decode.size(data) == (200, 200)
     with pytest.raises(CurationError, match="cannot be decoded"):
@@ -70,12 +70,12 @@ def test_a_truncated_jpeg_does_not_decode(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8\xff", b"<svg></svg>", b"GIF89a"])
-def test_what_is_no_image_is_refused(data):
+def test_bytes_that_are_not_an_image_are_refused(data):
     with pytest.raises(CurationError):
         decode.size(data)
 
 
-def test_a_decompression_bomb_is_refused_unopened():
+def test_a_decompression_bomb_is_refused_without_decoding():
     bomb = make.encoded(Image.new("1", (20_000, 10_000)), "PNG")
     assert len(bomb) < 100_000
     with pytest.raises(CurationError, match="too many pixels"):
@@ -83,7 +83,7 @@ def test_a_decompression_bomb_is_refused_unopened():
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_large_picture_is_refused_whatever_the_filters_of_warnings_are(monkeypatch):
+def test_a_large_image_is_refused_with_any_warning_filters(monkeypatch):
     data = make.encoded(make.picture(size=(40, 30)), "PNG")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(CurationError, match="too many pixels"):
@@ -92,14 +92,14 @@ def test_a_large_picture_is_refused_whatever_the_filters_of_warnings_are(monkeyp
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
-def test_damaged_files_are_refused_in_one_way_only(format):
+def test_damaged_files_raise_only_curation_errors(format):
     whole = make.encoded(make.picture(size=(24, 16)), format)
     rng = np.random.default_rng(0)
     decoded = 0
     for _ in range(150):
         damaged = bytearray(whole)
-        for place in rng.integers(0, len(whole), 6):
-            damaged[place] = rng.integers(0, 256)
+        for position in rng.integers(0, len(whole), 6):
+            damaged[position] = rng.integers(0, 256)
         try:
             decode.rgb(bytes(damaged))
             decoded += 1
@@ -108,7 +108,7 @@ def test_damaged_files_are_refused_in_one_way_only(format):
     assert decoded < 150
 
 
-def test_a_long_line_is_cut_to_its_middle_and_others_stay_whole():
+def test_extreme_aspect_ratios_are_cropped_to_the_center():
     line = Image.new("RGB", (3000, 2))
     line.paste((255, 0, 0), (1480, 0, 1520, 2))
     middle = decode.crop_extreme_aspect(line)

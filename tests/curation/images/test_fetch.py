@@ -31,8 +31,8 @@ def private(monkeypatch):
 
 @pytest.fixture
 def site():
-    with serving({"/a.jpg": Page(PICTURE)}) as found:
-        yield found
+    with serving({"/a.jpg": Page(PICTURE)}) as server:
+        yield server
 
 
 def refused(url, **limits):
@@ -54,7 +54,7 @@ def refused_of(talk, **limits):
 # What is fetched.
 
 
-def test_an_image_is_fetched(private, site):
+def test_an_image_is_downloaded(private, site):
     assert fetch.fetch(f"{site.address}/a.jpg") == PICTURE
     assert site.headers[0]["User-Agent"].startswith("clip-curation/")
 
@@ -76,41 +76,41 @@ def test_an_image_is_fetched(private, site):
         ("/a\\b|[c].jpg", "/a/b|[c].jpg"),
     ],
 )
-def test_an_address_is_asked_for_as_a_browser_does(private, site, path, asked):
+def test_a_url_is_escaped_as_browsers_do(private, site, path, asked):
     site.pages[asked] = Page(PICTURE)
     assert fetch.fetch(site.address + path) == PICTURE
     assert site.asked == [asked]
 
 
-def test_a_name_and_password_in_an_address_are_sent_as_such(private, site):
+def test_user_and_password_in_a_url_are_sent_as_basic_authorization(private, site):
     url = site.address.replace("://", "://ann:a%20b@") + "/a.jpg"
     assert fetch.fetch(url) == PICTURE
     assert site.headers[0]["Authorization"] == "Basic YW5uOmEgYg=="
     assert site.headers[0]["Host"] == site.address.removeprefix("http://")
 
 
-def test_a_name_and_password_are_not_taken_along_to_another_address(private, site):
+def test_user_and_password_are_not_sent_to_a_redirect_target(private, site):
     with serving({"/m": Page(status=302, headers={"Location": f"{site.address}/a.jpg"})}) as other:
         fetch.fetch(other.address.replace("://", "://ann:pw@") + "/m")
     assert "Authorization" in other.headers[0]
     assert "Authorization" not in site.headers[0]
 
 
-def test_a_host_in_another_script_is_looked_up_by_its_ascii_name(monkeypatch):
+def test_an_international_host_name_is_looked_up_in_ascii(monkeypatch):
     asked = []
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *place, **_: asked.append(place) or [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *address, **_: asked.append(address) or [])
     assert refused("http://käse.example/a.jpg") == "the host has no address"
     assert asked == [("xn--kse-qla.example", 80)]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_a_packed_answer_is_unpacked(private, site, encoding):
+def test_a_compressed_response_is_decompressed(private, site, encoding):
     body = gzip.compress(PICTURE) if encoding == "gzip" else zlib.compress(PICTURE)
     site.pages["/a.jpg"] = Page(body, headers={"Content-Encoding": encoding})
     assert fetch.fetch(f"{site.address}/a.jpg") == PICTURE
 
 
-def test_an_answer_in_chunks_is_put_together(private):
+def test_a_chunked_response_is_joined(private):
     def talk(connection):
         parts = (PICTURE[at : at + 100] for at in range(0, len(PICTURE), 100))
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
@@ -124,7 +124,7 @@ def test_an_answer_in_chunks_is_put_together(private):
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"])
-def test_nothing_of_ones_own_network_is_asked(site, name):
+def test_private_addresses_get_no_request(site, name):
     url = site.address.replace("127.0.0.1", name) + "/a.jpg"
     assert "is not a public address (CURATION_PRIVATE_URLS=1 allows it)" in refused(url)
     assert site.asked == []
@@ -158,11 +158,11 @@ def test_nothing_of_ones_own_network_is_asked(site, name):
         ("ff02::1", False),
     ],
 )
-def test_what_a_public_address_is(address, is_public):
+def test_public_addresses_are_told_from_all_others(address, is_public):
     assert connect._is_public(address) is is_public
 
 
-def test_a_public_address_that_redirects_to_a_private_one_leads_nowhere(site, monkeypatch):
+def test_a_redirect_to_a_private_address_is_refused(site, monkeypatch):
     monkeypatch.setattr(connect, "_is_public", lambda address: address == "127.0.0.2")
     moved = {"/m": Page(status=302, headers={"Location": f"{site.address}/a.jpg"})}
     with serving(moved, "127.0.0.2") as public:
@@ -170,14 +170,14 @@ def test_a_public_address_that_redirects_to_a_private_one_leads_nowhere(site, mo
     assert (public.asked, site.asked) == (["/m"], [])
 
 
-def test_of_several_addresses_the_first_that_is_public_and_answers_is_asked(site, monkeypatch):
+def test_the_first_public_address_that_accepts_a_connection_is_used(site, monkeypatch):
     port = int(site.address.rpartition(":")[2])
     closed = socket.create_server(("127.0.0.3", 0))
     other = closed.getsockname()[1]
     closed.close()
-    places = [("10.0.0.1", port), ("127.0.0.3", other), ("127.0.0.1", port)]
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", place) for place in places]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    addresses = [("10.0.0.1", port), ("127.0.0.3", other), ("127.0.0.1", port)]
+    resolved = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: resolved)
     monkeypatch.setattr(connect, "_is_public", lambda address: address.startswith("127."))
     assert fetch.fetch("http://images.example/a.jpg") == PICTURE
 
@@ -192,24 +192,24 @@ def test_redirects_are_followed(private, site, status):
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "ftp://127.0.0.1/a.jpg", "data:image/png;base64,AAAA"]
 )
-def test_a_redirect_to_something_else_is_not_followed(private, site, target):
+def test_a_redirect_to_another_protocol_is_refused(private, site, target):
     site.pages["/m"] = Page(status=302, headers={"Location": target})
     assert refused(f"{site.address}/m") == "only http and https URLs are fetched"
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://a.example/a.jpg", "a.jpg", ""])
-def test_only_the_web_is_asked(private, url):
+def test_other_protocols_are_refused(private, url):
     assert refused(url) == "only http and https URLs are fetched"
 
 
-def test_redirects_in_a_circle_end(private, site):
+def test_circular_redirects_end(private, site):
     site.pages["/1"] = Page(status=302, headers={"Location": "/2"})
     site.pages["/2"] = Page(status=302, headers={"Location": "/1"})
     assert refused(f"{site.address}/1") == "more than 5 redirects"
     assert len(site.asked) == 6
 
 
-def test_a_redirect_without_a_place_is_told_as_it_is(private, site):
+def test_a_redirect_without_a_location_is_reported_by_its_status(private, site):
     site.pages["/m"] = Page(status=302)
     assert refused(f"{site.address}/m") == "HTTP 302 Found"
 
@@ -217,13 +217,13 @@ def test_a_redirect_without_a_place_is_told_as_it_is(private, site):
 # Proxies.
 
 
-def test_a_proxy_of_the_environment_is_asked_though_it_is_private(site, monkeypatch):
+def test_a_proxy_from_the_environment_may_be_private(site, monkeypatch):
     monkeypatch.setenv("http_proxy", site.address)
     site.pages["http://images.example/a%20b.jpg"] = Page(PICTURE)
     assert fetch.fetch("http://images.example/a b.jpg") == PICTURE
 
 
-def test_a_proxy_is_asked_for_a_tunnel_to_https(monkeypatch):
+def test_https_goes_through_a_tunnel_of_the_proxy(monkeypatch):
     heard = []
 
     def talk(connection):
@@ -238,14 +238,14 @@ def test_a_proxy_is_asked_for_a_tunnel_to_https(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "ftp_proxy", "http_proxy"])
-def test_what_goes_past_the_proxy_is_guarded(site, monkeypatch, name):
+def test_private_addresses_are_refused_if_no_proxy_applies(site, monkeypatch, name):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv(name, "127.0.0.1")
     assert "is not a public address" in refused(f"{site.address}/a.jpg")
     assert site.asked == []
 
 
-def test_a_proxy_of_another_kind_is_named(monkeypatch):
+def test_an_unsupported_kind_of_proxy_is_named(monkeypatch):
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
     assert refused("http://images.example/a.jpg") == "unknown url type: socks5"
 
@@ -254,30 +254,30 @@ def test_a_proxy_of_another_kind_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "message"),
     [(404, "HTTP 404 Not Found"), (500, "HTTP 500 Internal Server Error"), (799, "HTTP 799")],
 )
-def test_a_status_is_told(private, site, status, told):
+def test_an_error_status_is_reported(private, site, status, message):
     site.pages["/a.jpg"] = Page(b"<html>no</html>", status)
-    assert refused(f"{site.address}/a.jpg") == told
+    assert refused(f"{site.address}/a.jpg") == message
 
 
-def test_a_page_in_the_place_of_an_image_is_told(private, site):
+def test_an_html_page_is_refused(private, site):
     site.pages["/a.jpg"] = Page(b"\xef\xbb\xbf\n <!DOCTYPE html><p>gone")
     assert refused(f"{site.address}/a.jpg") == "the response is a page (HTML or XML), not an image"
 
 
-def test_an_image_that_is_called_a_page_is_an_image(private, site):
+def test_an_image_with_the_content_type_of_html_is_accepted(private, site):
     site.pages["/a.jpg"] = Page(PICTURE, headers={"Content-Type": "text/html"})
     assert fetch.fetch(f"{site.address}/a.jpg") == PICTURE
 
 
-def test_an_empty_answer_is_told(private, site):
+def test_an_empty_response_is_refused(private, site):
     site.pages["/a.jpg"] = Page(b"")
     assert refused(f"{site.address}/a.jpg") == "the response is empty"
 
 
-def test_no_such_host_and_no_one_there_are_told(private, monkeypatch):
+def test_unknown_hosts_and_refused_connections_are_reported(private, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     assert refused(f"http://127.0.0.1:{port}/a.jpg") == "Connection refused"
@@ -302,12 +302,12 @@ def test_no_such_host_and_no_one_there_are_told(private, monkeypatch):
         "http:///a.jpg",
     ],
 )
-def test_what_is_no_address_is_told(private, url):
+def test_invalid_urls_are_reported(private, url):
     assert refused(url) == "not a valid URL"
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("response", "message"),
     [
         (b"", "the connection was closed without a response"),
         (b"SSH-2.0-OpenSSH_9.2\r\n" + b"x" * 99_999, "the response is not HTTP"),
@@ -329,17 +329,17 @@ def test_what_is_no_address_is_told(private, url):
         (HEAD + b"Content-Length: 99999999999\r\n\r\nabc", "more than 20 MB"),
     ],
 )
-def test_an_answer_that_is_odd_is_told(private, said, told):
-    assert refused_of(lambda connection: connection.sendall(said)) == told
+def test_invalid_responses_are_reported(private, response, message):
+    assert refused_of(lambda connection: connection.sendall(response)) == message
 
 
-def test_an_answer_longer_than_it_says_is_cut_there(private):
-    said = HEAD + b"Content-Length: 3\r\n\r\nabcdef"
-    with saying(lambda connection: connection.sendall(said)) as url:
+def test_bytes_after_the_content_length_are_ignored(private):
+    response = HEAD + b"Content-Length: 3\r\n\r\nabcdef"
+    with saying(lambda connection: connection.sendall(response)) as url:
         assert fetch.fetch(url) == b"abc"
 
 
-def test_https_spoken_to_a_server_of_http_is_told(private, site):
+def test_https_to_an_http_server_is_reported(private, site):
     url = site.address.replace("http:", "https:") + "/a.jpg"
     assert refused(url).startswith("the TLS connection failed (")
 
@@ -364,11 +364,11 @@ def endless(head, part, pause=0.0):
         (CHUNKS, b"10000\r\n" + b"x" * 65536 + b"\r\n"),
     ],
 )
-def test_a_body_without_end_is_left(private, head, part):
+def test_an_endless_body_is_refused_at_the_limit(private, head, part):
     assert refused_of(endless(head, part), limit=1_000_000) == "more than 1 MB"
 
 
-def test_a_bomb_is_unpacked_no_further_than_the_limit(private, site):
+def test_a_compression_bomb_is_decompressed_up_to_the_limit_only(private, site):
     packing = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packing.compress(bytes(1_000_000)) for _ in range(200)) + packing.flush()
     site.pages["/a.jpg"] = Page(bomb, headers={"Content-Encoding": "gzip"})
@@ -392,22 +392,22 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\n"
         (CHUNKS + b"1\r\nx\r\n0\r\n", b"X: y\r\n"),
     ],
 )
-def test_what_drips_is_left_at_the_deadline(private, head, part):
+def test_a_slow_response_ends_at_the_deadline(private, head, part):
     began = time.monotonic()
-    told = refused_of(endless(head, part, pause=0.05), timeout=0.6)
-    assert told == "not complete within 0.6 s"
+    message = refused_of(endless(head, part, pause=0.05), timeout=0.6)
+    assert message == "not complete within 0.6 s"
     assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_who_says_nothing_is_left_at_the_deadline(private, scheme):
+def test_a_silent_server_is_left_at_the_deadline(private, scheme):
     with saying(lambda connection: time.sleep(6)) as url:
         began = time.monotonic()
         assert refused(url.replace("http", scheme), timeout=0.5) == "not complete within 0.5 s"
         assert time.monotonic() - began < 3
 
 
-def test_redirects_share_one_deadline_and_their_pages_are_not_read(private):
+def test_redirects_share_one_deadline_and_their_bodies_are_not_read(private):
     def talk(connection):
         time.sleep(0.25)
         endless(MOVED, b"x" * 65536)(connection)
@@ -417,6 +417,6 @@ def test_redirects_share_one_deadline_and_their_pages_are_not_read(private):
     assert time.monotonic() - began < 3
 
 
-def test_the_host_of_an_address():
+def test_the_host_name_of_a_url():
     assert fetch.host("https://Ann:pw@Images.Example:8080/a.jpg") == "images.example"
     assert fetch.host("http://[::1/a.jpg") == ""

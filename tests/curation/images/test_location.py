@@ -7,7 +7,7 @@ from curation.images.location import ImageRef
 from tests import make
 
 
-def test_a_range_of_a_file_is_read_where_one_is_given(tmp_path):
+def test_a_range_of_a_file_is_read(tmp_path):
     (tmp_path / "a.tar").write_bytes(b"0123456789")
     assert ImageRef("a.tar", 3, 4).read(tmp_path) == b"3456"
     assert ImageRef("a.tar").read(tmp_path) == b"0123456789"
@@ -17,7 +17,7 @@ def test_a_range_of_a_file_is_read_where_one_is_given(tmp_path):
     ("format", "options"),
     [("JPEG", {"icc_profile": bytes(100_000)}), ("WEBP", {"lossless": True}), ("TIFF", {})],
 )
-def test_the_size_is_found_where_the_first_bytes_do_not_tell_it(tmp_path, format, options):
+def test_the_size_is_found_behind_a_long_profile(tmp_path, format, options):
     noise = np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8)
     data = make.encoded(Image.fromarray(noise), format, **options)
     assert len(data) > 1 << 16
@@ -25,7 +25,7 @@ def test_the_size_is_found_where_the_first_bytes_do_not_tell_it(tmp_path, format
     assert ImageRef("a.tar", 3, len(data)).size(tmp_path) == (200, 150)
 
 
-def test_the_size_of_a_large_picture_takes_no_more_than_its_first_bytes(tmp_path, monkeypatch):
+def test_the_size_of_a_large_image_needs_only_its_first_bytes(tmp_path, monkeypatch):
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     (tmp_path / "a.jpg").write_bytes(make.encoded(Image.fromarray(noise), quality=95))
     read, asked = ImageRef.read, []
@@ -41,7 +41,7 @@ def test_a_missing_file_is_named(tmp_path):
         ImageRef("no/such.jpg").read(tmp_path)
 
 
-def test_a_path_out_of_the_root_is_not_followed(tmp_path):
+def test_a_path_outside_the_root_is_refused(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
     (tmp_path / "secret.jpg").write_bytes(b"x")
@@ -52,7 +52,7 @@ def test_a_path_out_of_the_root_is_not_followed(tmp_path):
             ImageRef(file).read(root)
 
 
-def test_a_path_inside_the_root_may_be_written_in_any_way(tmp_path):
+def test_a_path_inside_the_root_may_have_any_form(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.jpg").write_bytes(b"x")
     for file in ("a/b.jpg", "./a/../a/b.jpg", str(tmp_path / "a" / "b.jpg")):
@@ -60,12 +60,12 @@ def test_a_path_inside_the_root_may_be_written_in_any_way(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["a\0b.jpg", "\ud800.jpg", "x" * 5000 + ".jpg"])
-def test_what_cannot_be_the_name_of_a_file_is_refused(tmp_path, file):
+def test_invalid_file_names_are_refused(tmp_path, file):
     with pytest.raises(CurationError):
         ImageRef(file).read(tmp_path)
 
 
-def test_links_in_a_circle_are_refused(tmp_path):
+def test_circular_links_are_refused(tmp_path):
     (tmp_path / "a.jpg").symlink_to("b.jpg")
     (tmp_path / "b.jpg").symlink_to("a.jpg")
     with pytest.raises(CurationError):

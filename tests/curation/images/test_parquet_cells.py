@@ -47,7 +47,7 @@ def decoded(monkeypatch):
 
 
 @pytest.mark.parametrize("type", [pa.binary(), pa.large_binary()])
-def test_every_cell_is_read_byte_for_byte_and_each_window_decoded_once(tmp_path, type, decoded):
+def test_cells_are_read_unchanged_and_each_window_is_decoded_once(tmp_path, type, decoded):
     file = write(tmp_path / "a.parquet", type=type)
     assert [parquet_cells.read(file, "image", row) for row in range(ROWS)] == list(
         map(cell, range(ROWS))
@@ -55,7 +55,7 @@ def test_every_cell_is_read_byte_for_byte_and_each_window_decoded_once(tmp_path,
     assert decoded == [0, 32, 64, 90, 122, 154, 180]
 
 
-def test_the_records_of_datasets_are_read(tmp_path):
+def test_image_records_of_datasets_are_read(tmp_path):
     records = [{"bytes": cell(row), "path": f"{row}.jpg"} for row in range(40)]
     record = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     file = write(tmp_path / "a.parquet", records, record)
@@ -69,15 +69,15 @@ def test_cells_are_read_in_any_order(tmp_path):
     assert [parquet_cells.read(file, "image", row) for row in order] == list(map(cell, order))
 
 
-def test_threads_that_read_ahead_of_one_another_decode_each_window_once(tmp_path, decoded):
+def test_parallel_reads_decode_each_window_once(tmp_path, decoded):
     file = write(tmp_path / "a.parquet")
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda row: parquet_cells.read(file, "image", row), range(ROWS)))
-    assert found == list(map(cell, range(ROWS)))
+        result = list(pool.map(lambda row: parquet_cells.read(file, "image", row), range(ROWS)))
+    assert result == list(map(cell, range(ROWS)))
     assert sorted(decoded) == sorted(set(decoded))
 
 
-def test_no_more_is_kept_than_so_many_bytes(tmp_path, monkeypatch):
+def test_the_cache_keeps_within_its_bytes(tmp_path, monkeypatch):
     values = [bytes([row]) * 10_000 for row in range(ROWS)]
     file = write(tmp_path / "a.parquet", values, compression="none")
     monkeypatch.setattr(parquet_cells, "MAX_BYTES", 1_700_000)
@@ -87,7 +87,7 @@ def test_no_more_is_kept_than_so_many_bytes(tmp_path, monkeypatch):
     assert len(parquet_cells._WINDOWS) > parquet_cells.MIN_WINDOWS
 
 
-def test_few_files_are_kept_open(tmp_path):
+def test_the_number_of_open_files_is_limited(tmp_path):
     for number in range(7):
         write(tmp_path / f"{number}.parquet", [cell(number)])
     for number in (*range(7), *range(7)):
@@ -95,7 +95,7 @@ def test_few_files_are_kept_open(tmp_path):
     assert len(parquet_cells._OPEN) <= parquet_cells.MAX_OPEN
 
 
-def test_a_file_that_was_replaced_is_read_anew(tmp_path):
+def test_a_replaced_file_is_read_again(tmp_path):
     file = write(tmp_path / "a.parquet")
     assert parquet_cells.read(file, "image", 5) == cell(5)
     write(tmp_path / "b.parquet", [b"other"] * 6)
@@ -103,7 +103,7 @@ def test_a_file_that_was_replaced_is_read_anew(tmp_path):
     assert parquet_cells.read(file, "image", 5) == b"other"
 
 
-def test_a_cell_that_is_not_there_is_said(tmp_path):
+def test_missing_cells_columns_and_rows_are_reported(tmp_path):
     file = write(tmp_path / "a.parquet", [b"a", None, b""])
     with pytest.raises(CurationError, match=r"no image: row 1 of a\.parquet"):
         parquet_cells.read(file, "image", 1)
@@ -117,7 +117,7 @@ def test_a_cell_that_is_not_there_is_said(tmp_path):
     assert parquet_cells.read(file, "image", 0) == b"a"
 
 
-def test_what_is_no_parquet_file_is_said(tmp_path):
+def test_a_file_that_is_not_parquet_is_reported(tmp_path):
     file = write(tmp_path / "a.parquet")
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(CurationError, match=r"row 0 of a\.parquet cannot be read"):
@@ -126,7 +126,7 @@ def test_what_is_no_parquet_file_is_said(tmp_path):
         ImageRef("b.parquet", column="image", row=0).read(tmp_path)
 
 
-def test_a_damaged_page_costs_its_rows_only_and_every_one_is_said(tmp_path):
+def test_a_damaged_page_affects_only_its_own_rows(tmp_path):
     values = [os.urandom(3000) for _ in range(ROWS)]
     file = write(tmp_path / "a.parquet", values, compression="zstd", use_dictionary=False)
     start = pq.read_metadata(file).row_group(1).column(1).data_page_offset

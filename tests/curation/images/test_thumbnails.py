@@ -13,7 +13,7 @@ from tests import make
 from tests.web import Page, pictures, serving
 
 
-def test_a_thumbnail_is_a_small_jpeg_that_is_kept(scored_copy, source):
+def test_a_thumbnail_is_a_small_jpeg_in_the_cache(scored_copy, source):
     catalog = Catalog.of(scored_copy)
     rows = catalog.rows([0, 1])
     first = thumbnails.load(scored_copy, source, rows)
@@ -23,12 +23,12 @@ def test_a_thumbnail_is_a_small_jpeg_that_is_kept(scored_copy, source):
     assert thumbnails.load(scored_copy, source, rows) == first
 
 
-def test_an_image_that_is_gone_has_no_thumbnail(scored_copy, tmp_path):
+def test_a_missing_image_has_no_thumbnail(scored_copy, tmp_path):
     rows = Catalog.of(scored_copy).rows([0])
     assert thumbnails.load(scored_copy, tmp_path, rows) == [None]
 
 
-def test_a_path_out_of_the_image_root_is_not_followed(scored_copy, source):
+def test_a_path_outside_the_image_root_has_no_thumbnail(scored_copy, source):
     row = Catalog.of(scored_copy).rows([0])[0] | {"image_file": "../../etc/passwd", "uid": "0" * 32}
     assert thumbnails.load(scored_copy, source, [row]) == [None]
 
@@ -46,15 +46,15 @@ def test_a_changed_image_gets_a_new_thumbnail(scored_copy, source, tmp_path):
 def site(monkeypatch):
     monkeypatch.setenv(connect.PRIVATE, "1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with serving(pictures(1) | {"/page": Page(b"<html>")}) as found:
-        yield found
+    with serving(pictures(1) | {"/page": Page(b"<html>")}) as result:
+        yield result
 
 
 def on_the_web(url):
     return {"uid": make.uid(1), "image_file": None, "url": url}
 
 
-def test_an_image_on_the_web_is_fetched_only_where_that_is_wanted(site, tmp_path):
+def test_an_image_on_the_web_is_downloaded_only_if_allowed(site, tmp_path):
     workspace, row = Workspace(tmp_path), on_the_web(f"{site.address}/0.jpg")
     assert thumbnails.load(workspace, tmp_path, [row]) == [None]
     assert site.asked == []
@@ -67,7 +67,7 @@ def test_an_image_on_the_web_is_fetched_only_where_that_is_wanted(site, tmp_path
 
 
 @pytest.mark.parametrize("path", ["/page", "/none"])
-def test_an_address_without_an_image_is_left_alone_for_a_while(site, tmp_path, path, monkeypatch):
+def test_a_failed_download_is_not_repeated_for_some_minutes(site, tmp_path, path, monkeypatch):
     workspace, row = Workspace(tmp_path), on_the_web(site.address + path)
     for _ in range(3):
         assert thumbnails.load(workspace, tmp_path, [row], from_the_web=True) == [None]
@@ -80,7 +80,7 @@ def test_an_address_without_an_image_is_left_alone_for_a_while(site, tmp_path, p
     assert thumbnails.load(workspace, tmp_path, [row], from_the_web=True) != [None]
 
 
-def test_only_so_many_failures_are_remembered(monkeypatch):
+def test_the_number_of_remembered_failures_is_limited(monkeypatch):
     monkeypatch.setattr(thumbnails, "MAX_FAILURES", 3)
     monkeypatch.setattr(thumbnails, "_failed", {})
     for number in range(10):

@@ -29,7 +29,7 @@ def embeddings(part, rows=ROWS):
 
 def write_part(folder, part, total=1, records=None, sides=("img", "text"), dtype=np.float16):
     """A part as clip-retrieval's writer leaves it: see its OutputSink."""
-    records = told(part) if records is None else records
+    records = metadata_rows(part) if records is None else records
     number = str(part).zfill(len(str(total)) if total > 9 else 1)
     for name in (*(f"{side}_emb" for side in sides), "metadata"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def write_part(folder, part, total=1, records=None, sides=("img", "text"), dtype
     return folder
 
 
-def told(part, rows=ROWS):
+def metadata_rows(part, rows=ROWS):
     return [
         {
             "image_path": f"{part:04d}{n:05d}",
@@ -65,15 +65,15 @@ def score(source, folder, **changes):
     return Catalog.of(Workspace.open(folder))
 
 
-def test_every_row_is_a_sample_with_what_the_metadata_say(tmp_path):
-    records = told(0)
+def test_every_row_is_a_sample_with_its_metadata(tmp_path):
+    records = metadata_rows(0)
     records[1]["caption"], records[2]["caption"] = None, " padded "
     reader = open_source(write_part(tmp_path, 0, records=records))
     assert (reader.name, reader.features) == ("clip_retrieval", "clip")
     (shard,) = reader.shards()
-    found = reader.read(shard)
-    assert (len(found.samples), found.skipped) == (ROWS, [])
-    first, second, third, *_ = found.samples.to_pylist()
+    result = reader.read(shard)
+    assert (len(result.samples), result.skipped) == (ROWS, [])
+    first, second, third, *_ = result.samples.to_pylist()
     assert (first["uid"], first["caption"]) == (make.uid(0), "caption 0 0")
     assert (second["caption"], third["caption"]) == ("", "padded")
     assert (first["url"], first["image_file"]) == ("https://a.example/0/0.jpg", None)
@@ -83,7 +83,7 @@ def test_every_row_is_a_sample_with_what_the_metadata_say(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_scores_are_those_of_the_embeddings_where_they_lie(tmp_path, dtype):
+def test_scores_come_from_the_embeddings_in_place(tmp_path, dtype):
     source = tmp_path / "out"
     for part in range(2):
         write_part(source, part, total=2, dtype=dtype)
@@ -95,11 +95,11 @@ def test_scores_are_those_of_the_embeddings_where_they_lie(tmp_path, dtype):
     assert not list(folder.path.glob("*.npy"))
     for part in range(2):
         for side, name in (("image", "img_emb"), ("text", "text_emb")):
-            place = ready_made.place(folder, part, side)
-            assert place == Matrix(source / name / f"{name}_{part}.npy")
+            matrix = ready_made.place(folder, part, side)
+            assert matrix == Matrix(source / name / f"{name}_{part}.npy")
 
 
-def test_parts_are_paired_and_ordered_by_their_numbers(tmp_path):
+def test_parts_are_matched_and_sorted_by_number(tmp_path):
     for part in (10, 2, 7):
         write_part(tmp_path, part, total=11)
     (tmp_path / "img_emb" / "notes.txt").write_text("x")
@@ -107,13 +107,13 @@ def test_parts_are_paired_and_ordered_by_their_numbers(tmp_path):
     shards = reader.shards()
     assert [s.path.name for s in shards] == [f"metadata_{n}.parquet" for n in ("02", "07", "10")]
     assert [s.index for s in shards] == [0, 1, 2]
-    found = [reader.read(shard).samples["uid"][0].as_py() for shard in shards]
-    assert found == [make.uid(200), make.uid(700), make.uid(1000)]
+    result = [reader.read(shard).samples["uid"][0].as_py() for shard in shards]
+    assert result == [make.uid(200), make.uid(700), make.uid(1000)]
     np.testing.assert_array_equal(reader.embeddings(shards[1])["text"].open(), embeddings(7)[1])
 
 
 @pytest.mark.parametrize("missing", ["img_emb/img_emb_1.npy", "metadata/metadata_1.parquet"])
-def test_a_part_that_is_missing_on_one_side_is_named(tmp_path, missing):
+def test_a_missing_file_of_a_part_is_named(tmp_path, missing):
     for part in range(3):
         write_part(tmp_path, part, total=3)
     (tmp_path / missing).unlink()
@@ -122,7 +122,7 @@ def test_a_part_that_is_missing_on_one_side_is_named(tmp_path, missing):
         open_source(tmp_path)
 
 
-def test_a_part_that_is_there_twice_is_named(tmp_path):
+def test_two_files_of_one_part_are_named(tmp_path):
     write_part(tmp_path, 1)
     write_part(tmp_path, 1, total=20)
     with pytest.raises(CurationError, match=r"holds part 1 twice, metadata_01\.parquet and meta"):
@@ -130,14 +130,16 @@ def test_a_part_that_is_there_twice_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(("side", "lacking"), [("img", "text"), ("text", "image")])
-def test_without_embeddings_of_both_sides_it_is_said_how_to_make_them(tmp_path, side, lacking):
+def test_missing_image_or_text_embeddings_are_an_error_that_says_how_to_compute_them(
+    tmp_path, side, lacking
+):
     write_part(tmp_path, 0, sides=(side,))
     message = rf"no {lacking} embeddings .*--enable_image True --enable_text True"
     with pytest.raises(CurationError, match=message):
         open_source(tmp_path)
 
 
-def test_embeddings_of_another_length_than_the_metadata_are_refused(tmp_path):
+def test_embeddings_with_other_row_counts_are_refused(tmp_path):
     write_part(tmp_path, 0)
     np.save(tmp_path / "text_emb" / "text_emb_0.npy", embeddings(0)[1][:5])
     message = r"text_emb_0\.npy holds 5 embeddings, but .*metadata_0\.parquet has 12 rows"
@@ -145,7 +147,7 @@ def test_embeddings_of_another_length_than_the_metadata_are_refused(tmp_path):
         score(tmp_path, tmp_path / "w")
 
 
-def test_sides_of_different_widths_are_refused(tmp_path):
+def test_image_and_text_embeddings_of_different_widths_are_refused(tmp_path):
     write_part(tmp_path, 0)
     np.save(tmp_path / "text_emb" / "text_emb_0.npy", embeddings(0)[1][:, :5])
     with pytest.raises(CurationError, match=r"\(12, 16\).*\(12, 5\)"):
@@ -166,7 +168,7 @@ def test_pickled_embeddings_are_refused_and_never_unpickled(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["img_emb/img_emb_0.npy", "metadata/metadata_0.parquet"])
-def test_files_that_break_off_are_named(tmp_path, file):
+def test_truncated_files_are_named(tmp_path, file):
     write_part(tmp_path, 0)
     data = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(data[: len(data) - 40])
@@ -174,7 +176,7 @@ def test_files_that_break_off_are_named(tmp_path, file):
         score(tmp_path, tmp_path / "w")
 
 
-def test_without_uids_a_pair_is_known_by_its_address_or_path_and_its_caption(tmp_path):
+def test_missing_uids_are_made_from_url_or_path_and_caption(tmp_path):
     records = [
         {"image_path": "1", "caption": "a", "url": "u"},
         {"image_path": "2", "caption": "a", "url": "u"},
@@ -190,26 +192,26 @@ def test_without_uids_a_pair_is_known_by_its_address_or_path_and_its_caption(tmp
     assert kept == ["1", "3", "1", "2"]
 
 
-def test_the_bare_output_has_paths_and_captions_only(tmp_path):
+def test_the_minimal_output_has_paths_and_captions_only(tmp_path):
     records = [{"image_path": f"{n}", "caption": text} for n, text in enumerate(UNNAMED)]
-    found = make.read(write_part(tmp_path, 0, records=records)).samples.to_pylist()
-    assert [(row["image_path"], row["caption"]) for row in found] == [
+    result = make.read(write_part(tmp_path, 0, records=records)).samples.to_pylist()
+    assert [(row["image_path"], row["caption"]) for row in result] == [
         ("0", "a"),
         ("1", "b"),
         ("2", "c"),
     ]
-    assert len({row["uid"] for row in found}) == 3
-    assert {row["url"] for row in found} == {row["width"] for row in found} == {None}
+    assert len({row["uid"] for row in result}) == 3
+    assert {row["url"] for row in result} == {row["width"] for row in result} == {None}
 
 
-def test_a_column_of_addresses_may_be_in_capitals(tmp_path):
+def test_an_upper_case_url_column_is_recognized(tmp_path):
     records = [{"image_path": "1", "caption": "a", "URL": url} for url in ("u", "v")]
-    found = make.read(write_part(tmp_path, 0, records=records)).samples.to_pylist()
-    assert [row["url"] for row in found] == ["u", "v"]
-    assert found[0]["uid"] != found[1]["uid"]
+    result = make.read(write_part(tmp_path, 0, records=records)).samples.to_pylist()
+    assert [row["url"] for row in result] == ["u", "v"]
+    assert result[0]["uid"] != result[1]["uid"]
 
 
-def test_columns_may_be_named(tmp_path):
+def test_columns_can_be_named(tmp_path):
     records = [{"image_path": "1", "caption": "a", "alt": "b", "id": make.uid(7).upper()}]
     folder = write_part(tmp_path, 0, records=records)
     (row,) = make.read(folder, caption_column="alt", uid_column="id").samples.to_pylist()
@@ -220,7 +222,7 @@ def test_columns_may_be_named(tmp_path):
         make.read(folder, uid_column="image_path")
 
 
-def test_full_paths_inside_the_image_root_are_images_and_no_others(tmp_path):
+def test_only_full_paths_below_the_image_root_are_images(tmp_path):
     photos = tmp_path / "photos"
     paths = [
         str(make.jpeg(photos / "sub" / "1.jpg")),
@@ -231,9 +233,9 @@ def test_full_paths_inside_the_image_root_are_images_and_no_others(tmp_path):
     ]
     records = [{"image_path": path, "caption": f"{n}"} for n, path in enumerate(paths)]
     folder = write_part(tmp_path / "out", 0, records=records)
-    found = make.read(folder, image_root=photos).samples.to_pylist()
-    assert [row["image_file"] for row in found] == ["sub/1.jpg", "gone.jpg", None, None, None]
-    assert [row["image_path"] for row in found] == paths
+    result = make.read(folder, image_root=photos).samples.to_pylist()
+    assert [row["image_file"] for row in result] == ["sub/1.jpg", "gone.jpg", None, None, None]
+    assert [row["image_path"] for row in result] == paths
     assert {row["image_file"] for row in make.read(folder).samples.to_pylist()} == {None}
     marks = {
         open_source(folder, options=Options(image_root=root)).shards()[0].fingerprint
@@ -242,7 +244,7 @@ def test_full_paths_inside_the_image_root_are_images_and_no_others(tmp_path):
     assert len(marks) == 2
 
 
-def test_pictures_are_shown_where_the_images_lie_here(tmp_path):
+def test_thumbnails_are_shown_for_local_images(tmp_path):
     source, workspace = tmp_path / "out", tmp_path / "w"
     paths = [make.jpeg(source / "images" / f"{n}.jpg", n) for n in range(3)]
     records = [{"image_path": str(path), "caption": path.stem} for path in paths]
@@ -251,36 +253,36 @@ def test_pictures_are_shown_where_the_images_lie_here(tmp_path):
     assert small == [decode.thumbnail(path.read_bytes(), thumbnails.SIDE) for path in paths]
 
 
-def test_a_second_run_reads_nothing_again_until_a_part_changes(tmp_path):
+def test_a_second_run_reads_only_parts_that_changed(tmp_path):
     for part in range(2):
         write_part(tmp_path / "s", part, total=2)
     score(tmp_path / "s", tmp_path / "w")
     receipts = [tmp_path / "w" / "samples" / f"0000{part}.json" for part in range(2)]
     before = [receipt.stat().st_mtime_ns for receipt in receipts]
-    write_part(tmp_path / "s", 1, total=2, records=told(1, 5))
+    write_part(tmp_path / "s", 1, total=2, records=metadata_rows(1, 5))
     assert len(score(tmp_path / "s", tmp_path / "w")) == ROWS + 5
     after = [receipt.stat().st_mtime_ns for receipt in receipts]
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
     assert json.loads(receipts[1].read_text())["rows"] == 5
 
 
-def test_the_command_line_scores_it_without_a_model(tmp_path, monkeypatch, capsys):
+def test_the_command_line_scores_the_output_without_a_model(tmp_path, monkeypatch, capsys):
     write_part(tmp_path / "s", 0)
     command = ["score", tmp_path / "s", "-w", tmp_path / "w", "--device", "cpu"]
     monkeypatch.setattr("sys.argv", ["curation", *map(str, command)])
     main.main()
-    told = capsys.readouterr()
-    assert "read as clip_retrieval, 1 shard" in told.err
-    assert "Embeddings: clip, ready-made, 16 dimensions" in told.err
-    assert "12 samples scored" in told.out
+    skipped_reasons = capsys.readouterr()
+    assert "read as clip_retrieval, 1 shard" in skipped_reasons.err
+    assert "Embeddings: clip, ready-made, 16 dimensions" in skipped_reasons.err
+    assert "12 samples scored" in skipped_reasons.out
 
 
-def test_parts_elsewhere_are_read_as_those_that_are_here(tmp_path):
+def test_remote_parts_are_read_like_local_ones(tmp_path):
     for part in range(2):
         write_part(tmp_path / "s", part, total=2)
-    there = UPath("memory://clip-retrieval")
-    there.fs.put(str(tmp_path / "s"), there.path, recursive=True)
-    found, here = score(there, tmp_path / "w"), score(tmp_path / "s", tmp_path / "here")
-    np.testing.assert_array_equal(found.array("clip_score"), here.array("clip_score"))
-    assert found.rows([3]) == here.rows([3])
-    there.fs.rm(there.path, recursive=True)
+    remote = UPath("memory://clip-retrieval")
+    remote.fs.put(str(tmp_path / "s"), remote.path, recursive=True)
+    result, local = score(remote, tmp_path / "w"), score(tmp_path / "s", tmp_path / "here")
+    np.testing.assert_array_equal(result.array("clip_score"), local.array("clip_score"))
+    assert result.rows([3]) == local.rows([3])
+    remote.fs.rm(remote.path, recursive=True)

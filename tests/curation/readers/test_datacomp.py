@@ -61,14 +61,14 @@ def score(source, folder, **changes):
     return Catalog(folder / "catalog.duckdb")
 
 
-def test_metadata_are_recognized_and_every_row_is_a_sample(metadata):
+def test_metadata_is_recognized_and_every_row_is_a_sample(metadata):
     reader = open_source(metadata)
     assert (reader.name, reader.features) == ("datacomp", "l14")
     shards = reader.shards()
     assert len(shards) == 2
-    found = reader.read(shards[1])
-    assert not found.skipped
-    rows = found.samples.to_pylist()
+    result = reader.read(shards[1])
+    assert not result.skipped
+    rows = result.samples.to_pylist()
     assert rows[2]["uid"] == make.uid(1002)
     assert (rows[2]["caption"], rows[0]["caption"]) == ("caption 2", "")
     assert (rows[2]["width"], rows[2]["height"], rows[2]["image_file"]) == (302, 200, None)
@@ -76,7 +76,7 @@ def test_metadata_are_recognized_and_every_row_is_a_sample(metadata):
     assert "face_bboxes" not in rows[2]
 
 
-def test_scores_are_those_of_the_embeddings_that_came(metadata, tmp_path):
+def test_scores_come_from_the_source_embeddings(metadata, tmp_path):
     np.save(tmp_path / "target.npy", next(iter(embeddings(5))))
     target = TargetSource.parse(f"near={tmp_path / 'target.npy'}")
     catalog = score(metadata, tmp_path / "w", targets=(target,))
@@ -94,19 +94,19 @@ def test_scores_are_those_of_the_embeddings_that_came(metadata, tmp_path):
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_embeddings_are_used_where_they_lie_unless_they_are_compressed(metadata, tmp_path, save):
+def test_embeddings_are_copied_only_if_they_are_compressed(metadata, tmp_path, save):
     write_pair(metadata / f"{0:032x}", 0, save=save)
     score(metadata, tmp_path / "w", scores=("clip_score",))
     folder = Workspace.open(tmp_path / "w").embeddings("l14")
-    places = [ready_made.place(folder, shard, "image") for shard in range(2)]
-    assert isinstance(places[0], Matrix) == (save is np.savez)
-    assert isinstance(places[1], Matrix)
+    matrices = [ready_made.place(folder, shard, "image") for shard in range(2)]
+    assert isinstance(matrices[0], Matrix) == (save is np.savez)
+    assert isinstance(matrices[1], Matrix)
     assert len(list(folder.path.glob("*.npy"))) == (0 if save is np.savez else 2)
-    for part, place in enumerate(places):
-        np.testing.assert_array_equal(ready_made.open_place(place), next(iter(embeddings(part))))
+    for part, matrix in enumerate(matrices):
+        np.testing.assert_array_equal(ready_made.open_place(matrix), next(iter(embeddings(part))))
 
 
-def test_the_features_and_names_of_dataset2metadata_are_known(tmp_path):
+def test_the_names_of_dataset2metadata_are_recognized(tmp_path):
     names = ("oai-clip-vit-l14-image", "oai-clip-vit-l14-text")
     write_pair(tmp_path / "a", 0, names=names, save=np.savez_compressed)
     options = Options(features="oai-clip-vit-l14")
@@ -118,16 +118,14 @@ def test_the_features_and_names_of_dataset2metadata_are_known(tmp_path):
         open_source(tmp_path, options=Options(features="h14"))
 
 
-def test_rows_that_cannot_be_scored_are_listed_and_others_brought_to_unit_length(
-    metadata, tmp_path, capsys
-):
+def test_unusable_embeddings_are_listed_and_the_others_normalized(metadata, tmp_path, capsys):
     image, text = embeddings(0)
     image[3], text[4, 0], image[5] = 0, np.nan, image[5] * 4
     write_pair(metadata / f"{0:032x}", 0, l14_img=image, l14_txt=text)
     catalog = score(metadata, tmp_path / "w")
-    told = capsys.readouterr().err
-    assert "1 of 240 embeddings are not of unit length" in told
-    assert "2 samples without scores" in told
+    skipped_reasons = capsys.readouterr().err
+    assert "1 of 240 embeddings are not of unit length" in skipped_reasons
+    assert "2 samples without scores" in skipped_reasons
     assert len(catalog) == 2 * ROWS
     missing = np.flatnonzero(np.isnan(catalog.array("clip_score")))
     assert [catalog.rows([n])[0]["uid"] for n in missing] == [make.uid(3), make.uid(4)]
@@ -142,11 +140,11 @@ def test_rows_that_cannot_be_scored_are_listed_and_others_brought_to_unit_length
         ),
         temperature=0.01,
     ).score
-    found = np.delete(catalog.array("neg_clip_loss"), [3, 4])
-    np.testing.assert_allclose(found, good, atol=2e-6)
+    result = np.delete(catalog.array("neg_clip_loss"), [3, 4])
+    np.testing.assert_allclose(result, good, atol=2e-6)
 
 
-def test_a_second_run_checks_nothing_again(metadata, tmp_path):
+def test_a_second_run_does_not_check_embeddings_again(metadata, tmp_path):
     score(metadata, tmp_path / "w", scores=("clip_score",))
     receipt = tmp_path / "w" / "embeddings" / "l14" / "00000.json"
     before = receipt.stat().st_mtime_ns
@@ -162,7 +160,9 @@ def test_a_target_of_images_needs_the_model_that_made_the_embeddings(metadata, t
         score(metadata, tmp_path / "w", targets=(target,))
 
 
-def test_a_target_of_images_is_embedded_under_the_features_name(metadata, tmp_path, model_folder):
+def test_a_target_of_images_is_embedded_under_the_name_of_the_features(
+    metadata, tmp_path, model_folder
+):
     make.jpeg(tmp_path / "food" / "a.jpg")
     write_wide(metadata, 64)
     target = TargetSource.parse(f"food={tmp_path / 'food'}")
@@ -186,13 +186,13 @@ def write_wide(folder, dim):
         ({"l14_txt": np.ones((ROWS, 7), np.float16)}, r"l14_txt \(60, 7\)"),
     ],
 )
-def test_embeddings_that_do_not_fit_the_rows_are_refused(metadata, tmp_path, changed, message):
+def test_embeddings_of_other_shapes_are_refused(metadata, tmp_path, changed, message):
     write_pair(metadata / f"{0:032x}", 0, **changed)
     with pytest.raises(CurationError, match=message):
         score(metadata, tmp_path / "w")
 
 
-def test_a_uid_that_is_none_is_refused_with_its_file(metadata, tmp_path):
+def test_an_invalid_uid_is_refused_with_its_file(metadata, tmp_path):
     file = metadata / f"{0:032x}.parquet"
     table = pq.read_table(file)
     wrong = pa.array(["x", *table.column("uid").to_pylist()[1:]])
@@ -212,13 +212,13 @@ def change(file, **columns):
 
 
 @pytest.mark.parametrize(("gone", "left"), [("npz", "parquet"), ("parquet", "npz")])
-def test_a_file_whose_other_half_is_missing_is_named(metadata, gone, left):
+def test_a_file_without_its_other_half_is_named(metadata, gone, left):
     (metadata / f"{1:032x}.{gone}").unlink()
     with pytest.raises(CurationError, match=rf"lacks 0+1\.{gone}, which belongs to 0+1\.{left}"):
         open_source(metadata)
 
 
-def test_sizes_that_cannot_be_are_missing(metadata):
+def test_impossible_sizes_become_null(metadata):
     file = metadata / f"{0:032x}.parquet"
     wrong = [float("nan"), float("inf"), -1, 0, 2**40, 2**31]
     sizes = [*wrong, 2**31 - 1, None, *[300.0] * (ROWS - 8)]
@@ -230,7 +230,7 @@ def test_sizes_that_cannot_be_are_missing(metadata):
     assert samples["height"].to_pylist()[:5] == [None, None, None, None, 200]
 
 
-def test_text_that_is_not_utf8_costs_its_bad_bytes_and_no_row(metadata, tmp_path):
+def test_invalid_utf8_is_replaced_and_no_row_is_lost(metadata, tmp_path):
     bad = pa.array([b"caf\xe9"] * ROWS)
     text = pa.StringArray.from_buffers(ROWS, *bad.buffers()[1:])
     change(metadata / f"{0:032x}.parquet", text=text, note=text)
@@ -240,21 +240,21 @@ def test_text_that_is_not_utf8_costs_its_bad_bytes_and_no_row(metadata, tmp_path
     assert len(catalog) == 2 * ROWS
 
 
-def test_bytes_that_are_no_text_are_told_as_bytes_beside_text(metadata, tmp_path):
+def test_a_column_of_text_and_bytes_shows_the_bytes(metadata, tmp_path):
     for part, cells in enumerate((["fine"], [b"\xff"])):
         change(metadata / f"{part:032x}.parquet", note=pa.array(cells * ROWS))
     catalog = score(metadata, tmp_path / "w", scores=("clip_score",))
     assert [row["note"] for row in catalog.rows([0, ROWS])] == ["fine", r"b'\xff'"]
 
 
-def test_times_that_python_does_not_know_are_text(metadata, tmp_path):
+def test_times_beyond_python_become_text(metadata, tmp_path):
     when = pa.array([253402300800] * ROWS, pa.timestamp("s"))
     change(metadata / f"{0:032x}.parquet", when=when)
     catalog = score(metadata, tmp_path / "w", scores=("clip_score",))
     assert catalog.rows([0])[0]["when"] == "10000-01-01 00:00:00.000"
 
 
-def test_a_column_twice_is_kept_twice_and_capitals_are_no_matter(metadata):
+def test_repeated_columns_are_kept_and_case_is_ignored(metadata):
     file = metadata / f"{0:032x}.parquet"
     table = pq.read_table(file).select(["uid", "url", "text", "text"])
     pq.write_table(table.rename_columns(["UID", "URL", "TEXT", "TEXT"]), file)

@@ -10,18 +10,18 @@ from curation.readers import Options, open_source
 from tests import make
 
 
-def captions(found):
+def captions(result):
     return dict(
         zip(
-            found.samples["image_file"].to_pylist(),
-            found.samples["caption"].to_pylist(),
+            result.samples["image_file"].to_pylist(),
+            result.samples["caption"].to_pylist(),
             strict=True,
         )
     )
 
 
-def reasons(found):
-    return {s.where: s.reason for s in found.skipped}
+def reasons(result):
+    return {s.where: s.reason for s in result.skipped}
 
 
 def test_metadata_csv_lists_the_samples(tmp_path):
@@ -37,13 +37,13 @@ def test_metadata_jsonl_lists_the_samples(tmp_path):
     assert captions(make.read(tmp_path)) == {"1.jpg": "a dog"}
 
 
-def test_captions_lie_beside_the_images_as_text(tmp_path):
+def test_captions_are_read_from_text_files(tmp_path):
     make.jpeg(tmp_path / "deep" / "1.JPG")
     (tmp_path / "deep" / "1.txt").write_text(" ein Hund über\n", encoding="utf-8")
     assert captions(make.read(tmp_path)) == {"deep/1.JPG": "ein Hund über"}
 
 
-def test_captions_lie_beside_the_images_as_json_with_other_facts(tmp_path):
+def test_captions_and_other_values_are_read_from_json_files(tmp_path):
     make.jpeg(tmp_path / "1.jpg")
     record = {"caption": "a dog", "uid": make.uid(7), "url": "u", "width": 9, "tags": ["a"]}
     (tmp_path / "1.json").write_text(json.dumps(record))
@@ -52,7 +52,7 @@ def test_captions_lie_beside_the_images_as_json_with_other_facts(tmp_path):
     assert (row["url"], row["source_width"], row["tags"]) == ("u", 9, '["a"]')
 
 
-def test_text_beside_an_image_goes_before_json(tmp_path):
+def test_a_text_file_is_preferred_to_json(tmp_path):
     make.jpeg(tmp_path / "1.jpg")
     (tmp_path / "1.json").write_text('{"caption": "from json", "stars": 3}')
     (tmp_path / "1.txt").write_text("from text")
@@ -60,7 +60,7 @@ def test_text_beside_an_image_goes_before_json(tmp_path):
     assert (row["caption"], row["stars"]) == ("from text", 3)
 
 
-def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_path):
+def test_unusable_samples_are_listed_with_their_reason(tmp_path):
     for number, name in enumerate(
         ("good", "bare", "latin", "badjson", "list", "null", "blank", "half", "badkey")
     ):
@@ -75,46 +75,50 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
     (tmp_path / "badkey.json").write_text('{"caption": "x", "uid": "xyz"}')
     (tmp_path / "fake.png").write_text("not an image")
     (tmp_path / "fake.txt").write_text("text")
-    found = make.read(tmp_path)
-    assert captions(found) == {"good.jpg": "a dog"}
-    told = reasons(found)
-    assert told.pop("bare.jpg") == "no caption: none in bare.txt or bare.json"
-    assert told.pop("null.jpg") == "no caption: none in null.txt or null.json"
-    assert told.pop("latin.jpg") == "caption is not UTF-8"
-    assert told.pop("badjson.jpg").startswith(
+    result = make.read(tmp_path)
+    assert captions(result) == {"good.jpg": "a dog"}
+    skipped_reasons = reasons(result)
+    assert skipped_reasons.pop("bare.jpg") == "no caption: none in bare.txt or bare.json"
+    assert skipped_reasons.pop("null.jpg") == "no caption: none in null.txt or null.json"
+    assert skipped_reasons.pop("latin.jpg") == "caption is not UTF-8"
+    assert skipped_reasons.pop("badjson.jpg").startswith(
         ".json file is not usable: badjson.json: not valid JSON"
     )
-    assert told.pop("list.jpg") == ".json file is not usable: list.json: not a JSON object"
-    assert told.pop("half.jpg") == ".json file is not usable: half.json: text is not UTF-8"
-    assert told.pop("blank.jpg") == "caption is empty"
-    assert told.pop("badkey.jpg") == "uid is not 32 hex digits: 'xyz'"
-    assert told.pop("fake.png") == "not an image in a supported format"
-    assert not told
+    assert (
+        skipped_reasons.pop("list.jpg") == ".json file is not usable: list.json: not a JSON object"
+    )
+    assert (
+        skipped_reasons.pop("half.jpg") == ".json file is not usable: half.json: text is not UTF-8"
+    )
+    assert skipped_reasons.pop("blank.jpg") == "caption is empty"
+    assert skipped_reasons.pop("badkey.jpg") == "uid is not 32 hex digits: 'xyz'"
+    assert skipped_reasons.pop("fake.png") == "not an image in a supported format"
+    assert not skipped_reasons
 
 
-def test_a_file_name_that_is_not_utf8_costs_one_sample(tmp_path):
+def test_a_file_name_with_invalid_utf8_skips_one_image(tmp_path):
     make.jpeg(tmp_path / "good.jpg")
     (tmp_path / "good.txt").write_text("a dog")
     bad = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg")
     os.link(tmp_path / "good.jpg", bad)
-    found = make.read(tmp_path)
-    assert captions(found) == {"good.jpg": "a dog"}
-    assert reasons(found) == {"caf?.jpg": "file name is not UTF-8"}
+    result = make.read(tmp_path)
+    assert captions(result) == {"good.jpg": "a dog"}
+    assert reasons(result) == {"caf?.jpg": "file name is not UTF-8"}
 
 
-def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+def test_a_link_out_of_the_folder_is_refused(tmp_path):
     outside = make.jpeg(tmp_path / "outside.jpg")
     root = tmp_path / "root"
     make.jpeg(root / "in.jpg")
     (root / "out.jpg").symlink_to(outside)
     for name in ("in", "out"):
         (root / f"{name}.txt").write_text("a dog")
-    found = make.read(root)
-    assert list(captions(found)) == ["in.jpg"]
-    assert "outside the image root" in reasons(found)["out.jpg"]
+    result = make.read(root)
+    assert list(captions(result)) == ["in.jpg"]
+    assert "outside the image root" in reasons(result)["out.jpg"]
 
 
-def test_downloads_that_failed_are_told_by_the_table_beside_their_folder(tmp_path):
+def test_failed_downloads_are_listed_from_the_table_of_a_folder(tmp_path):
     make.jpeg(tmp_path / "00000" / "000000000.jpg")
     (tmp_path / "00000" / "000000000.txt").write_text("a dog")
     rows = {
@@ -123,34 +127,34 @@ def test_downloads_that_failed_are_told_by_the_table_beside_their_folder(tmp_pat
         "error_message": [None, "HTTP Error 404: Not Found"],
     }
     pq.write_table(pa.table(rows), tmp_path / "00000.parquet")
-    found = make.read(tmp_path)
-    assert captions(found) == {"00000/000000000.jpg": "a dog"}
-    assert reasons(found) == {"00000.parquet row 1": "download failed: HTTP Error 404: Not Found"}
+    result = make.read(tmp_path)
+    assert captions(result) == {"00000/000000000.jpg": "a dog"}
+    assert reasons(result) == {"00000.parquet row 1": "download failed: HTTP Error 404: Not Found"}
     (tmp_path / "00000.parquet").write_bytes(b"PAR1")
     assert list(reasons(make.read(tmp_path))) == ["00000.parquet"]
 
 
-def test_beside_a_table_of_captions_images_have_theirs_there(tmp_path):
+def test_images_next_to_a_table_belong_to_the_table(tmp_path):
     make.pairs(tmp_path, [{}, {}])
     assert open_source(tmp_path).name == "table"
     (tmp_path / "000.txt").write_text("of its own")
     assert open_source(tmp_path).name == "folder"
 
 
-def test_hidden_files_are_passed_over(tmp_path):
+def test_hidden_files_are_ignored(tmp_path):
     make.jpeg(tmp_path / "a.jpg")
     (tmp_path / "a.txt").write_text("a dog")
     (tmp_path / "._a.jpg").write_bytes(b"resource fork")
-    found = make.read(tmp_path)
-    assert (len(found.samples), len(found.skipped)) == (1, 0)
+    result = make.read(tmp_path)
+    assert (len(result.samples), len(result.skipped)) == (1, 0)
 
 
-def test_without_captions_required_images_alone_do(tmp_path):
+def test_images_without_captions_are_read_if_captions_are_not_required(tmp_path):
     make.jpeg(tmp_path / "a.jpg")
     assert captions(make.read(tmp_path, captions_required=False)) == {"a.jpg": ""}
 
 
-def test_shards_cover_the_listing_once(tmp_path):
+def test_shards_cover_each_image_once(tmp_path):
     for number in range(5):
         make.jpeg(tmp_path / f"{number}.jpg", number)
         (tmp_path / f"{number}.txt").write_text("a dog")
@@ -163,7 +167,7 @@ def prints(folder):
     return [s.fingerprint for s in open_source(folder, options=Options(shard_size=2)).shards()]
 
 
-def test_a_changed_caption_changes_the_fingerprint_of_its_shard_only(tmp_path):
+def test_a_changed_caption_changes_only_the_fingerprint_of_its_shard(tmp_path):
     for number in range(4):
         make.jpeg(tmp_path / f"{number}.jpg", number)
         (tmp_path / f"{number}.txt").write_text("a dog")
@@ -189,13 +193,13 @@ def test_an_empty_folder_is_refused(tmp_path):
         open_source(tmp_path, "folder").shards()
 
 
-def test_a_folder_of_other_things_is_refused(tmp_path):
+def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "notes.md").write_text("x")
     with pytest.raises(CurationError, match="is not recognized"):
         open_source(tmp_path)
 
 
-def test_what_is_not_there_is_refused(tmp_path):
+def test_a_missing_source_is_refused(tmp_path):
     with pytest.raises(CurationError, match="nowhere does not exist"):
         open_source(tmp_path / "nowhere")
 

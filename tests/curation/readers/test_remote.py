@@ -92,25 +92,28 @@ def remote(request, local):
 
 
 def read(reader):
-    found = [reader.read(shard) for shard in reader.shards()]
-    samples = [row for part in found for row in part.samples.to_pylist()]
-    return samples, [(s.where, s.reason) for part in found for s in part.skipped]
+    result = [reader.read(shard) for shard in reader.shards()]
+    samples = [row for part in result for row in part.samples.to_pylist()]
+    return samples, [(s.where, s.reason) for part in result for s in part.skipped]
 
 
 @pytest.mark.parametrize(
     "name", ["table", "table/pairs.jsonl", "folder", "tars", "tars/00001.tar", "datacomp"]
 )
-def test_a_remote_source_is_read_as_a_local_one(local, remote, name):
-    here, there = open_source(local / name), open_source(locations.parse(remote(name)))
-    assert there.name == here.name
-    assert read(there) == read(here)
-    assert [s.fingerprint for s in there.shards()] == [s.fingerprint for s in there.shards()]
+def test_a_remote_source_is_read_like_a_local_one(local, remote, name):
+    local_reader, remote_reader = (
+        open_source(local / name),
+        open_source(locations.parse(remote(name))),
+    )
+    assert remote_reader.name == local_reader.name
+    assert read(remote_reader) == read(local_reader)
+    assert [s.fingerprint for s in remote_reader.shards()] == [
+        s.fingerprint for s in remote_reader.shards()
+    ]
 
 
 @pytest.mark.parametrize("name", ["table", "folder", "tars"])
-def test_images_are_scored_and_shown_where_they_lie(
-    local, remote, name, model_folder, tmp_path, job
-):
+def test_remote_images_are_scored_and_shown(local, remote, name, model_folder, tmp_path, job):
     catalogs = []
     for source in (local / name, locations.parse(remote(name))):
         folder = tmp_path / f"work {len(catalogs)}"
@@ -124,21 +127,26 @@ def test_images_are_scored_and_shown_where_they_lie(
         )
         score_dataset(changed, make.QUIET)
         catalogs.append(Catalog.of(Workspace.open(folder)))
-    here, there = catalogs
-    np.testing.assert_array_equal(there.array("clip_score"), here.array("clip_score"))
-    workspace, root = Workspace(tmp_path / "work 1"), locations.parse(there.dataset.image_root)
+    local_catalog, remote_catalog = catalogs
+    np.testing.assert_array_equal(
+        remote_catalog.array("clip_score"), local_catalog.array("clip_score")
+    )
+    workspace, root = (
+        Workspace(tmp_path / "work 1"),
+        locations.parse(remote_catalog.dataset.image_root),
+    )
     assert not locations.is_local(root)
-    pictures = thumbnails.load(workspace, root, there.rows(range(len(there))))
+    pictures = thumbnails.load(workspace, root, remote_catalog.rows(range(len(remote_catalog))))
     assert len(pictures) > 1
     assert all(pictures)
 
 
-def test_ready_made_embeddings_are_fetched_once(local, remote, tmp_path):
+def test_ready_made_embeddings_are_downloaded_once(local, remote, tmp_path):
     source = locations.parse(remote("datacomp"))
     test_datacomp.score(source, tmp_path / "w", scores=("clip_score",))
     test_datacomp.score(local / "datacomp", tmp_path / "here", scores=("clip_score",))
-    found = [Catalog.of(Workspace.open(tmp_path / n)).array("clip_score") for n in ("w", "here")]
-    np.testing.assert_array_equal(*found)
+    result = [Catalog.of(Workspace.open(tmp_path / n)).array("clip_score") for n in ("w", "here")]
+    np.testing.assert_array_equal(*result)
     embeddings = Workspace(tmp_path / "w").embeddings("l14").path
     assert {f.name for f in embeddings.glob("*.npy")} == {
         "00000.image.npy",
@@ -181,7 +189,7 @@ def test_a_changed_remote_file_is_read_again(local, tmp_path, job):
         fs.rm("/changing", recursive=True)
 
 
-def test_what_is_not_there_is_named(remote):
+def test_a_missing_remote_source_is_named(remote):
     with pytest.raises(CurationError, match=r"nothing\.csv does not exist"):
         open_source(locations.parse(remote("nothing.csv")))
 
@@ -202,7 +210,7 @@ def test_any_range_of_a_file_can_be_read(local, remote):
 
 
 @pytest.mark.parametrize("file", ["../table/000.jpg", "/etc/passwd", "a/../../x", "http://x/y.jpg"])
-def test_a_name_that_leads_out_of_a_remote_root_is_not_followed(file):
+def test_a_path_outside_a_remote_root_is_refused(file):
     from curation.images.location import inside
 
     with pytest.raises(CurationError, match="outside the image root"):

@@ -23,12 +23,12 @@ def write(path, content):
     return path
 
 
-def rows(found):
-    return found.samples.to_pylist()
+def rows(result):
+    return result.samples.to_pylist()
 
 
-def told(found):
-    return [(s.where, s.reason) for s in found.skipped]
+def skipped_rows(result):
+    return [(s.where, s.reason) for s in result.skipped]
 
 
 def test_csv_tsv_jsonl_and_parquet_hold_the_same_samples(folder):
@@ -70,24 +70,24 @@ def test_csv_tsv_jsonl_and_parquet_hold_the_same_samples(folder):
         "filename,description",
     ],
 )
-def test_the_usual_column_names_are_guessed(folder, header):
-    found = make.read(write(folder / "a.csv", f"{header}\n0.jpg,a dog\n"))
-    assert [(r["image_file"], r["caption"]) for r in rows(found)] == [("0.jpg", "a dog")]
+def test_usual_column_names_are_recognized(folder, header):
+    result = make.read(write(folder / "a.csv", f"{header}\n0.jpg,a dog\n"))
+    assert [(r["image_file"], r["caption"]) for r in rows(result)] == [("0.jpg", "a dog")]
 
 
-def test_columns_may_be_named(folder):
+def test_columns_can_be_named(folder):
     table = write(folder / "a.csv", f"x,y,z,caption\n0.jpg,a dog,{make.uid(3)},other\n")
     (row,) = rows(make.read(table, image_column="x", caption_column="y", uid_column="z"))
     assert (row["uid"], row["caption"]) == (make.uid(3), "a dog")
     assert row["source_caption"] == "other"
 
 
-def test_a_uid_column_is_taken_in_capitals_too(folder):
+def test_an_upper_case_uid_column_is_recognized(folder):
     (row,) = rows(make.read(write(folder / "a.csv", f"image,text,UID\n0.jpg,a,{make.uid(3)}\n")))
     assert row["uid"] == make.uid(3)
 
 
-def test_without_a_uid_column_the_uid_is_made_of_image_and_caption(folder):
+def test_missing_uids_are_made_from_image_and_caption(folder):
     table = write(folder / "a.csv", "image,text\n0.jpg,a\n1.jpg,a\n0.jpg,b\n0.jpg,a\n")
     uids = [r["uid"] for r in rows(make.read(table))]
     assert uids[0] == uids[3]
@@ -95,13 +95,13 @@ def test_without_a_uid_column_the_uid_is_made_of_image_and_caption(folder):
     assert [r["uid"] for r in rows(make.read(table))] == uids
 
 
-def test_images_may_lie_elsewhere(folder, tmp_path_factory):
+def test_images_can_be_in_another_folder(folder, tmp_path_factory):
     table = write(tmp_path_factory.mktemp("tables") / "a.csv", "image,text\n0.jpg,a dog\n")
     assert len(make.read(table).skipped) == 1
     assert len(make.read(table, image_root=folder).samples) == 1
 
 
-def test_a_folder_of_parts_is_one_dataset(folder):
+def test_a_folder_of_tables_is_one_dataset(folder):
     parts = folder / "parts"
     parts.mkdir()
     write(parts / "b.CSV", "image,text\n1.jpg,b\n")
@@ -130,10 +130,10 @@ def test_broken_rows_of_csv_are_listed_with_file_line_and_reason(folder):
         b"2.jpg,a bird,00000000000000000000000000000001",
     ]
     table = write(folder / "a.csv", b"\n".join(lines))
-    found = make.read(table)
+    result = make.read(table)
     # An empty uid is one that was not given: line 2 gets one.
-    assert [r["image_file"] for r in rows(found)] == ["0.jpg", "2.jpg"]
-    reasons = dict(told(found))
+    assert [r["image_file"] for r in rows(result)] == ["0.jpg", "2.jpg"]
+    reasons = dict(skipped_rows(result))
     assert reasons["a.csv line 3"] == "text is not UTF-8"
     assert reasons["a.csv line 4"] == "wrong number of fields: 1, but the header has 3"
     assert reasons["a.csv line 5"] == "wrong number of fields: 4, but the header has 3"
@@ -161,9 +161,9 @@ def test_broken_rows_of_jsonl_are_listed_with_file_line_and_reason(folder):
         b'{"image": "1.jpg"}',
         b'{"image": "2.jpg", "text": "\\ud83d\\ude00", "n": 36893488147419103232}',
     ]
-    found = make.read(write(folder / "a.jsonl", b"\n".join(lines)))
-    assert [r["caption"] for r in rows(found)] == ["a dog", "😀"]
-    reasons = dict(told(found))
+    result = make.read(write(folder / "a.jsonl", b"\n".join(lines)))
+    assert [r["caption"] for r in rows(result)] == ["a dog", "😀"]
+    reasons = dict(skipped_rows(result))
     assert reasons["a.jsonl line 2"].startswith("not valid JSON")
     assert reasons["a.jsonl line 3"] == "not a JSON object"
     assert reasons["a.jsonl line 4"] == "text is not UTF-8"
@@ -178,21 +178,21 @@ def test_broken_rows_of_jsonl_are_listed_with_file_line_and_reason(folder):
 def test_broken_rows_of_parquet_are_listed_with_file_and_row(folder):
     table = pa.table({"image": ["0.jpg", None, "none.jpg"], "text": ["a", "b", "c"]})
     pq.write_table(table, folder / "a.parquet")
-    found = make.read(folder / "a.parquet")
-    assert len(found.samples) == 1
-    assert told(found) == [
+    result = make.read(folder / "a.parquet")
+    assert len(result.samples) == 1
+    assert skipped_rows(result) == [
         ("a.parquet row 1", "no image"),
         ("a.parquet row 2", "file does not exist: none.jpg"),
     ]
 
 
-def test_a_byte_order_mark_is_no_part_of_a_name(folder):
+def test_a_byte_order_mark_is_not_part_of_a_column_name(folder):
     assert (
         len(make.read(write(folder / "a.csv", b"\xef\xbb\xbfimage,text\n0.jpg,a\n")).samples) == 1
     )
 
 
-def test_odd_column_names_become_distinct_ones(folder):
+def test_unusual_column_names_become_unique(folder):
     header = b'image,text,,width,Width,A,a,__origin__,"q""x",caf\xe9'
     table = write(folder / "a.csv", header + b"\n0.jpg,a,1,2,3,4,5,6,7,8\n")
     (row,) = rows(make.read(table))
@@ -202,12 +202,12 @@ def test_odd_column_names_become_distinct_ones(folder):
     assert len({name.lower() for name in row}) == len(row)
 
 
-def test_a_column_twice_in_the_header_is_kept_twice(folder):
+def test_repeated_columns_in_a_header_are_kept(folder):
     (row,) = rows(make.read(write(folder / "a.csv", "image,text,n,n\n0.jpg,a,1,2\n")))
     assert (row["n"], row["n_2"]) == (1, 2)
 
 
-def test_text_becomes_numbers_only_where_every_entry_is_one(folder):
+def test_text_becomes_numbers_only_if_every_entry_is_one(folder):
     table = write(
         folder / "a.csv",
         "image,text,whole,real,flag,mixed,none\n0.jpg,a,1,0.5,true,1,\n1.jpg,b,,2,false,x,\n",
@@ -238,16 +238,16 @@ def test_nested_columns_become_json_text(folder):
 
 def test_values_of_mixed_types_become_text(folder):
     lines = [{"image": "0.jpg", "text": "a", "x": 1}, {"image": "1.jpg", "text": "b", "x": "y"}]
-    found = make.read(write(folder / "a.jsonl", "\n".join(map(json.dumps, lines))))
-    assert [r["x"] for r in rows(found)] == ["1", "y"]
+    result = make.read(write(folder / "a.jsonl", "\n".join(map(json.dumps, lines))))
+    assert [r["x"] for r in rows(result)] == ["1", "y"]
 
 
-def test_shards_cut_a_table_and_broken_rows_are_told_once(folder):
+def test_shards_split_a_table_and_broken_rows_are_listed_once(folder):
     table = write(folder / "a.csv", "image,text\n0.jpg,a\n1.jpg,b\n2.jpg,c\nbroken\n")
     reader = open_source(table, options=Options(shard_size=2))
-    found = [reader.read(shard) for shard in reader.shards()]
-    assert [len(f.samples) for f in found] == [2, 1]
-    assert sum(len(f.skipped) for f in found) == 1
+    result = [reader.read(shard) for shard in reader.shards()]
+    assert [len(f.samples) for f in result] == [2, 1]
+    assert sum(len(f.skipped) for f in result) == 1
 
 
 @pytest.mark.parametrize(
@@ -265,19 +265,19 @@ def test_shards_cut_a_table_and_broken_rows_are_told_once(folder):
         ("a.parquet", "oops", "a.parquet cannot be read"),
     ],
 )
-def test_a_table_that_makes_no_sense_is_refused(folder, name, content, message):
+def test_an_unusable_table_is_refused(folder, name, content, message):
     with pytest.raises(CurationError, match=message):
         open_source(write(folder / name, content)).shards()
 
 
-def test_a_named_column_that_is_not_there_is_refused(folder):
+def test_a_missing_named_column_is_refused(folder):
     table = write(folder / "a.csv", "image,text\n0.jpg,a\n")
     for option in ("image_column", "caption_column", "uid_column"):
         with pytest.raises(CurationError, match="no column 'nope'; it has image, text"):
             open_source(table, options=Options(**{option: "nope"})).shards()
 
 
-def test_one_column_cannot_be_two_things(folder):
+def test_one_column_cannot_have_two_roles(folder):
     table = write(folder / "a.csv", "image,text\n0.jpg,a\n")
     with pytest.raises(CurationError, match="both the image and the caption"):
         open_source(table, options=Options(caption_column="image")).shards()
@@ -285,14 +285,14 @@ def test_one_column_cannot_be_two_things(folder):
         open_source(table, options=Options(uid_column="text")).shards()
 
 
-def test_captions_that_are_no_text_are_refused(folder):
+def test_captions_that_are_not_text_are_refused(folder):
     table = pa.table({"image": ["0.jpg"], "text": [b"\xff"]})
     pq.write_table(table, folder / "a.parquet")
     with pytest.raises(CurationError, match="the column 'text' is not text"):
         make.read(folder / "a.parquet")
 
 
-def test_another_kind_of_file_is_not_a_table(folder):
+def test_another_type_of_file_is_not_a_table(folder):
     with pytest.raises(CurationError, match=r"is not a table; expected .csv"):
         open_source(folder / "0.jpg", "table").shards()
 

@@ -19,12 +19,12 @@ JPEGS = [make.encoded(make.picture(seed, (40 + seed, 30))) for seed in range(10)
 CAPTIONS = [f"pair {number}" for number in range(10)]
 
 
-def rows(found):
-    return found.samples.to_pylist()
+def rows(result):
+    return result.samples.to_pylist()
 
 
-def told(found):
-    return [(s.where, s.reason) for s in found.skipped]
+def skipped_rows(result):
+    return [(s.where, s.reason) for s in result.skipped]
 
 
 def write(path, cells, column="image", caption=CAPTIONS, **other):
@@ -35,40 +35,40 @@ def write(path, cells, column="image", caption=CAPTIONS, **other):
 
 
 @pytest.mark.parametrize("column", ["image", "jpg", "image_bytes", "Image"])
-def test_bytes_that_pandas_wrote_are_images(tmp_path, column):
+def test_image_bytes_written_by_pandas_are_read(tmp_path, column):
     frame = pd.DataFrame({"caption": CAPTIONS, column: JPEGS, "stars": range(10)})
     frame.to_parquet(tmp_path / "a.parquet")
     reader = open_source(tmp_path / "a.parquet")
     assert reader.name == "table"
-    found = rows(make.read(tmp_path / "a.parquet"))
-    assert [ImageRef.of(row).read(tmp_path) for row in found] == JPEGS
-    assert [(r["width"], r["caption"], r["stars"]) for r in found] == [
+    result = rows(make.read(tmp_path / "a.parquet"))
+    assert [ImageRef.of(row).read(tmp_path) for row in result] == JPEGS
+    assert [(r["width"], r["caption"], r["stars"]) for r in result] == [
         (40 + n, CAPTIONS[n], n) for n in range(10)
     ]
-    assert not {"image", column} & found[0].keys()
+    assert not {"image", column} & result[0].keys()
 
 
-def test_a_column_of_bytes_may_be_named_and_those_of_others_are_left_out(tmp_path):
+def test_a_column_of_bytes_can_be_named_and_other_ones_are_left_out(tmp_path):
     others = {"image": [b"mask"] * 10, "sound": [b"wave"] * 10, "filepath": CAPTIONS}
     file = write(tmp_path / "a.parquet", JPEGS, "photo", **others)
-    found = rows(make.read(file, image_column="photo"))
-    assert [ImageRef.of(row).read(tmp_path) for row in found] == JPEGS
-    assert not {"image", "sound", "photo"} & found[0].keys()
-    assert found[3]["filepath"] == "pair 3"
+    result = rows(make.read(file, image_column="photo"))
+    assert [ImageRef.of(row).read(tmp_path) for row in result] == JPEGS
+    assert not {"image", "sound", "photo"} & result[0].keys()
+    assert result[3]["filepath"] == "pair 3"
 
 
-def test_images_in_the_table_go_before_where_they_once_lay(tmp_path):
+def test_image_bytes_are_preferred_to_image_paths(tmp_path):
     file = write(tmp_path / "a.parquet", JPEGS, "jpg", file_name=CAPTIONS, url=["http://a"] * 10)
     (row, *_) = rows(make.read(file))
     assert (row["image_column"], row["image_row"], row["url"]) == ("jpg", 0, "http://a")
 
 
-def test_a_cell_without_an_image_is_listed_with_file_and_row(tmp_path):
+def test_cells_without_an_image_are_listed_with_file_and_row(tmp_path):
     cells = [JPEGS[0], None, b"", b"not an image", JPEGS[4][:40], JPEGS[5]]
     captions = ["a", "b", "c", "d", "e", " "]
-    found = make.read(write(tmp_path / "a.parquet", cells, caption=captions))
-    assert [row["caption"] for row in rows(found)] == ["a"]
-    reasons = dict(told(found))
+    result = make.read(write(tmp_path / "a.parquet", cells, caption=captions))
+    assert [row["caption"] for row in rows(result)] == ["a"]
+    reasons = dict(skipped_rows(result))
     assert reasons["a.parquet row 1"] == "no image: row 1 of a.parquet"
     assert reasons["a.parquet row 2"] == "not an image in a supported format"
     assert reasons["a.parquet row 3"] == "not an image in a supported format"
@@ -76,19 +76,19 @@ def test_a_cell_without_an_image_is_listed_with_file_and_row(tmp_path):
     assert reasons["a.parquet row 5"] == "caption is empty"
 
 
-def test_shards_may_begin_in_the_middle_of_a_row_group(tmp_path):
+def test_a_shard_can_start_inside_a_row_group(tmp_path):
     file = write(tmp_path / "a.parquet", JPEGS)
     reader = open_source(file, options=Options(shard_size=3))
     parts = [rows(reader.read(shard)) for shard in reader.shards()]
     assert [len(part) for part in parts] == [3, 3, 3, 1]
-    found = [row for part in parts for row in part]
-    assert [row["image_row"] for row in found] == list(range(10))
-    assert [row["caption"] for row in found] == CAPTIONS
-    assert [ImageRef.of(row).read(tmp_path) for row in found] == JPEGS
-    assert found == rows(make.read(file))
+    result = [row for part in parts for row in part]
+    assert [row["image_row"] for row in result] == list(range(10))
+    assert [row["caption"] for row in result] == CAPTIONS
+    assert [ImageRef.of(row).read(tmp_path) for row in result] == JPEGS
+    assert result == rows(make.read(file))
 
 
-def test_only_the_row_groups_of_a_shard_are_read_and_no_image_with_them(tmp_path, monkeypatch):
+def test_only_the_row_groups_of_a_shard_are_read_without_images(tmp_path, monkeypatch):
     reader = open_source(write(tmp_path / "a.parquet", JPEGS), options=Options(shard_size=3))
     read, asked = pq.ParquetFile.read_row_groups, []
 
@@ -103,12 +103,12 @@ def test_only_the_row_groups_of_a_shard_are_read_and_no_image_with_them(tmp_path
     assert asked == [([0], columns), ([0, 1], columns), ([1, 2], columns), ([2], columns)]
 
 
-def test_repeated_captions_are_of_different_samples(tmp_path):
-    found = rows(make.read(write(tmp_path / "a.parquet", JPEGS, caption=["same"] * 10)))
-    assert len({row["uid"] for row in found}) == 10
+def test_repeated_captions_are_different_samples(tmp_path):
+    result = rows(make.read(write(tmp_path / "a.parquet", JPEGS, caption=["same"] * 10)))
+    assert len({row["uid"] for row in result}) == 10
 
 
-def test_a_table_that_moves_below_the_image_root_is_read_anew(tmp_path):
+def test_a_table_is_read_again_if_it_moves_below_the_image_root(tmp_path):
     file = write(tmp_path / "a.parquet", JPEGS)
     marks = [
         [s.fingerprint for s in open_source(file, options=Options(image_root=root)).shards()]
@@ -120,14 +120,14 @@ def test_a_table_that_moves_below_the_image_root_is_read_anew(tmp_path):
     assert ImageRef.of(row).read(tmp_path.parent) == JPEGS[0]
 
 
-def test_a_table_outside_the_image_root_gives_no_image(tmp_path):
+def test_images_of_a_table_outside_the_image_root_are_refused(tmp_path):
     (tmp_path / "root").mkdir()
-    found = make.read(write(tmp_path / "a.parquet", JPEGS[:1]), image_root=tmp_path / "root")
-    assert "outside the image root" in told(found)[0][1]
+    result = make.read(write(tmp_path / "a.parquet", JPEGS[:1]), image_root=tmp_path / "root")
+    assert "outside the image root" in skipped_rows(result)[0][1]
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_addresses_are_not_fetched_when_they_are_read(tmp_path, monkeypatch, kind):
+def test_urls_are_not_downloaded_when_a_table_is_read(tmp_path, monkeypatch, kind):
     monkeypatch.setattr(fetch, "fetch", lambda *_: pytest.fail("fetched"))
     frame = pd.DataFrame(
         {
@@ -144,16 +144,16 @@ def test_addresses_are_not_fetched_when_they_are_read(tmp_path, monkeypatch, kin
         frame.to_json(file, orient="records", lines=True)
     else:
         frame.to_parquet(file)
-    found = make.read(file)
-    assert [(r["url"], r["image_file"], r["width"], r["height"]) for r in rows(found)] == [
+    result = make.read(file)
+    assert [(r["url"], r["image_file"], r["width"], r["height"]) for r in rows(result)] == [
         ("https://a.example/1.jpg", None, 320, 200),
         ("HTTP://a.example/2.png", None, 640, None),
     ]
-    assert [reason for _, reason in told(found)] == ["no image"]
-    assert len({row["uid"] for row in rows(found)}) == 2
+    assert [reason for _, reason in skipped_rows(result)] == ["no image"]
+    assert len({row["uid"] for row in rows(result)}) == 2
 
 
-def test_the_size_of_an_address_is_that_before_it_was_resized(tmp_path):
+def test_the_size_of_a_url_is_the_original_size(tmp_path):
     table = pa.table(
         {
             "image_url": ["https://a.example/1.jpg"] * 2,
@@ -165,31 +165,34 @@ def test_the_size_of_an_address_is_that_before_it_was_resized(tmp_path):
         }
     )
     pq.write_table(table, tmp_path / "a.parquet")
-    found = rows(make.read(tmp_path / "a.parquet"))
-    assert [(r["width"], r["height"]) for r in found] == [(800, 600), (256, 256)]
+    result = rows(make.read(tmp_path / "a.parquet"))
+    assert [(r["width"], r["height"]) for r in result] == [(800, 600), (256, 256)]
 
 
-def test_the_address_of_an_image_that_lies_here_is_kept(tmp_path):
+def test_the_url_of_a_local_image_is_kept(tmp_path):
     make.jpeg(tmp_path / "1.jpg")
     (tmp_path / "a.csv").write_text("image,text,url\n1.jpg,a dog,https://a.example/1.jpg\n")
     (row,) = rows(make.read(tmp_path / "a.csv"))
     assert (row["image_file"], row["url"]) == ("1.jpg", "https://a.example/1.jpg")
 
 
-def test_a_full_path_inside_the_image_root_becomes_a_name_there(tmp_path):
+def test_a_full_path_below_the_image_root_becomes_relative(tmp_path):
     images_ = tmp_path / "images"
-    here, there = make.jpeg(images_ / "sub" / "1.jpg"), make.jpeg(tmp_path / "elsewhere" / "2.jpg")
-    near = make.jpeg(tmp_path / "images2" / "3.jpg")
-    lines = ["image,text", *(f"{path},a dog" for path in (here, there, near, "sub/1.jpg"))]
+    inside, outside = (
+        make.jpeg(images_ / "sub" / "1.jpg"),
+        make.jpeg(tmp_path / "elsewhere" / "2.jpg"),
+    )
+    sibling = make.jpeg(tmp_path / "images2" / "3.jpg")
+    lines = ["image,text", *(f"{path},a dog" for path in (inside, outside, sibling, "sub/1.jpg"))]
     (tmp_path / "a.csv").write_text("\n".join(lines))
-    found = make.read(tmp_path / "a.csv", image_root=images_)
-    assert [row["image_file"] for row in rows(found)] == ["sub/1.jpg"] * 2
-    assert len({row["uid"] for row in rows(found)}) == 1
-    assert all("outside the image root" in reason for _, reason in told(found))
-    assert [where for where, _ in told(found)] == ["a.csv line 3", "a.csv line 4"]
+    result = make.read(tmp_path / "a.csv", image_root=images_)
+    assert [row["image_file"] for row in rows(result)] == ["sub/1.jpg"] * 2
+    assert len({row["uid"] for row in rows(result)}) == 1
+    assert all("outside the image root" in reason for _, reason in skipped_rows(result))
+    assert [where for where, _ in skipped_rows(result)] == ["a.csv line 3", "a.csv line 4"]
 
 
-def test_a_folder_of_images_with_metadata_parquet_stays_one(tmp_path):
+def test_a_folder_of_images_with_metadata_parquet_is_a_folder(tmp_path):
     make.jpeg(tmp_path / "1.jpg")
     table = pa.table({"file_name": ["1.jpg"], "text": ["a dog"]})
     pq.write_table(table, tmp_path / "metadata.parquet")

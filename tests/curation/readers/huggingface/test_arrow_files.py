@@ -16,7 +16,7 @@ from tests.curation.readers.huggingface.test_reader import (
 
 @pytest.mark.parametrize("kind", ["binary", "large_binary", "record", "large record"])
 @pytest.mark.parametrize("format", ["stream", "file"])
-def test_arrow_files_of_any_make_are_read_where_images_lie(tmp_path, kind, format):
+def test_arrow_files_of_every_type_are_read_by_ranges(tmp_path, kind, format):
     held = pa.large_binary() if kind.startswith("large") else pa.binary()
     type_ = pa.struct({"bytes": held, "path": pa.string()}) if "record" in kind else held
     cells = [{"bytes": d, "path": None} for d in JPEGS] if "record" in kind else list(JPEGS)
@@ -34,7 +34,7 @@ def test_arrow_files_of_any_make_are_read_where_images_lie(tmp_path, kind, forma
         assert skipped == {"a.arrow row 1": "no image"}
 
 
-def test_arrow_files_of_a_cache_are_read_without_its_results_of_maps(tmp_path):
+def test_cached_map_results_next_to_arrow_files_are_ignored(tmp_path):
     table = dataset().data.table
     stream(tmp_path / "imagefolder-train-00001-of-00002.arrow", table.slice(5))
     stream(tmp_path / "imagefolder-train-00000-of-00002.arrow", table.slice(0, 5))
@@ -62,7 +62,7 @@ def test_a_compressed_arrow_file_is_refused(tmp_path, codec, new):
         read(tmp_path)
 
 
-def test_an_arrow_file_that_breaks_off_is_refused_wherever(tmp_path):
+def test_an_arrow_file_truncated_anywhere_is_refused(tmp_path):
     file = stream(tmp_path / "a.arrow", dataset().data.table)
     whole = file.read_bytes()
     for cut in range(0, len(whole), 211):
@@ -88,7 +88,7 @@ def test_an_arrow_file_that_breaks_off_is_refused_wherever(tmp_path):
         read(file)
 
 
-def test_a_damaged_arrow_file_is_refused_before_it_is_looked_at(tmp_path):
+def test_a_damaged_arrow_file_is_refused_before_it_is_read(tmp_path):
     table = pa.table({"image": pa.array(JPEGS, pa.binary()), "caption": CAPTIONS})
     with pa.ipc.new_stream(tmp_path / "a.arrow", table.schema) as out:
         out.write_table(table)

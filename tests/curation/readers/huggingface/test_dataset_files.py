@@ -6,7 +6,7 @@ from curation.readers import open_source
 from tests.curation.readers.huggingface.test_reader import JPEGS, dataset, pixels, read
 
 
-def test_splits_are_read_in_their_order_and_told(tmp_path):
+def test_splits_are_read_in_order_and_become_a_column(tmp_path):
     splits = {"train": dataset(range(4)), "test": dataset([8, 2])}
     datasets.DatasetDict(splits).save_to_disk(tmp_path, num_shards={"train": 2, "test": 1})
     rows, _ = read(tmp_path)
@@ -54,7 +54,7 @@ def test_parquet_is_read_in_every_layout_of_the_hub(tmp_path, layout):
 
 
 @pytest.mark.parametrize("inner", ["data/train-00000-of-00001.parquet", "train/0000.parquet"])
-def test_a_stray_table_beside_the_dataset_does_not_take_its_place(tmp_path, inner):
+def test_a_stray_table_with_a_dataset_below_is_refused(tmp_path, inner):
     (tmp_path / inner).parent.mkdir()
     dataset().to_parquet(tmp_path / inner)
     for stray in (dataset([1]), dataset([1]).select_columns("caption")):
@@ -65,7 +65,7 @@ def test_a_stray_table_beside_the_dataset_does_not_take_its_place(tmp_path, inne
     assert open_source(tmp_path, "table").name == "table"
 
 
-def test_other_tables_in_a_folder_of_the_dataset_are_no_matter(tmp_path):
+def test_other_tables_below_a_dataset_are_ignored(tmp_path):
     (tmp_path / "data").mkdir()
     dataset().to_parquet(tmp_path / "a.parquet")
     dataset().select_columns("stars").to_parquet(tmp_path / "data" / "scores.parquet")
@@ -81,14 +81,14 @@ def test_other_tables_in_a_folder_of_the_dataset_are_no_matter(tmp_path):
         ('{"_data_files": [{"filename": "gone.arrow"}]}', "gone.arrow"),
     ],
 )
-def test_a_saved_dataset_that_is_not_whole_is_refused(tmp_path, state, message):
+def test_an_incomplete_saved_dataset_is_refused(tmp_path, state, message):
     dataset().save_to_disk(tmp_path)
     (tmp_path / "state.json").write_text(state)
     with pytest.raises(CurationError, match=message):
         open_source(tmp_path).shards()
 
 
-def test_links_of_a_cache_are_followed_inside_the_image_root_only(tmp_path):
+def test_links_are_followed_only_inside_the_image_root(tmp_path):
     snapshot = tmp_path / "cache" / "snapshots" / "1"
     (snapshot / "data").mkdir(parents=True)
     dataset().to_parquet(tmp_path / "cache" / "blobs" / "0a1b")

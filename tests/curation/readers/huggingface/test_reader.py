@@ -59,9 +59,9 @@ def read(source, **options):
     """The rows of all shards, and what was skipped."""
     reader = open_source(source, options=Options(**options))
     assert reader.name == "huggingface"
-    found = [reader.read(shard) for shard in reader.shards()]
-    rows = [row for part in found for row in part.samples.to_pylist()]
-    return rows, {s.where: s.reason for part in found for s in part.skipped}
+    result = [reader.read(shard) for shard in reader.shards()]
+    rows = [row for part in result for row in part.samples.to_pylist()]
+    return rows, {s.where: s.reason for part in result for s in part.skipped}
 
 
 def pixels(rows, root):
@@ -75,7 +75,7 @@ def stream(path, table, **options):
 
 
 @pytest.mark.parametrize("size", [2, 10_000])
-def test_a_saved_dataset_is_read_in_the_order_of_its_state_byte_for_byte(tmp_path, size):
+def test_a_saved_dataset_is_read_unchanged_in_the_order_of_its_state(tmp_path, size):
     dataset().save_to_disk(tmp_path, num_shards=2)
     rows, skipped = read(tmp_path, shard_size=size)
     assert not skipped
@@ -90,21 +90,21 @@ def test_a_saved_dataset_is_read_in_the_order_of_its_state_byte_for_byte(tmp_pat
     assert [row["stars"] for row in read(tmp_path)[0]] == [5, 6, 7, 8, 0, 1, 2, 3, 4]
 
 
-def test_what_was_chosen_and_shuffled_is_saved_so(tmp_path):
+def test_selected_and_shuffled_rows_are_read_in_their_order(tmp_path):
     dataset().select([4, 0, 7]).save_to_disk(tmp_path / "a")
     assert pixels(read(tmp_path / "a")[0], tmp_path / "a") == [JPEGS[n] for n in (4, 0, 7)]
     dataset().filter(lambda row: row["stars"] > 6).shuffle(seed=1).save_to_disk(tmp_path / "b")
     assert {row["stars"] for row in read(tmp_path / "b")[0]} == {7, 8}
 
 
-def test_the_images_of_files_are_embedded_when_they_are_saved(tmp_path):
+def test_image_files_are_embedded_when_a_dataset_is_saved(tmp_path):
     from_files(tmp_path / "photos").save_to_disk(tmp_path / "saved")
     rows, _ = read(tmp_path / "saved")
     assert rows[0]["image_offset"] is not None
     assert pixels(rows, tmp_path / "saved") == JPEGS
 
 
-def test_samples_of_one_caption_are_different_ones_wherever_the_file_lies(tmp_path):
+def test_repeated_captions_have_different_uids_that_survive_a_move(tmp_path):
     dataset(caption=["same"] * 9).save_to_disk(tmp_path / "a")
     rows, _ = read(tmp_path / "a")
     assert len({row["uid"] for row in rows}) == 9
@@ -114,7 +114,7 @@ def test_samples_of_one_caption_are_different_ones_wherever_the_file_lies(tmp_pa
     assert pixels(others, tmp_path) == JPEGS
 
 
-def test_a_column_of_records_is_one_of_images_without_being_declared(tmp_path):
+def test_undeclared_image_records_are_recognized(tmp_path):
     records = [{"bytes": data, "path": None} for data in JPEGS]
     table = pa.table({"photo": pa.array(records, RECORD), "text": CAPTIONS})
     pq.write_table(table, tmp_path / "a.parquet")
@@ -123,7 +123,7 @@ def test_a_column_of_records_is_one_of_images_without_being_declared(tmp_path):
     assert "split" not in rows[0]
 
 
-def test_images_that_are_not_embedded_lie_below_the_image_root(tmp_path, monkeypatch):
+def test_images_that_are_not_embedded_are_found_below_the_image_root(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "fetch", lambda *_: pytest.fail("fetched"))
     photos = tmp_path / "photos"
     made = from_files(photos)
@@ -153,7 +153,7 @@ def test_images_that_are_not_embedded_lie_below_the_image_root(tmp_path, monkeyp
         assert skipped == {f"{file.name} row 2": "no image"}
 
 
-def test_a_saved_dataset_of_addresses_is_read(tmp_path, monkeypatch):
+def test_a_saved_dataset_of_urls_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "fetch", lambda *_: pytest.fail("fetched"))
     columns = {"image_url": ["http://a.example/1.jpg"], "caption": ["a"], "width": [640]}
     datasets.Dataset.from_dict(columns | {"height": [480]}).save_to_disk(tmp_path)
@@ -162,7 +162,7 @@ def test_a_saved_dataset_of_addresses_is_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_of_several_captions_the_first_is_taken_and_all_are_kept(tmp_path, kind):
+def test_the_first_of_several_captions_is_used_and_all_are_kept(tmp_path, kind):
     several = [["one", "two"], [], None, [None], *[["x"]] * 5]
     made = dataset(caption=several)
     if kind == "arrow":
@@ -177,7 +177,7 @@ def test_of_several_captions_the_first_is_taken_and_all_are_kept(tmp_path, kind)
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_columns_may_be_named_and_those_of_bytes_are_left_out(tmp_path, kind):
+def test_columns_can_be_named_and_other_columns_of_bytes_are_left_out(tmp_path, kind):
     photos = [{"bytes": JPEGS[8 - n], "path": None} for n in range(9)]
     table = dataset().data.table
     for name, cells in {
@@ -206,7 +206,7 @@ def test_columns_may_be_named_and_those_of_bytes_are_left_out(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_images_alone_will_do_for_a_target(tmp_path, kind):
+def test_images_without_captions_are_enough_for_a_target(tmp_path, kind):
     made = dataset().select_columns("image")
     if kind == "arrow":
         made.save_to_disk(tmp_path)
@@ -217,7 +217,7 @@ def test_images_alone_will_do_for_a_target(tmp_path, kind):
     assert {row["caption"] for row in rows} == {""}
 
 
-def test_a_label_that_is_none_of_the_classes_is_missing(tmp_path):
+def test_a_label_outside_the_classes_is_null(tmp_path):
     features = datasets.Features(dict(FEATURES))
     rows = {
         "image": [{"bytes": JPEGS[0], "path": None}] * 3,
@@ -230,7 +230,7 @@ def test_a_label_that_is_none_of_the_classes_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_what_cannot_be_used_is_listed_with_file_and_row(tmp_path, kind):
+def test_unusable_rows_are_listed_with_file_and_row(tmp_path, kind):
     held = [JPEGS[0], None, b"", b"not an image", JPEGS[4], JPEGS[5], JPEGS[6]]
     records = [{"bytes": data, "path": None} for data in held]
     records[1] = None
@@ -266,7 +266,7 @@ def test_what_cannot_be_used_is_listed_with_file_and_row(tmp_path, kind):
         ({"uid_column": "caption"}, "'caption' is the caption column, not the uid"),
     ],
 )
-def test_columns_that_make_no_sense_are_refused(tmp_path, options, message):
+def test_unsuitable_columns_are_refused(tmp_path, options, message):
     dataset().save_to_disk(tmp_path / "a")
     dataset().to_parquet(tmp_path / "a.parquet")
     for source in (tmp_path / "a", tmp_path / "a.parquet"):
@@ -274,13 +274,13 @@ def test_columns_that_make_no_sense_are_refused(tmp_path, options, message):
             open_source(source, options=Options(**options)).shards()
 
 
-def test_without_a_column_of_captions_it_is_said_which_there_are(tmp_path):
+def test_a_missing_caption_column_is_reported_with_the_existing_columns(tmp_path):
     dataset().remove_columns("caption").save_to_disk(tmp_path)
     with pytest.raises(CurationError, match="it has image, label, stars: name one with --caption"):
         open_source(tmp_path).shards()
 
 
-def test_a_parquet_file_that_breaks_off_is_refused(tmp_path):
+def test_a_truncated_parquet_file_is_refused(tmp_path):
     dataset().to_parquet(tmp_path / "a.parquet")
     (tmp_path / "a.parquet").write_bytes((tmp_path / "a.parquet").read_bytes()[:-9])
     for reader in ("auto", "huggingface"):
@@ -288,22 +288,22 @@ def test_a_parquet_file_that_breaks_off_is_refused(tmp_path):
             open_source(tmp_path, reader).shards()
 
 
-def test_other_sources_stay_what_they_are(tmp_path):
+def test_other_sources_keep_their_reader(tmp_path):
     plain = pa.table({"image": ["1.jpg"], "text": ["a"]})
     pq.write_table(plain, tmp_path / "table.parquet")
     pq.write_table(pa.table({"jpg": JPEGS, "text": CAPTIONS}), tmp_path / "bytes.parquet")
     (tmp_path / "folder" / "train").mkdir(parents=True)
     make.jpeg(tmp_path / "folder" / "train" / "1.jpg")
-    found = {
+    result = {
         n: open_source(tmp_path / n).name for n in ("table.parquet", "bytes.parquet", "folder")
     }
-    assert found == {"table.parquet": "table", "bytes.parquet": "table", "folder": "folder"}
+    assert result == {"table.parquet": "table", "bytes.parquet": "table", "folder": "folder"}
     (tmp_path / "readme").mkdir()
     with pytest.raises(CurationError, match=r"holds no dataset: no state\.json"):
         open_source(tmp_path / "readme", "huggingface")
 
 
-def test_a_shard_is_read_again_when_its_file_changes_only(tmp_path):
+def test_a_shard_is_read_again_only_if_its_file_changes(tmp_path):
     def marks():
         return [s.fingerprint for s in open_source(tmp_path).shards()]
 
@@ -317,21 +317,21 @@ def test_a_shard_is_read_again_when_its_file_changes_only(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_a_dataset_elsewhere_is_read_as_one_that_is_here(tmp_path, kind):
+def test_a_remote_dataset_is_read_like_a_local_one(tmp_path, kind):
     if kind == "arrow":
         dataset().save_to_disk(tmp_path / "d", num_shards=2)
     else:
         dataset().to_parquet(tmp_path / "d" / "data" / "train-00000-of-00001.parquet")
-    there = UPath(f"memory://hf-{kind}")
-    there.fs.put(str(tmp_path / "d"), there.path, recursive=True)
-    rows, skipped = read(there, shard_size=4)
+    remote = UPath(f"memory://hf-{kind}")
+    remote.fs.put(str(tmp_path / "d"), remote.path, recursive=True)
+    rows, skipped = read(remote, shard_size=4)
     assert (rows, skipped) == read(tmp_path / "d", shard_size=4)
-    assert pixels(rows, there) == JPEGS
-    there.fs.rm(there.path, recursive=True)
+    assert pixels(rows, remote) == JPEGS
+    remote.fs.rm(remote.path, recursive=True)
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_datasets_are_scored_and_their_pictures_shown(tmp_path, job, kind, capsys, monkeypatch):
+def test_datasets_are_scored_and_their_thumbnails_shown(tmp_path, job, kind, capsys, monkeypatch):
     source, workspace = tmp_path / "s", tmp_path / "w"
     cut = make.encoded(make.picture(99, (200, 200)))[:2000]
     photos = [{"bytes": data, "path": None} for data in (*JPEGS[:8], cut)]

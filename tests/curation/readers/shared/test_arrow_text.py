@@ -9,7 +9,7 @@ import pytest
 from curation.images.location import ImageRef
 from tests import make
 from tests.curation.readers.huggingface.test_reader import JPEGS, RECORD, pixels, read, stream
-from tests.curation.readers.test_table import rows, told
+from tests.curation.readers.test_table import rows, skipped_rows
 
 NOT_UTF8 = "text is not UTF-8"
 
@@ -31,7 +31,7 @@ def beyond_year_9999(count):
     return pa.array([253402300800] * count, pa.timestamp("s"))
 
 
-def test_captions_that_are_not_utf8_cost_their_rows_and_other_text_its_bad_bytes(folder):
+def test_invalid_utf8_skips_the_row_in_captions_and_is_replaced_elsewhere(folder):
     table = pa.table(
         {
             "image": ["0.jpg", "1.jpg", "2.jpg"],
@@ -41,17 +41,17 @@ def test_captions_that_are_not_utf8_cost_their_rows_and_other_text_its_bad_bytes
         }
     )
     pq.write_table(table, folder / "a.parquet")
-    found = make.read(folder / "a.parquet")
-    assert [(r["caption"], r["note"], r["tags"]) for r in rows(found)] == [
+    result = make.read(folder / "a.parquet")
+    assert [(r["caption"], r["note"], r["tags"]) for r in rows(result)] == [
         ("a", "x\ufffd", '["\ufffdz"]'),
         ("c", None, '["ü"]'),
     ]
-    assert told(found) == [("a.parquet row 1", NOT_UTF8)]
+    assert skipped_rows(result) == [("a.parquet row 1", NOT_UTF8)]
     assert len(make.published(folder / "a.parquet")) == 2
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_a_dataset_with_text_that_is_not_utf8_is_read_but_for_its_rows(tmp_path, kind):
+def test_rows_of_a_dataset_with_invalid_utf8_are_skipped(tmp_path, kind):
     images = [{"bytes": data, "path": None} for data in JPEGS[:3]]
     several = pa.ListArray.from_arrays(pa.array([0, 1, 2, 3]), text("a", b"\xff", "c"))
     table = pa.table(
@@ -61,13 +61,13 @@ def test_a_dataset_with_text_that_is_not_utf8_is_read_but_for_its_rows(tmp_path,
         stream(tmp_path / "a.arrow", table)
     else:
         pq.write_table(table, tmp_path / "a.parquet")
-    found, skipped = read(tmp_path)
-    assert [row["caption"] for row in found] == ["a", "c"]
-    assert found[0]["note"] == "\ufffd"
+    result, skipped = read(tmp_path)
+    assert [row["caption"] for row in result] == ["a", "c"]
+    assert result[0]["note"] == "\ufffd"
     assert skipped == {f"a.{kind} row 1": NOT_UTF8}
 
 
-def test_times_that_python_does_not_know_are_text(folder):
+def test_times_beyond_python_become_text(folder):
     when = beyond_year_9999(3)
     table = pa.table(
         {
@@ -85,14 +85,14 @@ def test_times_that_python_does_not_know_are_text(folder):
     assert row["good"] == datetime.datetime(2020, 1, 2)
 
 
-def test_a_dataset_with_times_that_python_does_not_know_is_read(tmp_path):
+def test_times_beyond_python_in_a_dataset_become_text(tmp_path):
     images = pa.array([{"bytes": JPEGS[0], "path": None}], RECORD)
     table = pa.table({"image": images, "caption": ["a"], "when": beyond_year_9999(1)})
     stream(tmp_path / "a.arrow", table)
     assert read(tmp_path)[0][0]["when"] == "10000-01-01 00:00:00"
 
 
-def test_of_two_columns_of_one_name_that_of_bytes_is_left_out(folder):
+def test_of_two_columns_with_one_name_the_one_of_bytes_is_left_out(folder):
     columns = [["0.jpg"], ["a"], ["kept"], [b"\xff"]]
     table = pa.Table.from_arrays(list(map(pa.array, columns)), ["image", "text", "a", "a"])
     pq.write_table(table, folder / "a.parquet")
@@ -101,7 +101,7 @@ def test_of_two_columns_of_one_name_that_of_bytes_is_left_out(folder):
     assert "a_2" not in row
 
 
-def test_a_column_of_addresses_is_no_image_even_as_bytes(folder):
+def test_urls_stored_as_bytes_are_not_images(folder):
     table = pa.table({"url": [b"https://a.example/1.jpg"], "text": ["a"], "file_name": ["0.jpg"]})
     pq.write_table(table, folder / "a.parquet")
     (row,) = rows(make.read(folder / "a.parquet"))
@@ -112,7 +112,7 @@ def test_a_column_of_addresses_is_no_image_even_as_bytes(folder):
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
-def test_captions_may_be_kept_as_numbers_of_a_few_texts(tmp_path, kind):
+def test_dictionary_encoded_captions_are_read(tmp_path, kind):
     images = [{"bytes": data, "path": None} for data in JPEGS[:3]]
     captions = pa.array(["a", "b", "a"]).dictionary_encode()
     table = pa.table({"image": pa.array(images, RECORD), "caption": captions, "mood": captions})
@@ -120,13 +120,13 @@ def test_captions_may_be_kept_as_numbers_of_a_few_texts(tmp_path, kind):
         stream(tmp_path / "a.arrow", table)
     else:
         pq.write_table(table, tmp_path / "a.parquet")
-    found, _ = read(tmp_path)
-    assert [(row["caption"], row["mood"]) for row in found] == [("a", "a"), ("b", "b"), ("a", "a")]
+    result, _ = read(tmp_path)
+    assert [(row["caption"], row["mood"]) for row in result] == [("a", "a"), ("b", "b"), ("a", "a")]
 
 
 @pytest.mark.parametrize("size", [2, 10_000])
 @pytest.mark.parametrize("statistics", [True, False])
-def test_images_of_one_row_group_may_be_embedded_or_lie_below_the_root(tmp_path, size, statistics):
+def test_one_row_group_can_have_embedded_images_and_paths(tmp_path, size, statistics):
     for n in (1, 4):
         (tmp_path / f"{n}.jpg").write_bytes(JPEGS[n])
     cells = [{"bytes": data, "path": f"{n}.jpg"} for n, data in enumerate(JPEGS[:6])]
@@ -134,7 +134,7 @@ def test_images_of_one_row_group_may_be_embedded_or_lie_below_the_root(tmp_path,
     cells[5] = {"bytes": None, "path": None}
     table = pa.table({"image": pa.array(cells, RECORD), "caption": list("abcdef")})
     pq.write_table(table, tmp_path / "a.parquet", write_statistics=statistics)
-    found, skipped = read(tmp_path / "a.parquet", shard_size=size)
-    assert pixels(found, tmp_path) == JPEGS[:5]
-    assert [row["image_file"] for row in found[:2]] == ["a.parquet", "1.jpg"]
+    result, skipped = read(tmp_path / "a.parquet", shard_size=size)
+    assert pixels(result, tmp_path) == JPEGS[:5]
+    assert [row["image_file"] for row in result[:2]] == ["a.parquet", "1.jpg"]
     assert set(skipped) == {"a.parquet row 5"}

@@ -7,7 +7,7 @@ import pytest
 from curation.errors import CurationError
 from curation.readers import Options, open_source
 from tests import make
-from tests.curation.readers.test_table import rows, told, write
+from tests.curation.readers.test_table import rows, skipped_rows, write
 from tests.curation.readers.webdataset.test_reader import packed
 
 TOO_LONG = b"9" * 5000
@@ -23,43 +23,43 @@ def folder(tmp_path):
 def column(folder, *entries):
     """What becomes of the entries of a column of CSV."""
     lines = [f'{n % 3}.jpg,pair {n},"{entry}"' for n, entry in enumerate(entries)]
-    found = make.read(write(folder / "a.csv", "\n".join(["image,text,x", *lines])))
-    return [row["x"] for row in rows(found)]
+    result = make.read(write(folder / "a.csv", "\n".join(["image,text,x", *lines])))
+    return [row["x"] for row in rows(result)]
 
 
-def test_a_quote_that_does_not_close_takes_no_other_row_with_it_unsaid(folder):
+def test_rows_swallowed_by_an_unclosed_quote_are_listed(folder):
     lines = ["image,text", "0.jpg,a", '1.jpg,"oops', '2.jpg,"c"', "2.jpg,d", '1.jpg,"to the end']
-    found = make.read(write(folder / "a.csv", "\n".join(lines) + "\n0.jpg,e\n"))
-    assert [(r["image_file"], r["caption"]) for r in rows(found)] == [
+    result = make.read(write(folder / "a.csv", "\n".join(lines) + "\n0.jpg,e\n"))
+    assert [(r["image_file"], r["caption"]) for r in rows(result)] == [
         ("0.jpg", "a"),
         ("2.jpg", "d"),
     ]
-    wheres, reasons = zip(*told(found), strict=True)
+    wheres, reasons = zip(*skipped_rows(result), strict=True)
     assert wheres == ("a.csv lines 3 to 4", "a.csv lines 6 to 7")
     assert all(reason.startswith("quote is not closed: ") for reason in reasons)
 
 
-def test_a_quote_that_opens_a_caption_pairs_it_with_no_other_image(folder):
+def test_a_caption_with_an_opening_quote_gets_no_other_image(folder):
     table = 'text\timage\n"Hello\t0.jpg\n"World\t1.jpg\n"a ""dog"",\nthere"\t2.jpg\n'
-    found = make.read(write(folder / "a.tsv", table))
-    assert [(r["image_file"], r["caption"]) for r in rows(found)] == [("2.jpg", 'a "dog",\nthere')]
-    assert [where for where, _ in told(found)] == ["a.tsv lines 2 to 3"]
+    result = make.read(write(folder / "a.tsv", table))
+    assert [(r["image_file"], r["caption"]) for r in rows(result)] == [("2.jpg", 'a "dog",\nthere')]
+    assert [where for where, _ in skipped_rows(result)] == ["a.tsv lines 2 to 3"]
 
 
-def test_half_characters_in_jsonl_are_no_text_however_they_are_written(folder):
+def test_encoded_lone_surrogates_in_jsonl_are_skipped(folder):
     lines = [b'{"image": "0.jpg", "text": "x \xed\xa0\x80"}', '{"image": "1.jpg", "text": "한"}']
     content = lines[0] + b"\n" + lines[1].encode()
-    found = make.read(write(folder / "a.jsonl", content))
-    assert [row["caption"] for row in rows(found)] == ["한"]
-    assert told(found) == [("a.jsonl line 1", "text is not UTF-8")]
+    result = make.read(write(folder / "a.jsonl", content))
+    assert [row["caption"] for row in rows(result)] == ["한"]
+    assert skipped_rows(result) == [("a.jsonl line 1", "text is not UTF-8")]
 
 
-def test_a_number_that_python_does_not_read_costs_one_row(folder):
+def test_a_number_that_is_too_long_skips_one_row(folder):
     good = b'{"image": "0.jpg", "text": "a"}'
     bad = b'{"image": "1.jpg", "text": "b", "x": ' + TOO_LONG + b"}"
-    found = make.read(write(folder / "a.jsonl", good + b"\n" + bad))
-    assert len(found.samples) == 1
-    assert told(found) == [("a.jsonl line 2", "number is too long to read")]
+    result = make.read(write(folder / "a.jsonl", good + b"\n" + bad))
+    assert len(result.samples) == 1
+    assert skipped_rows(result) == [("a.jsonl line 2", "number is too long to read")]
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_a_number_that_python_does_not_read_costs_one_row(folder):
         ("true", "1"),
     ],
 )
-def test_what_a_number_would_not_hold_stays_text(folder, entries):
+def test_entries_that_a_number_would_change_stay_text(folder, entries):
     assert column(folder, *entries) == list(entries)
 
 
-def test_other_ways_to_write_a_number_are_numbers(folder):
+def test_all_notations_of_numbers_become_numbers(folder):
     assert column(folder, "1e3", "1.50", "-2") == [1000.0, 1.5, -2.0]
     assert column(folder, "9007199254740993", "-1") == [2**53 + 1, -1]
     assert column(folder, "true", "False") == [True, False]
@@ -85,12 +85,12 @@ def test_other_ways_to_write_a_number_are_numbers(folder):
 
 def test_whole_numbers_of_jsonl_keep_their_digits(folder):
     lines = [{"image": f"{n}.jpg", "text": "a", "x": x} for n, x in enumerate([2**64 - 1, -1])]
-    found = make.read(write(folder / "a.jsonl", "\n".join(map(json.dumps, lines))))
-    assert [row["x"] for row in rows(found)] == ["18446744073709551615", "-1"]
+    result = make.read(write(folder / "a.jsonl", "\n".join(map(json.dumps, lines))))
+    assert [row["x"] for row in rows(result)] == ["18446744073709551615", "-1"]
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
-def test_a_part_without_a_row_is_no_samples(folder, kind):
+def test_an_empty_file_among_others_is_ignored(folder, kind):
     parts = folder / "parts"
     parts.mkdir()
     good = {"jsonl": '{"image": "0.jpg", "text": "a"}', "csv": "image,text\n0.jpg,a"}[kind]
@@ -98,41 +98,46 @@ def test_a_part_without_a_row_is_no_samples(folder, kind):
     write(parts / f"b.{kind}", good)
     write(parts / f"c.{kind}", "\n")
     reader = open_source(parts, options=Options(image_root=folder))
-    found = [reader.read(shard) for shard in reader.shards()]
-    assert [row["image_file"] for part in found for row in rows(part)] == ["0.jpg"]
+    result = [reader.read(shard) for shard in reader.shards()]
+    assert [row["image_file"] for part in result for row in rows(part)] == ["0.jpg"]
     (parts / f"b.{kind}").unlink()
     with pytest.raises(CurationError, match=rf"a\.{kind} (has no usable row|is empty)"):
         open_source(parts).shards()
 
 
-def test_a_part_of_bad_rows_lists_them(folder):
+def test_a_file_with_only_bad_rows_lists_them(folder):
     parts = folder / "parts"
     parts.mkdir()
     write(parts / "a.jsonl", '{"image": "0.jpg", "text": "a"}')
     write(parts / "b.jsonl", "oops\n[]\n")
     reader = open_source(parts, options=Options(image_root=folder))
-    found = [reader.read(shard) for shard in reader.shards()]
-    assert [len(part.samples) for part in found] == [1, 0]
-    assert [where for where, _ in told(found[1])] == ["b.jsonl line 1", "b.jsonl line 2"]
+    result = [reader.read(shard) for shard in reader.shards()]
+    assert [len(part.samples) for part in result] == [1, 0]
+    assert [where for where, _ in skipped_rows(result[1])] == ["b.jsonl line 1", "b.jsonl line 2"]
 
 
-def test_a_uid_may_be_in_capitals(folder):
+def test_an_upper_case_uid_is_lowered(folder):
     uid = "ABCDEF" + "0" * 26
     (row,) = rows(make.read(write(folder / "a.csv", f"image,text,uid\n0.jpg,a,{uid}\n")))
     assert row["uid"] == uid.lower()
 
 
-def test_a_number_too_long_beside_an_image_costs_that_image(folder):
+def test_a_number_that_is_too_long_skips_one_image_of_a_folder(folder):
     (folder / "0.json").write_bytes(b'{"caption": "a", "x": ' + TOO_LONG + b"}")
     (folder / "1.txt").write_text("b")
-    found = make.read(folder, captions_required=True)
-    assert [row["caption"] for row in rows(found)] == ["b"]
-    assert ("0.jpg", ".json file is not usable: 0.json: number is too long to read") in told(found)
+    result = make.read(folder, captions_required=True)
+    assert [row["caption"] for row in rows(result)] == ["b"]
+    assert (
+        "0.jpg",
+        ".json file is not usable: 0.json: number is too long to read",
+    ) in skipped_rows(result)
 
 
-def test_a_number_too_long_in_a_tar_costs_that_sample(tmp_path):
+def test_a_number_that_is_too_long_skips_one_sample_of_a_tar(tmp_path):
     members = [(f"{n}.jpg", make.encoded(make.picture(n))) for n in range(2)]
     records = [("0.json", b'{"caption": "a", "x": ' + TOO_LONG + b"}"), ("1.txt", b"b")]
-    found = make.read(packed(tmp_path / "a.tar", [*members, *records]))
-    assert [row["caption"] for row in rows(found)] == ["b"]
-    assert told(found) == [("a.tar 0", ".json file is not usable: number is too long to read")]
+    result = make.read(packed(tmp_path / "a.tar", [*members, *records]))
+    assert [row["caption"] for row in rows(result)] == ["b"]
+    assert skipped_rows(result) == [
+        ("a.tar 0", ".json file is not usable: number is too long to read")
+    ]

@@ -83,19 +83,19 @@ def downloaded(folder, rows, name="00000", size=9):
     return folder
 
 
-def rows(found):
-    return found.samples.to_pylist()
+def rows(result):
+    return result.samples.to_pylist()
 
 
-def captions(found):
-    return {row["key"]: row["caption"] for row in rows(found)}
+def captions(result):
+    return {row["key"]: row["caption"] for row in rows(result)}
 
 
-def reasons(found):
-    return {s.where: s.reason for s in found.skipped}
+def reasons(result):
+    return {s.where: s.reason for s in result.skipped}
 
 
-def test_what_the_webdataset_library_writes_is_read_with_its_images_byte_for_byte(tmp_path):
+def test_tars_of_the_webdataset_library_are_read_with_unchanged_images(tmp_path):
     with ShardWriter(str(tmp_path / "%05d.tar"), maxcount=4, verbose=False) as writer:
         for number in range(6):
             writer.write(sample(number, json={"stars": number, "tags": ["a"]}))
@@ -111,36 +111,36 @@ def test_what_the_webdataset_library_writes_is_read_with_its_images_byte_for_byt
     assert len({row["uid"] for part in parts for row in part}) == 6
 
 
-def test_one_tar_has_the_samples_that_it_has_in_its_folder(tmp_path):
+def test_a_single_tar_has_the_same_samples_as_its_folder(tmp_path):
     tar = written(tmp_path / "00000.tar", [sample(0), sample(1)])
     assert rows(make.read(tar)) == rows(make.read(tmp_path))
 
 
-def test_a_folder_with_tars_is_no_folder_of_images_and_no_table(tmp_path):
+def test_a_folder_with_tars_is_neither_a_folder_of_images_nor_a_table(tmp_path):
     downloaded(tmp_path, [{}])
     make.jpeg(tmp_path / "preview.jpg")
     assert open_source(tmp_path).name == "webdataset"
     assert open_source(tmp_path, "folder").name == "folder"
 
 
-def test_a_tar_deeper_down_does_not_make_a_folder_one_of_tars(tmp_path):
+def test_tars_in_subfolders_are_ignored(tmp_path):
     make.jpeg(tmp_path / "1.jpg")
     written(tmp_path / "deep" / "00000.tar", [sample(0)])
     assert open_source(tmp_path).name == "folder"
 
 
-def test_what_img2dataset_writes_is_read_and_failed_downloads_are_listed(tmp_path):
+def test_the_output_of_img2dataset_is_read_with_its_failed_downloads(tmp_path):
     failed = {"status": "failed_to_download", "error_message": "HTTP Error 404: Not Found"}
     resized = {"status": "failed_to_resize", "error_message": "Image decoding error"}
     odd = {"status": "failed_to_dream", "error_message": None}
     known = {"uid": make.uid(7)}
-    found = make.read(downloaded(tmp_path, [known, failed, {}, resized, odd]))
-    first, second = rows(found)
+    result = make.read(downloaded(tmp_path, [known, failed, {}, resized, odd]))
+    first, second = rows(result)
     assert (first["uid"], first["key"]) == (make.uid(7), "000000000")
     assert (first["original_width"], first["source_width"]) == (400, 40)
     assert not {"status", "error_message", "source_caption"} & first.keys()
     assert (second["caption"], second["key"]) == ("pair 2", "000000002")
-    assert reasons(found) == {
+    assert reasons(result) == {
         "00000.parquet row 1": "download failed: HTTP Error 404: Not Found",
         "00000.parquet row 3": "image could not be resized after the "
         "download: Image decoding error",
@@ -148,22 +148,22 @@ def test_what_img2dataset_writes_is_read_and_failed_downloads_are_listed(tmp_pat
     }
 
 
-def test_without_json_the_parquet_beside_tells_uid_caption_and_the_rest(tmp_path):
+def test_uid_caption_and_other_columns_come_from_parquet_without_json(tmp_path):
     written(tmp_path / "00000.tar", [{"__key__": "a", "jpg": JPEGS[0]}])
     table = {
         "key": ["a", "b"],
         "uid": [make.uid(3), make.uid(4)],
-        "caption": ["told", "x"],
+        "caption": ["from parquet", "x"],
         "stars": [5, 1],
     }
     pq.write_table(pa.table(table), tmp_path / "00000.parquet")
-    found = make.read(tmp_path)
-    (row,) = rows(found)
-    assert (row["uid"], row["caption"], row["stars"]) == (make.uid(3), "told", 5)
-    assert reasons(found) == {"00000.parquet row 1": "not in the tar"}
+    result = make.read(tmp_path)
+    (row,) = rows(result)
+    assert (row["uid"], row["caption"], row["stars"]) == (make.uid(3), "from parquet", 5)
+    assert reasons(result) == {"00000.parquet row 1": "not in the tar"}
 
 
-def test_json_goes_before_the_parquet_beside(tmp_path):
+def test_json_is_preferred_to_parquet(tmp_path):
     record = json.dumps({"stars": 2})
     written(tmp_path / "00000.tar", [sample(0, json=record)])
     table = {"key": ["000000000"], "stars": [1], "price": [9]}
@@ -172,49 +172,49 @@ def test_json_goes_before_the_parquet_beside(tmp_path):
     assert (row["stars"], row["price"]) == (2, 9)
 
 
-def test_a_parquet_beside_that_cannot_be_joined_is_refused(tmp_path):
+def test_a_parquet_without_keys_is_refused(tmp_path):
     written(tmp_path / "00000.tar", [sample(0)])
     pq.write_table(pa.table({"url": ["a"]}), tmp_path / "00000.parquet")
     with pytest.raises(CurationError, match=r"00000\.parquet has no column 'key'.*move it"):
         make.read(tmp_path)
 
 
-def test_a_parquet_that_a_killed_download_left_unfinished_is_listed(tmp_path):
+def test_an_unfinished_parquet_is_listed(tmp_path):
     written(tmp_path / "00000.tar", [sample(0)])
     (tmp_path / "00000.parquet").write_bytes(b"PAR1")
-    found = make.read(tmp_path)
-    assert len(rows(found)) == 1
-    assert reasons(found)["00000.parquet"].startswith("table cannot be read: ")
+    result = make.read(tmp_path)
+    assert len(rows(result)) == 1
+    assert reasons(result)["00000.parquet"].startswith("table cannot be read: ")
 
 
-def test_the_uid_of_a_linked_pair_stays_when_its_key_and_tar_change(tmp_path):
+def test_the_uid_of_a_pair_with_url_does_not_depend_on_key_and_tar(tmp_path):
     record = json.dumps({"url": "http://a.example/1.jpg"})
     one = written(tmp_path / "1" / "00000.tar", [sample(0, json=record)])
     two = written(tmp_path / "2" / "00007.tar", [sample(3, json=record, txt="pair 0")])
     other = written(tmp_path / "3" / "00000.tar", [sample(0, json=record, txt="another")])
-    found = [rows(make.read(tar))[0]["uid"] for tar in (one, two, other)]
-    assert found[0] == found[1] != found[2]
+    result = [rows(make.read(tar))[0]["uid"] for tar in (one, two, other)]
+    assert result[0] == result[1] != result[2]
 
 
-def test_columns_may_be_named(tmp_path):
+def test_columns_can_be_named(tmp_path):
     record = json.dumps({"title": "from title", "caption": "from json", "id": make.uid(9)})
     tar = written(
         tmp_path / "a.tar", [sample(0, json=record, **{"small.png": JPEGS[1]}), sample(1)]
     )
     picks = {"caption_column": "title", "uid_column": "id", "image_column": "small.png"}
-    found = make.read(tar, **picks)
-    (row,) = rows(found)
+    result = make.read(tar, **picks)
+    (row,) = rows(result)
     assert (row["caption"], row["uid"]) == ("from title", make.uid(9))
     assert row["source_caption"] == "from json"
     assert ImageRef.of(row).read(tmp_path) == JPEGS[1]
-    assert reasons(found) == {"a.tar 000000001": "no image: only jpg, txt"}
-    told = reasons(make.read(tar, caption_column="title"))
-    assert told == {"a.tar 000000001": "no caption: no 'title' in .json or .parquet"}
-    told = reasons(make.read(tar, uid_column="id"))
-    assert told == {"a.tar 000000001": "no uid: no 'id' in .json or .parquet"}
+    assert reasons(result) == {"a.tar 000000001": "no image: only jpg, txt"}
+    skipped_reasons = reasons(make.read(tar, caption_column="title"))
+    assert skipped_reasons == {"a.tar 000000001": "no caption: no 'title' in .json or .parquet"}
+    skipped_reasons = reasons(make.read(tar, uid_column="id"))
+    assert skipped_reasons == {"a.tar 000000001": "no uid: no 'id' in .json or .parquet"}
 
 
-def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_path):
+def test_unusable_samples_are_listed_with_their_reason(tmp_path):
     image = JPEGS[0]
     members = [
         ("good.jpg", image),
@@ -255,10 +255,10 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
         ("/full.jpg", image),
         ("a/../../b.jpg", image),
     ]
-    found = make.read(packed(tmp_path / "a.tar", members, tarfile.GNU_FORMAT))
-    assert captions(found) == {"good": "a dog"}
+    result = make.read(packed(tmp_path / "a.tar", members, tarfile.GNU_FORMAT))
+    assert captions(result) == {"good": "a dog"}
     several = "more than one image (choose one with --image-column): jpg, png"
-    assert {where.removeprefix("a.tar "): reason for where, reason in reasons(found).items()} == {
+    assert {where.removeprefix("a.tar "): reason for where, reason in reasons(result).items()} == {
         "bare": "no caption: none in .txt or .json",
         "null": "no caption: none in .txt or .json",
         "text": "no image: only txt, json",
@@ -281,22 +281,22 @@ def test_what_cannot_be_used_is_listed_with_its_reason_and_the_others_kept(tmp_p
     }
 
 
-def test_without_captions_required_images_alone_do(tmp_path):
+def test_images_without_captions_are_read_if_captions_are_not_required(tmp_path):
     written(tmp_path / "a.tar", [{"__key__": "a", "jpg": JPEGS[0]}])
     assert captions(make.read(tmp_path, captions_required=False)) == {"a": ""}
 
 
 @pytest.mark.parametrize("format", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
-def test_long_names_and_other_scripts_are_read(tmp_path, format):
+def test_long_and_non_ascii_names_are_read(tmp_path, format):
     keys = [f"{'long/' * 60}{'x' * 120}", "Straße/写真 1", "a.b/c"]
     members = [(f"{key}.JPG", JPEGS[n]) for n, key in enumerate(keys)]
     members += [(f"{key}.txt", f"über {n}".encode()) for n, key in enumerate(keys)]
-    found = make.read(packed(tmp_path / "a.tar", members, format))
-    assert captions(found) == {key: f"über {n}" for n, key in enumerate(keys)}
-    assert [ImageRef.of(row).read(tmp_path) for row in rows(found)] == JPEGS[:3]
+    result = make.read(packed(tmp_path / "a.tar", members, format))
+    assert captions(result) == {key: f"über {n}" for n, key in enumerate(keys)}
+    assert [ImageRef.of(row).read(tmp_path) for row in rows(result)] == JPEGS[:3]
 
 
-def test_what_is_no_member_of_a_sample_is_passed_over(tmp_path):
+def test_other_members_are_ignored(tmp_path):
     members = [
         ("./", {"type": tarfile.DIRTYPE}),
         ("./a.jpg", JPEGS[0]),
@@ -305,17 +305,17 @@ def test_what_is_no_member_of_a_sample_is_passed_over(tmp_path):
         ("./._a.jpg", b"resource fork"),
         ("__info__/x.json", b"{}"),
     ]
-    found = make.read(packed(tmp_path / "a.tar", members))
-    assert (captions(found), reasons(found)) == ({"a": "a dog"}, {})
+    result = make.read(packed(tmp_path / "a.tar", members))
+    assert (captions(result), reasons(result)) == ({"a": "a dog"}, {})
 
 
-def test_the_members_of_a_sample_need_not_follow_one_another(tmp_path):
+def test_members_of_a_sample_need_not_be_adjacent(tmp_path):
     members = [("a.jpg", JPEGS[0]), ("b.jpg", JPEGS[1]), ("a.txt", b"a dog"), ("b.txt", b"a cat")]
     assert captions(make.read(packed(tmp_path / "a.tar", members))) == {"a": "a dog", "b": "a cat"}
 
 
 @pytest.mark.parametrize("cut", range(512, 8192, 331))
-def test_a_truncated_tar_gives_what_is_before_the_damage(tmp_path, cut):
+def test_samples_before_the_end_of_a_truncated_tar_are_read(tmp_path, cut):
     whole = packed(
         tmp_path / "a.tar",
         [(f"{n}.{e}", d) for n in range(3) for e, d in (("jpg", JPEGS[n]), ("txt", b"a dog"))],
@@ -324,58 +324,58 @@ def test_a_truncated_tar_gives_what_is_before_the_damage(tmp_path, cut):
     with tarfile.open(whole) as tar:
         ends = [m.offset_data + m.size for m in tar if m.name.endswith(".txt")]
     whole.write_bytes(whole.read_bytes()[:cut])
-    found = make.read(whole)
+    result = make.read(whole)
     kept = [str(n) for n, end in enumerate(ends) if end <= cut]
-    assert list(captions(found)) == kept
-    assert [ImageRef.of(row).read(tmp_path) for row in rows(found)] == JPEGS[: len(kept)]
-    told = set(reasons(found).values())
-    assert told & {"tar is truncated"} or cut > ends[-1] + 1024
-    assert told <= {"tar is truncated", "no caption: none in .txt or .json"}
+    assert list(captions(result)) == kept
+    assert [ImageRef.of(row).read(tmp_path) for row in rows(result)] == JPEGS[: len(kept)]
+    skipped_reasons = set(reasons(result).values())
+    assert skipped_reasons & {"tar is truncated"} or cut > ends[-1] + 1024
+    assert skipped_reasons <= {"tar is truncated", "no caption: none in .txt or .json"}
 
 
-def test_a_truncated_tar_with_its_parquet_lists_every_sample_that_is_lost(tmp_path):
+def test_every_lost_sample_of_a_truncated_tar_is_listed(tmp_path):
     downloaded(tmp_path, [{}, {}, {}])
     tar = tmp_path / "00000.tar"
     with tarfile.open(tar) as held:
-        place = held.getmember("000000001.jpg").offset_data
-    tar.write_bytes(tar.read_bytes()[: place + 9])
-    found = make.read(tmp_path)
-    assert list(captions(found)) == ["000000000"]
-    assert reasons(found) == {
+        offset = held.getmember("000000001.jpg").offset_data
+    tar.write_bytes(tar.read_bytes()[: offset + 9])
+    result = make.read(tmp_path)
+    assert list(captions(result)) == ["000000000"]
+    assert reasons(result) == {
         "00000.tar 000000001": "tar is truncated",
         "00000.parquet row 2": "tar is truncated",
     }
 
 
-def test_damage_inside_a_tar_is_told_from_its_end(tmp_path):
+def test_a_damaged_tar_is_not_reported_as_truncated(tmp_path):
     tar = packed(tmp_path / "a.tar", [("a.jpg", JPEGS[0]), ("a.txt", b"a dog"), ("b.txt", b"x")])
     with tarfile.open(tar) as held:
-        place = held.getmember("b.txt").offset
+        offset = held.getmember("b.txt").offset
     data = bytearray(tar.read_bytes())
-    data[place : place + 8] = b"\xff" * 8
+    data[offset : offset + 8] = b"\xff" * 8
     tar.write_bytes(data)
-    found = make.read(tar)
-    assert captions(found) == {"a": "a dog"}
-    assert reasons(found) == {"a.tar": f"tar is damaged: at byte {place}"}
+    result = make.read(tar)
+    assert captions(result) == {"a": "a dog"}
+    assert reasons(result) == {"a.tar": f"tar is damaged: at byte {offset}"}
 
 
-def test_files_that_are_no_tars_are_listed(tmp_path):
+def test_files_that_are_not_tars_are_listed(tmp_path):
     for name, data in (("0.tar", b""), ("1.tar", b"<html>not found</html>" * 99), ("2.tar", b"x")):
         (tmp_path / name).write_bytes(data)
     packed(tmp_path / "3.tar", [])
     reader = open_source(tmp_path)
-    found = [reader.read(shard) for shard in reader.shards()]
-    assert [reasons(part) for part in found] == [
+    result = [reader.read(shard) for shard in reader.shards()]
+    assert [reasons(part) for part in result] == [
         {"0.tar": "file is empty"},
         {"1.tar": "not a tar"},
         {"2.tar": "not a tar"},
         {},
     ]
-    assert all(part.samples.num_rows == 0 for part in found)
+    assert all(part.samples.num_rows == 0 for part in result)
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.tgz", "a.tar"])
-def test_a_compressed_tar_is_refused_by_name(tmp_path, name):
+def test_a_compressed_tar_is_refused(tmp_path, name):
     tar = packed(tmp_path / name, [("a.jpg", JPEGS[0])], mode="w:gz")
     with pytest.raises(
         CurationError, match=rf"{name} is compressed.*decompress it to a plain \.tar"
@@ -383,13 +383,13 @@ def test_a_compressed_tar_is_refused_by_name(tmp_path, name):
         make.read(tar)
 
 
-def test_a_sparse_tar_is_refused_by_name(tmp_path):
+def test_a_sparse_tar_is_refused(tmp_path):
     tar = packed(tmp_path / "a.tar", [("a.jpg", {"type": tarfile.GNUTYPE_SPARSE})])
     with pytest.raises(CurationError, match=r"a\.tar: a\.jpg is stored as a sparse file"):
         make.read(tar)
 
 
-def test_a_linked_tar_is_followed_inside_the_image_root_only(tmp_path):
+def test_a_linked_tar_is_read_only_inside_the_image_root(tmp_path):
     tar = written(tmp_path / "store" / "x.tar", [sample(0)])
     folder = tmp_path / "links"
     folder.mkdir()
@@ -403,7 +403,7 @@ def test_a_linked_tar_is_followed_inside_the_image_root_only(tmp_path):
         make.read(folder, image_root=tmp_path / "store")
 
 
-def test_a_shard_is_read_again_when_its_tar_or_its_parquet_changes_only(tmp_path):
+def test_a_shard_is_read_again_only_if_its_tar_or_parquet_changes(tmp_path):
     def marks(**options):
         return [s.fingerprint for s in open_source(tmp_path, options=Options(**options)).shards()]
 
@@ -418,7 +418,7 @@ def test_a_shard_is_read_again_when_its_tar_or_its_parquet_changes_only(tmp_path
     assert marks()[0] != before[0]
 
 
-def test_tars_are_scored_and_their_pictures_shown(tmp_path, model_folder, monkeypatch, capsys):
+def test_tars_are_scored_and_their_thumbnails_shown(tmp_path, model_folder, monkeypatch, capsys):
     failed = {"status": "failed_to_download", "error_message": "timed out"}
     source = tmp_path / "tars"
     downloaded(source, [{}, {}, failed])
@@ -428,9 +428,9 @@ def test_tars_are_scored_and_their_pictures_shown(tmp_path, model_folder, monkey
     command = ["score", source, "-w", workspace, "--model", model_folder, "--device", "cpu"]
     monkeypatch.setattr("sys.argv", ["curation", *map(str, command)])
     main.main()
-    told = capsys.readouterr()
-    assert "read as webdataset, 3 shards" in told.err
-    assert "4 samples scored, 2 skipped" in told.out
+    skipped_reasons = capsys.readouterr()
+    assert "read as webdataset, 3 shards" in skipped_reasons.err
+    assert "4 samples scored, 2 skipped" in skipped_reasons.out
     catalog = Catalog.of(Workspace.open(workspace))
     samples = catalog.rows(range(4))
     assert [ImageRef.of(row).read(source) for row in samples] == JPEGS[:4]
