@@ -36,14 +36,14 @@ def site():
 
 
 def refused(url, **limits):
-    """Why an address could not be fetched; every reason has the same beginning and the URL."""
+    """The reason in the error for a URL; every error has the same beginning and the URL."""
     with pytest.raises(UnreadableError) as caught:
         fetch.fetch(url, **limits)
-    beginning, why = str(caught.value).split(": ", 1)
+    beginning, reason = str(caught.value).split(": ", 1)
     assert beginning == "image could not be fetched"
-    assert why.endswith(f": {url}")
-    assert "\n" not in why
-    return why.removesuffix(f": {url}")
+    assert reason.endswith(f": {url}")
+    assert "\n" not in reason
+    return reason.removesuffix(f": {url}")
 
 
 def refused_of(talk, **limits):
@@ -51,7 +51,7 @@ def refused_of(talk, **limits):
         return refused(url, **limits)
 
 
-# What is fetched.
+# Requests and responses.
 
 
 def test_an_image_is_downloaded(private, site):
@@ -120,7 +120,7 @@ def test_a_chunked_response_is_joined(private):
         assert fetch.fetch(url) == PICTURE
 
 
-# Where it is fetched from.
+# Addresses.
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"])
@@ -233,7 +233,7 @@ def test_https_goes_through_a_tunnel_of_the_proxy(monkeypatch):
     with saying(talk) as url:
         monkeypatch.setenv("https_proxy", url.removesuffix("/a.jpg"))
         assert refused("https://images.example/a.jpg").startswith("the TLS connection failed")
-    # A TLS handshake begins so.
+    # The first byte of a TLS handshake.
     assert heard == [b"\x16"]
 
 
@@ -250,7 +250,7 @@ def test_an_unsupported_kind_of_proxy_is_named(monkeypatch):
     assert refused("http://images.example/a.jpg") == "unknown url type: socks5"
 
 
-# What goes wrong.
+# Errors.
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_https_to_an_http_server_is_reported(private, site):
     assert refused(url).startswith("the TLS connection failed (")
 
 
-# Without end.
+# Endless and slow responses.
 
 
 def endless(head, part, pause=0.0):

@@ -26,14 +26,14 @@ def write(path, values=None, type="binary", **options):
 
 @pytest.fixture(autouse=True)
 def forgotten():
-    """No test finds what another has read."""
+    """Each test starts with an empty cache."""
     parquet_cells._OPEN.clear()
     parquet_cells._WINDOWS.clear()
 
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The first row of every window that is decoded."""
+    """The first row of each window that is decoded, in order."""
     seen = []
     windows_to = parquet_cells._Column.windows_to
 

@@ -62,7 +62,7 @@ def test_an_image_on_the_web_is_downloaded_only_if_allowed(site, tmp_path):
     assert Image.open(io.BytesIO(first)).format == "JPEG"
     assert thumbnails.load(workspace, tmp_path, [row], from_the_web=True) == [first]
     assert site.asked == ["/0.jpg"]
-    # It is kept, but it is of the web all the same.
+    # A cached thumbnail of an image on the web is not shown either.
     assert thumbnails.load(workspace, tmp_path, [row]) == [None]
 
 

@@ -28,7 +28,7 @@ def embeddings(part, rows=ROWS):
 
 
 def write_part(folder, part, total=1, records=None, sides=("img", "text"), dtype=np.float16):
-    """A part as clip-retrieval's writer leaves it: see its OutputSink."""
+    """A part with the files and names of clip-retrieval's OutputSink."""
     records = metadata_rows(part) if records is None else records
     number = str(part).zfill(len(str(total)) if total > 9 else 1)
     for name in (*(f"{side}_emb" for side in sides), "metadata"):

@@ -89,7 +89,7 @@ def test_scores_come_from_the_source_embeddings(metadata, tmp_path):
     assert catalog.column("neg_clip_loss").parameters["temperature"] == 0.01
     near = norm_sim(image, np.load(tmp_path / "target.npy"))
     np.testing.assert_allclose(catalog.array("norm_sim_inf_near"), near, atol=2e-6)
-    # The source's own CLIP score is one to select by.
+    # A score in the source can be used for selection.
     assert catalog.column("clip_l14_similarity_score").kind == "score"
 
 
@@ -202,7 +202,7 @@ def test_an_invalid_uid_is_refused_with_its_file(metadata, tmp_path):
 
 
 def change(file, **columns):
-    """Give a Parquet file other columns, or more."""
+    """Replace or add columns in a Parquet file."""
     table = pq.read_table(file)
     for name, cells in columns.items():
         if name in table.column_names:

@@ -1,4 +1,4 @@
-"""Sources that are not on this machine: fsspec's memory filesystem, and a web server."""
+"""Remote sources: fsspec's memory filesystem and a web server."""
 
 import functools
 import http.server
@@ -26,7 +26,7 @@ from tests.curation.readers.webdataset.test_reader import downloaded
 
 @pytest.fixture
 def local(tmp_path):
-    """The same kinds of source as a user may have, on this machine."""
+    """A folder with one local source of each kind."""
     root = tmp_path / "served"
     make.pairs(root / "table", [{}, {}, {"file_name": "gone.jpg"}])
     for number in range(3):
@@ -42,7 +42,7 @@ def local(tmp_path):
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """Files with their ranges, as object stores serve them; Python's own knows none."""
+    """A file server that supports ranges as object stores do; Python's own does not."""
 
     knows_ranges = True
     asked: list[str]
@@ -76,7 +76,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(params=["memory", "http", "http without ranges"])
 def remote(request, local):
-    """The same sources elsewhere; a function from a name to its address."""
+    """The same sources at a remote location; returns the URL of a name."""
     if request.param == "memory":
         fs = UPath("memory://").fs
         fs.put(str(local), "/remote", recursive=True)

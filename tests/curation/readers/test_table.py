@@ -131,7 +131,7 @@ def test_broken_rows_of_csv_are_listed_with_file_line_and_reason(folder):
     ]
     table = write(folder / "a.csv", b"\n".join(lines))
     result = make.read(table)
-    # An empty uid is one that was not given: line 2 gets one.
+    # An empty uid counts as missing, so line 2 gets a new one.
     assert [r["image_file"] for r in rows(result)] == ["0.jpg", "2.jpg"]
     reasons = dict(skipped_rows(result))
     assert reasons["a.csv line 3"] == "text is not UTF-8"

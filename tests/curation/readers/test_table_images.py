@@ -1,4 +1,4 @@
-"""Images that lie in the cells of a table, on the web, or below the image root by full paths."""
+"""Images in the cells of a table, on the web, and given by full paths."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def skipped_rows(result):
 
 
 def write(path, cells, column="image", caption=CAPTIONS, **other):
-    """A table as pyarrow writes it, in row groups of 4 rows."""
+    """A table in row groups of 4 rows."""
     names = {column: cells, "caption": caption[: len(cells)]}
     pq.write_table(pa.table(names | other), path, row_group_size=4)
     return path

@@ -74,7 +74,7 @@ def test_an_arrow_file_truncated_anywhere_is_refused(tmp_path):
     source = pa.BufferReader(whole)
     batches = pa.ipc.open_stream(source)
     while True:
-        # Between two batches, and where only the end is lacking.
+        # Cut between two batches, and just before the end marker.
         file.write_bytes(whole[: source.tell()])
         with pytest.raises(CurationError, match=r"a\.arrow is truncated"):
             read(file)

@@ -32,7 +32,7 @@ FEATURES = datasets.Features(
 
 
 def dataset(numbers=range(9), **changed):
-    """A dataset of embedded images, as datasets makes it."""
+    """A dataset with embedded images, created by datasets itself."""
     columns = {
         "image": [{"bytes": JPEGS[n], "path": f"{n}.jpg"} for n in numbers],
         "caption": [CAPTIONS[n] for n in numbers],
@@ -56,7 +56,7 @@ def from_files(folder, numbers=range(9)):
 
 
 def read(source, **options):
-    """The rows of all shards, and what was skipped."""
+    """The rows of all shards, and the reasons for skipping by position."""
     reader = open_source(source, options=Options(**options))
     assert reader.name == "huggingface"
     result = [reader.read(shard) for shard in reader.shards()]

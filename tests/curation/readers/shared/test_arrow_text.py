@@ -1,4 +1,4 @@
-"""Columns of Parquet and Arrow files that break what their types promise."""
+"""Columns of Parquet and Arrow files whose content does not match their types."""
 
 import datetime
 
@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 
 def text(*values):
-    """Text as a careless writer leaves it: bytes that are called UTF-8."""
+    """A text column whose bytes need not be valid UTF-8."""
     held = pa.array([v.encode() if isinstance(v, str) else v for v in values], pa.binary())
     return pa.StringArray.from_buffers(len(held), *held.buffers()[1:], held.buffers()[0])
 

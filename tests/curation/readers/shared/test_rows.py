@@ -1,4 +1,4 @@
-"""Rows that csv and json would read as something else than was meant."""
+"""Rows of CSV and JSONL that are easily misread."""
 
 import json
 
@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 
 def column(folder, *entries):
-    """What becomes of the entries of a column of CSV."""
+    """The values read from a CSV column with these entries."""
     lines = [f'{n % 3}.jpg,pair {n},"{entry}"' for n, entry in enumerate(entries)]
     result = make.read(write(folder / "a.csv", "\n".join(["image,text,x", *lines])))
     return [row["x"] for row in rows(result)]

@@ -24,7 +24,7 @@ def sample(number, **members):
 
 
 def written(path, samples):
-    """A tar as the webdataset library writes it."""
+    """A tar written by the webdataset library."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with TarWriter(str(path)) as writer:
         for one in samples:
@@ -33,7 +33,7 @@ def written(path, samples):
 
 
 def packed(path, members, format=tarfile.PAX_FORMAT, mode="w"):
-    """A tar of (name, bytes), or of (name, what else a header says)."""
+    """A tar of (name, bytes), or of (name, header fields) for members without content."""
     with tarfile.open(path, mode, format=format) as tar:
         for name, held in members:
             info = tarfile.TarInfo(name)
@@ -48,7 +48,7 @@ def packed(path, members, format=tarfile.PAX_FORMAT, mode="w"):
 
 
 def downloaded(folder, rows, name="00000", size=9):
-    """What img2dataset leaves of one shard: tar, parquet with the failed rows too, and stats."""
+    """One shard of img2dataset's output: tar, parquet with all rows, and stats."""
     records = []
     for number, row in enumerate(rows):
         record = {
