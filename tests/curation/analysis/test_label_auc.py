@@ -38,6 +38,14 @@ def test_a_score_is_judged_by_what_it_keeps_of_the_marked(tmp_path):
     assert "good" in text_report.labels(catalog, "bad", 0.3)
 
 
+def test_samples_tied_at_the_cutoff_are_kept_by_uid_whatever_the_order_of_the_rows(tmp_path):
+    # Uids 5 to 0: the kept two have uids 0 and 1, which are the last rows.
+    rows = [{"uid": make.uid(5 - n), "bad": n < 4} for n in range(6)]
+    catalog = make.catalog(tmp_path, {"same": [1.0] * 6}, rows)[1]
+    (result,) = label_auc.judge_scores(catalog, "bad", keep=0.34)
+    assert (result.auc, result.kept) == (0.5, 0)
+
+
 def test_a_label_that_marks_nothing_judges_nothing(tmp_path):
     catalog = make.catalog(tmp_path, {"q": [1, 2]}, [{"bad": False}, {"bad": False}])[1]
     assert label_auc.judge_scores(catalog, "bad") == []

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curation import uids
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images.location import ImageRef
@@ -38,7 +37,7 @@ def test_every_sample_has_a_row_in_the_order_of_the_source(world):
     assert (rows[0]["caption"], rows[0]["width"], rows[0]["stars"]) == ("pair 2", 40, 3)
 
 
-def test_rows_that_are_not_there_are_passed_over(world):
+def test_rowids_that_do_not_exist_are_left_out(world):
     assert [row["row_id"] for row in world[1].rows([1, 99])] == [1]
     assert world[1].rows([]) == []
 
@@ -51,7 +50,7 @@ def test_an_array_is_float32_with_nan_where_missing_and_cannot_be_changed(world)
         array[0] = 1
 
 
-def test_labels_and_numbers_of_the_source_are_arrays_too(world):
+def test_booleans_and_numbers_of_the_source_are_arrays_too(world):
     np.testing.assert_array_equal(world[1].array("swapped"), np.float32([1, 0, math.nan]))
     np.testing.assert_array_equal(world[1].array("stars"), np.float32([1, math.nan, 3]))
 
@@ -61,7 +60,7 @@ def test_text_is_not_an_array(world):
         world[1].array("note")
 
 
-def test_columns_say_what_they_are(world):
+def test_columns_have_a_kind(world):
     kinds = {name: info.kind for name, info in world[1].columns.items()}
     assert kinds["uid"] == kinds["width"] == "sample"
     assert kinds["stars"] == kinds["note"] == "source"
@@ -76,13 +75,13 @@ def test_a_sample_is_found_by_its_uid(world):
     assert world[1].find(make.uid(9)) is None
 
 
-def test_a_sample_tells_where_its_image_lies(world):
+def test_the_image_of_a_sample_can_be_read(world):
     (row,) = world[1].rows([1])
     root = world[1].dataset.image_root
     assert ImageRef.of(row).read(Path(root))[:2] == b"\xff\xd8"
 
 
-def test_the_dataset_tells_where_it_comes_from(world):
+def test_the_dataset_has_its_source_and_counts(world):
     about = world[1].dataset
     assert about.source.endswith("pairs.jsonl")
     assert (about.reader, about.samples, about.skipped) == ("table", 3, 0)
@@ -93,7 +92,7 @@ def test_batches_hold_the_chosen_rows_and_columns_in_order(world):
     assert table.to_pylist() == [{"stars": 1, "uid": make.uid(0)}, {"stars": 3, "uid": make.uid(2)}]
 
 
-def test_threads_read_at_once(world):
+def test_threads_read_at_the_same_time(world):
     _, catalog = world
     problems = []
 
@@ -113,13 +112,13 @@ def test_threads_read_at_once(world):
     assert problems == []
 
 
-def test_a_catalog_opens_as_often_as_one_likes(world):
+def test_a_catalog_can_be_opened_several_times(world):
     workspace, catalog = world
     others = [Catalog.of(workspace) for _ in range(3)]
     assert [len(c.rows([0])) for c in (catalog, *others)] == [1, 1, 1, 1]
 
 
-def test_a_replaced_catalog_is_the_new_one_to_who_opens_it_and_the_old_to_who_has_it(tmp_path):
+def test_a_replaced_catalog_is_new_when_opened_and_unchanged_where_it_was_open(tmp_path):
     workspace, old = make.catalog(tmp_path, {"quality": [0.1, 0.2]})
     shutil.rmtree(workspace.scores("quality").path)
     publish.publish(workspace, make.QUIET)
@@ -140,7 +139,7 @@ def test_a_catalog_reads_no_other_file_and_writes_none(world, tmp_path):
     assert len(catalog.rows([0])) == 1
 
 
-def test_a_folder_name_with_quotes_is_no_trouble(tmp_path):
+def test_a_folder_name_may_have_quotes(tmp_path):
     _, catalog = make.catalog(tmp_path / 'it\'s a "folder"; --', {"quality": [0.1]})
     assert len(catalog.rows([0])) == 1
 
@@ -151,7 +150,7 @@ def test_a_folder_name_with_an_equals_sign_adds_no_column(tmp_path):
     assert "run" not in catalog.columns
 
 
-def test_columns_named_like_what_the_catalog_uses_give_way(tmp_path):
+def test_columns_that_share_a_name_with_the_catalogs_own_are_renamed(tmp_path):
     row = {"rowid": 7, "row_id": 8, "Width": 9, "Row": 1, "ROW": 2, 'a"b': 3, "": 4}
     _, catalog = make.catalog(tmp_path, {"quality": [0.5, 0.25]}, [row, row])
     found = catalog.rows([1])[0]
@@ -166,7 +165,7 @@ def test_columns_named_like_what_the_catalog_uses_give_way(tmp_path):
     np.testing.assert_array_equal(catalog.where("uid = ?", [make.uid(1)]), [False, True])
 
 
-def test_a_column_of_nothing_and_columns_of_other_types_in_other_shards(tmp_path):
+def test_columns_may_be_empty_and_differ_in_type_between_shards(tmp_path):
     rows = [
         {"a": None, "b": 1, "c": 1, "only_here": 5, "flag": True},
         {"a": None, "b": 0.5, "c": "x", "big": 2**60 + 1, "flag": 2},
@@ -187,7 +186,7 @@ def test_numbers_beyond_float32_are_missing_from_arrays_only(tmp_path):
     assert catalog.rows([0])[0]["x"] == 1e300
 
 
-def test_every_kind_of_number_is_one(tmp_path):
+def test_every_numeric_type_is_a_number(tmp_path):
     make.jpeg(tmp_path / "0.jpg")
     table = pa.table(
         {
@@ -225,12 +224,12 @@ def test_reasons_for_skipping_are_counted_most_first(tmp_path):
     ]
 
 
-def test_where_there_is_no_catalog_one_is_told_how_to_make_it(tmp_path):
+def test_without_a_catalog_the_error_says_how_to_make_one(tmp_path):
     with pytest.raises(CurationError, match="has no catalog yet; score it with"):
         Catalog(tmp_path / "catalog.duckdb")
 
 
-def test_what_is_not_a_catalog_is_refused(tmp_path):
+def test_a_file_that_is_not_a_catalog_is_refused(tmp_path):
     (tmp_path / "text.duckdb").write_text("x" * 5000)
     duckdb.connect(str(tmp_path / "other.duckdb")).close()
     with duckdb.connect(str(tmp_path / "older.duckdb")) as connection:
@@ -239,32 +238,3 @@ def test_what_is_not_a_catalog_is_refused(tmp_path):
     for name in ("text", "other", "older"):
         with pytest.raises(CurationError, match=f"{name}.duckdb is not a catalog"):
             Catalog(tmp_path / f"{name}.duckdb")
-
-
-@pytest.mark.parametrize("few", [0, 10_000])
-def test_samples_are_found_by_uid(tmp_path, monkeypatch, few):
-    # With the uids of all samples in memory, and one by one.
-    monkeypatch.setattr("curation.catalog.uid_index._MAX_LOOKUPS", few)
-    catalog = make.catalog(tmp_path, {"x": [1, 2, 3]})[1]
-    a, c = make.uid(0xA), make.uid(2)
-    asked = [make.uid(2).upper(), make.uid(99), make.uid(0), make.uid(2)]
-    found = catalog.uids.find_rows(asked)
-    assert {uid.lower(): row for uid, row in found.items()} == {make.uid(0): 0, c: 2}
-    assert catalog.uids.find_rows([]) == {}
-    assert catalog.uids.find_rows([a]) == {}
-    assert ("words" in vars(catalog.uids)) == (few == 0)
-    rows = np.array([2, 0])
-    assert uids.to_hex(catalog.uids.words_of(rows)).to_pylist() == [c, make.uid(0)]
-
-
-def test_columns_that_were_not_asked_for_lately_are_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr("curation.catalog.column_cache._CAPACITY", 2)
-    catalog = make.catalog(tmp_path, {"x": [1, 2], "y": [3, 4], "z": [5, 6]})[1]
-    first = catalog.ranks("x")
-    catalog.array("y")
-    assert catalog.ranks("x") is first
-    catalog.array("z")
-    assert list(catalog.cache._columns) == ["x", "z"]
-    assert catalog.array("y").tolist() == [3, 4]
-    assert list(catalog.cache._columns) == ["z", "y"]
-    assert catalog.ranks("x").value_at(1) == 2
