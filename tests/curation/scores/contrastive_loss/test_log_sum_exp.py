@@ -95,6 +95,16 @@ def test_bfloat16_operands_change_a_side_by_less_than_a_thousandth_in_every_tile
         assert 0 < 0.01 * (rounded - exact).abs().max() < 1e-3
 
 
+def test_operands_shifted_for_bfloat16_have_the_same_product_and_row_maxima_near_zero():
+    left, right = unit_rows(30, 8, 0) / 0.01, unit_rows(200, 8, 1) + 0.2
+    shifted_left, shifted_right, offset = log_sum_exp._shifted_for_bfloat16(left, right)
+    product = shifted_left @ shifted_right.T
+    torch.testing.assert_close(product + offset[:, None], left @ right.T, atol=1e-3, rtol=0)
+    # Rounding to bfloat16 moves the maxima by up to 2^-8 of about 100.
+    assert product.amax(dim=1).abs().max() < 1
+    assert offset.abs().max() > 30
+
+
 def assert_agrees(left: torch.Tensor, right: torch.Tensor, tau: float) -> None:
     """Both functions agree with the formula on the whole matrix in float64."""
     whole = left.double().numpy() @ right.double().numpy().T / tau
