@@ -162,6 +162,7 @@ class Encoder:
         # The copy is queued after the products, so that the next batch can be queued meanwhile.
         host = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True)
         host.copy_(rows, non_blocking=True)
+        # torch does not annotate this constructor.
         ready: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
         ready.record(torch.cuda.current_stream(self.device))
         return Pending(host, ready)

@@ -52,7 +52,8 @@ def by(right: torch.Tensor, precision: Precision = "float32") -> Callable[..., t
     if dtype is torch.float16:
         multiply = by(right.half().float())
         return lambda rows: multiply(rows.half().float())
-    if right.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch's function has no annotations
+    # torch does not annotate mkldnn.is_available.
+    if right.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         # oneDNN's kernels use the instructions of CPUs of every make. torch.mm calls MKL, which is
         # slower on AMD CPUs with AVX-512, most of all while other processes use the cores.
         packed = right.to_mkldnn()
