@@ -8,8 +8,11 @@ PORT ?= 8501
 WORKSPACES := data/workspaces
 SAMPLE := $(WORKSPACES)/sample
 
+# One test process per core. Each takes one file after another, in the order of tests/conftest.py.
+IN_PARALLEL := -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
-.PHONY: help run sample test check format clean
+.PHONY: help run sample test test-fast check format clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,7 +26,10 @@ sample: $(VENV)/.installed  ## score data/sample into data/workspaces/sample
 
 test: $(VENV)/.installed-dev $(PRODUCERS)/.installed  ## every test, browser tests included
 	CHROMIUM="$$(tests/browser/find-chromium.sh $(BIN)/playwright)" && export CHROMIUM && \
-	    $(BIN)/python -m pytest
+	    $(BIN)/python -m pytest $(IN_PARALLEL)
+
+test-fast: $(VENV)/.installed-dev  ## every test but those of tests/browser and tests/producers
+	$(BIN)/python -m pytest $(IN_PARALLEL) -m "not browser and not producers"
 
 check: $(VENV)/.installed-dev  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

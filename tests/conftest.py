@@ -6,12 +6,18 @@ import csv
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 # No test may reach a model hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Test processes that run side by side share the cores; torch and numpy read this at their import.
+os.environ.setdefault(
+    "OMP_NUM_THREADS",
+    str(max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))),
+)
 
 from curation.models import encoder
 from curation.models.encoder import Encoder, ModelSpec
@@ -19,11 +25,29 @@ from curation.pipeline.run import Job, score_dataset
 from curation.pipeline.targets import TargetSource
 from curation.storage.workspace import Workspace
 from tests import make
+from tests.once import make_once
 
 PAIRS = 36
 
 
-def _make_model(folder: Path, seed: int) -> Path:
+# The folders with the longest tests run first, so that parallel processes finish together.
+SLOW_FOLDERS = ("producers", "browser", "pages")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, and run the slow folders first."""
+
+    def folder_of(item: pytest.Item) -> str:
+        return item.path.relative_to(make.ROOT / "tests").parts[0]
+
+    for item in items:
+        if folder_of(item) in ("browser", "producers"):
+            item.add_marker(folder_of(item))
+    order = {name: number for number, name in enumerate(SLOW_FOLDERS)}
+    items.sort(key=lambda item: order.get(folder_of(item), len(order)))
+
+
+def _make_model(folder: Path, seed: int) -> None:
     import torch
     from open_clip.model import CLIP
     from safetensors.torch import save_file
@@ -45,7 +69,6 @@ def _make_model(folder: Path, seed: int) -> Path:
             "layers": 1,
         },
     }
-    folder.mkdir(parents=True)
     torch.manual_seed(seed)
     model = CLIP(**config)
     save_file(
@@ -56,17 +79,45 @@ def _make_model(folder: Path, seed: int) -> Path:
     (folder / "open_clip_config.json").write_text(
         json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
     )
-    return folder
+
+
+def _make_source(folder: Path) -> None:
+    """Pictures with metadata.csv, one truncated picture among them."""
+    with (folder / "metadata.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file_name", "caption", "swapped"])
+        for number in range(PAIRS):
+            make.jpeg(folder / f"{number:03d}.jpg", number)
+            swapped = "true" if number % 5 == 0 else "false"
+            writer.writerow([f"{number:03d}.jpg", f'"picture" {number},\nof patches', swapped])
+        make.truncated_jpeg(folder / "broken.jpg", PAIRS)
+        writer.writerow(["broken.jpg", "cut off", "false"])
+
+
+def _make_targets(folder: Path) -> None:
+    for name, start in (("dots", 100), ("lines", 200)):
+        for number in range(5):
+            make.jpeg(folder / name / f"{number}.jpg", start + number)
+
+
+def _score_sample(folder: Path) -> None:
+    """Score the bundled sample with the bundled model."""
+    data = make.ROOT / "data"
+    targets = tuple(TargetSource(name, data / "targets" / name) for name in ("animals", "food"))
+    score_dataset(
+        Job(source=data / "sample", workspace=folder / "sample", targets=targets, device="cpu"),
+        make.QUIET,
+    )
 
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _make_model(tmp_path_factory.mktemp("models") / "tiny", seed=0)
+    return make_once(tmp_path_factory, "tiny", lambda folder: _make_model(folder, seed=0))
 
 
 @pytest.fixture(scope="session")
 def second_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _make_model(tmp_path_factory.mktemp("models") / "other", seed=1)
+    return make_once(tmp_path_factory, "other", lambda folder: _make_model(folder, seed=1))
 
 
 @pytest.fixture(scope="session")
@@ -77,32 +128,18 @@ def tiny(model_folder: Path) -> Encoder:
 @pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of pictures with metadata.csv, one truncated picture among them."""
-    folder = tmp_path_factory.mktemp("source") / "photos"
-    folder.mkdir()
-    with (folder / "metadata.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["file_name", "caption", "swapped"])
-        for number in range(PAIRS):
-            make.jpeg(folder / f"{number:03d}.jpg", number)
-            swapped = "true" if number % 5 == 0 else "false"
-            writer.writerow([f"{number:03d}.jpg", f'"picture" {number},\nof patches', swapped])
-        make.truncated_jpeg(folder / "broken.jpg", PAIRS)
-        writer.writerow(["broken.jpg", "cut off", "false"])
-    return folder
+    return make_once(tmp_path_factory, "photos", _make_source)
 
 
 @pytest.fixture(scope="session")
 def target_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    root = tmp_path_factory.mktemp("targets")
-    for name, start in (("dots", 100), ("lines", 200)):
-        for number in range(5):
-            make.jpeg(root / name / f"{number}.jpg", start + number)
-    return {"dots": root / "dots", "lines": root / "lines"}
+    folder = make_once(tmp_path_factory, "targets", _make_targets)
+    return {name: folder / name for name in ("dots", "lines")}
 
 
 @pytest.fixture(scope="session")
 def job(source: Path, target_folders: dict[str, Path], model_folder: Path) -> Job:
-    """What `score` is asked in these tests; its workspace is to be replaced."""
+    """The job that the tests run, each with a workspace of its own."""
     return Job(
         source=source,
         workspace=Path("replaced"),
@@ -116,37 +153,32 @@ def job(source: Path, target_folders: dict[str, Path], model_folder: Path) -> Jo
 @pytest.fixture(scope="session")
 def scored(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A scored workspace that no test changes."""
-    from dataclasses import replace
 
-    folder = tmp_path_factory.mktemp("scored") / "workspace"
-    score_dataset(replace(job, workspace=folder), make.QUIET)
-    return Workspace.open(folder)
+    def score(folder: Path) -> None:
+        score_dataset(replace(job, workspace=folder / "workspace"), make.QUIET)
+
+    shared = make_once(tmp_path_factory, "scored", score)
+    return Workspace.open(_copy(shared, tmp_path_factory) / "workspace")
 
 
 @pytest.fixture
 def scored_copy(scored: Workspace, tmp_path: Path) -> Workspace:
-    """A scored workspace of a test's own."""
+    """A scored workspace that a test may change."""
     shutil.copytree(scored.path, tmp_path / "workspace")
     return Workspace.open(tmp_path / "workspace")
 
 
 @pytest.fixture(scope="session")
 def sample_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of workspaces with one: the sample that ships, scored with the model that ships."""
-    root = Path(__file__).resolve().parent.parent / "data"
-    folder = tmp_path_factory.mktemp("workspaces")
-    score_dataset(
-        Job(
-            source=root / "sample",
-            workspace=folder / "sample",
-            targets=tuple(TargetSource(n, root / "targets" / n) for n in ("animals", "food")),
-            device="cpu",
-        ),
-        make.QUIET,
-    )
-    return folder
+    """A folder with one workspace: the bundled sample, scored with the bundled model."""
+    return _copy(make_once(tmp_path_factory, "workspaces", _score_sample), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def sample_workspace(sample_workspaces: Path) -> Workspace:
     return Workspace.open(sample_workspaces / "sample")
+
+
+def _copy(shared: Path, factory: pytest.TempPathFactory) -> Path:
+    """This process's copy: the app writes thumbnails, marks and exports into a workspace."""
+    return shutil.copytree(shared, factory.mktemp(shared.name) / shared.name)
