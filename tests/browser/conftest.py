@@ -11,16 +11,19 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from curation.storage.workspace import Workspace
+from tests import make
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-# Without these Chromium looks for its maker's servers at every start.
+# Without these, Chromium contacts its vendor's servers at every start.
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -31,13 +34,8 @@ QUIET = (
     "--disable-component-update",
 )
 
-expect.set_options(timeout=20_000)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
+# Long enough for a machine that does other work too; only a failing test waits this long.
+expect.set_options(timeout=60_000)
 
 
 @contextmanager
@@ -49,7 +47,7 @@ def serve(workspaces: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     process = subprocess.Popen(
         [*command, "--", str(workspaces)],
-        cwd=ROOT,
+        cwd=make.ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -64,16 +62,9 @@ def serve(workspaces: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def address(sample_workspaces: Path) -> Iterator[str]:
-    with serve(sample_workspaces) as found:
-        yield found
-
-
-@pytest.fixture
-def own(tmp_path: Path, sample_workspace: Workspace) -> Iterator[tuple[str, Workspace]]:
-    """A server of the scored sample, of a test's own."""
-    shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")
-    with serve(tmp_path / "own") as address:
-        yield address, Workspace.open(tmp_path / "own" / "sample")
+    """The address of a server of the scored sample."""
+    with serve(sample_workspaces) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +72,8 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # `make test` finds one; an empty value is Playwright's own.
         path = os.environ.get("CHROMIUM") or None
-        with playwright.chromium.launch(executable_path=path, args=list(QUIET)) as opened:
-            yield opened
+        with playwright.chromium.launch(executable_path=path, args=list(QUIET)) as browser:
+            yield browser
 
 
 Visit = Callable[..., Page]
@@ -90,22 +81,63 @@ Visit = Callable[..., Page]
 
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
-    """Open a page of the app as a new visitor; fails the test if the page ran into an error."""
-    contexts = []
+    """Open a page of the app as a new visitor.
 
-    def visited(path: str = "/", at: str = address, **settings: Any) -> Page:
+    The test fails if a page shows an exception, or makes the browser ask another server.
+    """
+    contexts = []
+    requests: list[str] = []
+    servers = {address}
+
+    def visit(path: str = "/", at: str = address, **settings: Any) -> Page:
+        servers.add(at)
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | settings))
+        context.on("request", lambda request: requests.append(request.url))
         contexts.append(context)
         page = context.new_page()
         page.goto(at + path)
         settled(page)
         return page
 
-    yield visited
+    yield visit
     for context in contexts:
         for page in context.pages:
             expect(page.get_by_test_id("stException")).to_have_count(0)
         context.close()
+    local = (*servers, "data:", "blob:", "about:")
+    assert [url for url in requests if not url.startswith(local)] == []
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the scored sample that a test may change, on the shared server."""
+
+    workspace: Workspace
+    address: str
+    _visit: Visit
+
+    def path(self, page: str, **parameters: str) -> str:
+        """The path of one of its pages."""
+        return f"/{page}?{urlencode({'ws': self.workspace.path.name} | parameters)}"
+
+    def visit(self, page: str, width: int = 1280, **parameters: str) -> Page:
+        """Open one of its pages as a new visitor."""
+        path = self.path(page, **parameters)
+        return self._visit(path, viewport={"width": width, "height": 900})
+
+
+_COPIES = count(1)
+
+
+@pytest.fixture
+def copy(sample_workspace: Workspace, address: str, visit: Visit) -> Iterator[Copy]:
+    """A copy of the scored sample that a test may change, on the shared server."""
+    # Each has another name, since the server keeps what it read of a workspace. The names sort
+    # after the sample's own: a visitor who names no workspace sees the first.
+    folder = sample_workspace.path.with_name(f"sample-{next(_COPIES)}")
+    shutil.copytree(sample_workspace.path, folder)
+    yield Copy(Workspace.open(folder), address, visit)
+    shutil.rmtree(folder)
 
 
 # Resolves once nothing in the page has changed for 300 ms.
@@ -122,8 +154,8 @@ STILL = """() => new Promise(done => {
 
 
 def settled(page: Page) -> None:
-    """Wait until the page's script has run and what it drew is there."""
-    # Between a deep link's two runs the script stands still for a moment: look twice.
+    """Wait until the page's script has run and its output is shown."""
+    # A deep link runs two scripts, and the page stands still for a moment between them: look twice.
     for still in (True, False):
         expect(page.locator("[data-testid=stApp]")).to_have_attribute(
             "data-test-script-state", "notRunning"
@@ -137,7 +169,7 @@ def settled(page: Page) -> None:
 
 
 def tiles(page: Page) -> dict[str, str]:
-    """What the tiles of a page say."""
+    """The page's metric tiles: label → value."""
     settled(page)
     return {
         tile.get_by_test_id("stMetricLabel").inner_text(): tile.get_by_test_id(
@@ -148,9 +180,28 @@ def tiles(page: Page) -> dict[str, str]:
 
 
 def shown_uids(page: Page) -> list[str]:
-    """The samples of the gallery, in their order."""
+    """The uids of the gallery's samples, in order."""
     settled(page)
     return [str(card.get_attribute("data-uid")) for card in page.locator("figure[data-uid]").all()]
+
+
+def assert_no_sideways_scroll(page: Page) -> None:
+    """Resize the window and change the theme: the page never scrolls sideways.
+
+    The page must be open in the light theme.
+    """
+    background = page.locator("[data-testid=stApp]")
+    light = background.evaluate("app => getComputedStyle(app).backgroundColor")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        if scheme == "dark":
+            expect(background).not_to_have_css("background-color", light)
+        for width in (1280, 1920):
+            page.set_viewport_size({"width": width, "height": 1000})
+            settled(page)
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
+                f"{page.url} scrolls sideways at {width} pixels in the {scheme} theme"
+            )
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

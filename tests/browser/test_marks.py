@@ -12,12 +12,11 @@ from curation import uids
 from curation.catalog.catalog import Catalog
 from curation.exporters import datacomp
 from curation.selection.marks import Marks
-from curation.storage.workspace import Workspace
-from tests.browser.conftest import Visit, settled, shown_uids
+from tests.browser.conftest import Copy, settled, shown_uids
 from tests.browser.test_first_visit import set_threshold
 
 # Every page's name is in the navigation.
-WIDE = {"width": 1920, "height": 1080}
+WIDE = 1920
 
 
 def card(page: Page, number: int) -> Locator:
@@ -38,12 +37,9 @@ def button(page: Page, number: int, name: str) -> Locator:
     return card(page, number).get_by_role("button", name=name)
 
 
-def test_marks_are_made_undone_and_exported(
-    visit: Visit, own: tuple[str, Workspace], tmp_path: Path
-) -> None:
-    address, workspace = own
-    marks = Marks.of(workspace)
-    page = visit("/quadrants?quadrant=low_low", at=address, viewport=WIDE)
+def test_marks_are_made_undone_and_exported(copy: Copy, tmp_path: Path) -> None:
+    marks = Marks.of(copy.workspace)
+    page = copy.visit("quadrants", width=WIDE, quadrant="low_low")
     samples = shown_uids(page)
     bar = page.locator(".marks-bar")
 
@@ -90,8 +86,8 @@ def test_marks_are_made_undone_and_exported(
     assert exported.isdisjoint(drop)
 
 
-def test_a_mark_leaves_the_page_where_it_is(visit: Visit, own: tuple[str, Workspace]) -> None:
-    page = visit("/quadrants", at=own[0])
+def test_a_mark_leaves_the_page_where_it_is(copy: Copy) -> None:
+    page = copy.visit("quadrants")
     page.evaluate("""() => {
         const cards = document.querySelector(".gallery");
         cards.dataset.same = "yes";
@@ -111,19 +107,17 @@ def test_a_mark_leaves_the_page_where_it_is(visit: Visit, own: tuple[str, Worksp
     assert page.evaluate("window.drawn") == 0
 
 
-def test_pressed_again_a_button_takes_the_mark_away(
-    visit: Visit, own: tuple[str, Workspace]
-) -> None:
-    page = visit("/overview", at=own[0])
+def test_pressed_again_a_button_takes_the_mark_away(copy: Copy) -> None:
+    page = copy.visit("overview")
     for count in (1, 0):
         button(page, 0, "Drop").click()
         expect(marked(page, "drop")).to_have_count(count)
     expect(page.locator(".marks-bar")).to_contain_text(re.compile("unmarked 1", re.IGNORECASE))
-    assert Marks.of(own[1]).counts() == {"keep": 0, "drop": 0}
+    assert Marks.of(copy.workspace).counts() == {"keep": 0, "drop": 0}
 
 
-def test_keys_go_from_card_to_card(visit: Visit, own: tuple[str, Workspace]) -> None:
-    page = visit("/quadrants", at=own[0])
+def test_keys_go_from_card_to_card(copy: Copy) -> None:
+    page = copy.visit("quadrants")
     card(page, 0).focus()
     press(page, "ArrowRight", "ArrowRight")
     expect(card(page, 2)).to_be_focused()
@@ -148,9 +142,9 @@ def test_keys_go_from_card_to_card(visit: Visit, own: tuple[str, Workspace]) -> 
     expect(page.locator(".marks-bar button")).to_be_focused()
 
 
-def test_keys_elsewhere_mark_nothing(visit: Visit, own: tuple[str, Workspace]) -> None:
-    like = Catalog.of(own[1]).rows([0])[0]["uid"]
-    page = visit(f"/search?like={like}", at=own[0])
+def test_keys_elsewhere_mark_nothing(copy: Copy) -> None:
+    like = Catalog.of(copy.workspace).rows([0])[0]["uid"]
+    page = copy.visit("search", like=like)
     card(page, 0).locator("figcaption").click()
     press(page, "k")
     expect(marked(page, "keep")).to_have_count(1)
@@ -162,12 +156,12 @@ def test_keys_elsewhere_mark_nothing(visit: Visit, own: tuple[str, Workspace]) -
     press(page, "Control+z")
     expect(field).not_to_have_value(f"{like[:-1]}dku")
     settled(page)
-    assert Marks.of(own[1]).counts() == {"keep": 1, "drop": 0}
-    assert len(Marks.of(own[1]).log()) == 1
+    assert Marks.of(copy.workspace).counts() == {"keep": 1, "drop": 0}
+    assert len(Marks.of(copy.workspace).log()) == 1
 
 
-def test_another_window_is_believed(visit: Visit, own: tuple[str, Workspace]) -> None:
-    first, second = (visit("/overview", at=own[0]) for _ in range(2))
+def test_another_window_is_believed(copy: Copy) -> None:
+    first, second = (copy.visit("overview") for _ in range(2))
     here, there = (page.locator("figure[data-uid]").first for page in (first, second))
     here.locator("figcaption").click()
     press(first, "k")
@@ -184,11 +178,11 @@ def test_another_window_is_believed(visit: Visit, own: tuple[str, Workspace]) ->
     expect(second.locator("figure[data-uid]").first).to_be_visible()
     expect(first.locator(".marks-bar")).to_contain_text("1 kept by hand")
     settled(first)
-    assert Marks.of(own[1]).counts() == {"keep": 1, "drop": 0}
+    assert Marks.of(copy.workspace).counts() == {"keep": 1, "drop": 0}
 
 
-def test_a_card_opens_in_a_tab_of_its_own(visit: Visit, own: tuple[str, Workspace]) -> None:
-    page = visit("/overview", at=own[0])
+def test_a_card_opens_in_a_tab_of_its_own(copy: Copy) -> None:
+    page = copy.visit("overview")
     uid = card(page, 1).get_attribute("data-uid")
     with page.context.expect_page() as opened:
         card(page, 1).get_by_role("link").click(modifiers=["ControlOrMeta"])
@@ -196,10 +190,8 @@ def test_a_card_opens_in_a_tab_of_its_own(visit: Visit, own: tuple[str, Workspac
     assert "/overview" in page.url
 
 
-def test_what_was_done_in_one_gallery_is_undone_in_another(
-    visit: Visit, own: tuple[str, Workspace]
-) -> None:
-    page = visit("/quadrants?shown=line", at=own[0])
+def test_what_was_done_in_one_gallery_is_undone_in_another(copy: Copy) -> None:
+    page = copy.visit("quadrants", shown="line")
     first, second = (page.locator(".gallery").nth(n).locator("figure").first for n in (0, 1))
     for gallery in (first, second):
         gallery.locator("figcaption").click()
@@ -215,29 +207,28 @@ def test_what_was_done_in_one_gallery_is_undone_in_another(
 
 
 @pytest.mark.parametrize("way", ["click", "Enter"])
-def test_a_card_opens_its_sample_in_the_same_session(
-    visit: Visit, own: tuple[str, Workspace], way: str
-) -> None:
-    page = visit("/quadrants", at=own[0])
+def test_a_card_opens_its_sample_in_the_same_session(copy: Copy, way: str) -> None:
+    page = copy.visit("quadrants")
     page.evaluate("window.same = true")
     uid = shown_uids(page)[3]
     if way == "click":
         link = card(page, 3).get_by_role("link")
-        assert f"/sample?uid={uid}&ws=sample" in str(link.get_attribute("href"))
+        href = f"/sample?uid={uid}&ws={copy.workspace.path.name}"
+        assert href in str(link.get_attribute("href"))
         link.click()
     else:
         card(page, 3).focus()
         press(page, "Enter")
     expect(page).to_have_url(re.compile(f"/sample\\?.*uid={uid}"))
-    assert "ws=sample" in page.url
+    assert f"ws={copy.workspace.path.name}" in page.url
     assert page.evaluate("window.same")
     settled(page)
 
 
-def test_the_marks_page_reverts_and_clears(visit: Visit, own: tuple[str, Workspace]) -> None:
-    page = visit("/quadrants", at=own[0], viewport=WIDE)
+def test_the_marks_page_reverts_and_clears(copy: Copy) -> None:
+    page = copy.visit("quadrants", width=WIDE)
     samples = shown_uids(page)
-    Marks.of(own[1]).mark(samples[:3], "drop")
+    Marks.of(copy.workspace).mark(samples[:3], "drop")
     page.get_by_role("link", name="Marks").click()
     rows = page.locator(".marked-row")
     expect(rows).to_have_count(3)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from curation.catalog.catalog import Catalog
 from curation.selection.marks import Marks
 from curation.storage.workspace import Workspace
-from tests.browser.conftest import Visit, serve, settled, shown_uids
+from tests.browser.conftest import (
+    Copy,
+    Visit,
+    assert_no_sideways_scroll,
+    serve,
+    settled,
+    shown_uids,
+)
 
 
 def test_deep_link_on_a_fresh_server_shows_picture_waterfall_and_neighbours(
@@ -48,13 +54,10 @@ def card(page: Page, uid: str) -> Locator:
     return page.locator(f"figure[data-uid='{uid}']").first
 
 
-def test_the_sample_and_a_neighbour_are_marked_and_keep_their_marks(
-    visit: Visit, own: tuple[str, Workspace]
-) -> None:
-    address, workspace = own
-    marks = Marks.of(workspace)
-    (row,) = Catalog.of(workspace).rows([7])
-    page = visit(f"/sample?uid={row['uid']}", at=address, viewport={"width": 1920, "height": 1080})
+def test_the_sample_and_a_neighbour_are_marked_and_keep_their_marks(copy: Copy) -> None:
+    marks = Marks.of(copy.workspace)
+    (row,) = Catalog.of(copy.workspace).rows([7])
+    page = copy.visit("sample", width=1920, uid=row["uid"])
     uid, other, *_ = shown_uids(page)
     portrait, neighbour = card(page, uid), card(page, other)
     bar, row_bar = (page.locator(".marks-bar").nth(n) for n in (0, 1))
@@ -85,13 +88,13 @@ def test_the_sample_and_a_neighbour_are_marked_and_keep_their_marks(
     expect(neighbour).to_have_attribute("data-mark", "drop")
     page.get_by_role("link", name="Marks").click()
     expect(page.locator(".marked-row")).to_have_count(2)
-    page.goto(f"{address}/search?like={uid}")
+    page.goto(copy.address + copy.path("search", like=uid))
     expect(card(page, uid)).to_have_attribute("data-mark", "keep")
 
 
-def test_keys_that_are_typed_mark_nothing(visit: Visit, own: tuple[str, Workspace]) -> None:
-    (row,) = Catalog.of(own[1]).rows([7])
-    page = visit(f"/sample?uid={row['uid']}", at=own[0])
+def test_keys_that_are_typed_mark_nothing(copy: Copy) -> None:
+    (row,) = Catalog.of(copy.workspace).rows([7])
+    page = copy.visit("sample", uid=row["uid"])
     page.locator("[data-testid=stSidebar] input").first.focus()
     page.keyboard.type("k")
     page.keyboard.press("Escape")
@@ -99,14 +102,12 @@ def test_keys_that_are_typed_mark_nothing(visit: Visit, own: tuple[str, Workspac
     page.keyboard.type("kdu")
     settled(page)
     expect(page.locator("figure[data-mark]")).to_have_count(0)
-    assert Marks.of(own[1]).counts() == {"keep": 0, "drop": 0}
+    assert Marks.of(copy.workspace).counts() == {"keep": 0, "drop": 0}
 
 
-def test_after_a_neighbour_is_opened_the_keys_are_for_that_one(
-    visit: Visit, own: tuple[str, Workspace]
-) -> None:
-    (row,) = Catalog.of(own[1]).rows([7])
-    page = visit(f"/sample?uid={row['uid']}", at=own[0])
+def test_after_a_neighbour_is_opened_the_keys_are_for_that_one(copy: Copy) -> None:
+    (row,) = Catalog.of(copy.workspace).rows([7])
+    page = copy.visit("sample", uid=row["uid"])
     other = shown_uids(page)[1]
     card(page, other).focus()
     page.keyboard.press("Enter")
@@ -116,16 +117,9 @@ def test_after_a_neighbour_is_opened_the_keys_are_for_that_one(
     page.keyboard.press("k")
     expect(portrait).to_have_attribute("data-mark", "keep")
     expect(page.locator(".marks-bar").first).to_contain_text("1 kept by hand")
-    assert Marks.of(own[1]).all() == ((other,), ())
+    assert Marks.of(copy.workspace).all() == ((other,), ())
 
 
-@pytest.mark.parametrize("width", [1280, 1920])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_does_not_scroll_sideways(
-    visit: Visit, sample_workspace: Workspace, scheme: str, width: int
-) -> None:
+def test_it_does_not_scroll_sideways(visit: Visit, sample_workspace: Workspace) -> None:
     (row,) = Catalog.of(sample_workspace).rows([7])
-    page = visit(
-        f"/sample?uid={row['uid']}", viewport={"width": width, "height": 1000}, color_scheme=scheme
-    )
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert_no_sideways_scroll(visit(f"/sample?uid={row['uid']}"))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,20 +13,12 @@ from curation.selection.decisions import Decisions
 from curation.selection.recipe import Recipe
 from curation.selection.select import select
 from curation.storage.workspace import Workspace
-from tests.browser.conftest import Visit, serve, settled, shown_uids, tiles
+from tests.browser.conftest import Copy, Visit, settled, shown_uids, tiles
 
 PAPER = Recipe.parse(
     "name: ncl30_animals20\n"
     "steps: [{score: neg_clip_loss, top: 0.3}, {score: norm_sim_inf_animals, top: 0.2}]"
 )
-
-
-@pytest.fixture
-def own(tmp_path: Path, sample_workspace: Workspace) -> Iterator[tuple[str, Workspace]]:
-    """A server of the scored sample, of a test's own."""
-    shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")
-    with serve(tmp_path / "own") as address:
-        yield address, Workspace.open(tmp_path / "own" / "sample")
 
 
 def left(page: Page) -> list[str]:
@@ -69,24 +59,21 @@ def test_a_recipe_is_edited_by_keys_undone_and_sent_as_a_link(
     assert not any(kept[row] for row in rows if row is not None)
 
 
-def test_a_recipe_goes_into_a_file_and_comes_back_and_is_kept(
-    visit: Visit, own: tuple[str, Workspace], tmp_path: Path
-) -> None:
-    address, workspace = own
-    page = visit(f"/select?recipe={PAPER.packed()}", at=address)
+def test_a_recipe_goes_into_a_file_and_comes_back_and_is_kept(copy: Copy, tmp_path: Path) -> None:
+    page = copy.visit("select", recipe=PAPER.packed())
     with page.expect_download() as started:
         page.get_by_role("button", name="Download").click()
     assert started.value.suggested_filename == "ncl30_animals20.yaml"
     started.value.save_as(tmp_path / "mine.yaml")
     assert Recipe.load(tmp_path / "mine.yaml") == PAPER
 
-    other = visit("/select?start=file", at=address)
+    other = copy.visit("select", start="file")
     other.locator("input[type=file]").set_input_files(tmp_path / "mine.yaml")
     expect(other.get_by_label("Recipe", exact=True)).to_have_value("ncl30_animals20")
     assert left(other) == ["1,500", "450", "300", "300"]
     other.get_by_role("button", name="Save").click()
     expect(other.get_by_role("button", name="Saved")).to_be_disabled()
-    assert Decisions.of(workspace).recipe("ncl30_animals20") == PAPER
+    assert Decisions.of(copy.workspace).recipe("ncl30_animals20") == PAPER
     other.get_by_role("button", name="Export…").click()
     expect(other.get_by_role("textbox", name="Recipe (YAML)")).to_have_value(
         re.compile("ncl30_animals20")

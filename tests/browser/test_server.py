@@ -1,18 +1,19 @@
-"""What depends on the server's first visit, and on what the browser is made to fetch."""
+"""What depends on the server's first visit, and what holds for every page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from tests import make
-from tests.browser.conftest import Visit, serve, settled, tiles
+from tests.browser.conftest import Visit, assert_no_sideways_scroll, serve, tiles
 
 
-@pytest.mark.parametrize("page_name", make.PAGES)
-def test_deep_link_on_a_fresh_server_shows_that_page_and_the_navigation(
+# Every page begins alike; tests/pages/test_shell.py asserts it.
+@pytest.mark.parametrize("page_name", ["quadrants", "score"])
+def test_a_deep_link_on_a_fresh_server_shows_that_page_and_the_navigation(
     sample_workspaces: Path, visit: Visit, page_name: str
 ) -> None:
     with serve(sample_workspaces) as address:
@@ -27,22 +28,13 @@ def test_deep_link_on_a_fresh_server_shows_that_page_and_the_navigation(
         expect(other.get_by_test_id("stTopNavLink")).to_have_count(len(make.PAGES))
 
 
-def test_no_page_asks_another_server_for_anything(browser: Browser, address: str) -> None:
-    context = browser.new_context()
-    asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    page = context.new_page()
-    for name in make.PAGES:
-        page.goto(f"{address}/{name}")
-        settled(page)
-    context.close()
-    elsewhere = [u for u in asked if not u.startswith((address, "data:", "blob:"))]
-    assert elsewhere == []
-
-
-@pytest.mark.parametrize("width", [1280, 1920])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", [f"/{name}" for name in make.PAGES])
-def test_no_page_scrolls_sideways(visit: Visit, path: str, scheme: str, width: int) -> None:
-    page = visit(path, viewport={"width": width, "height": 1000}, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+# `visit` also asserts that the page makes the browser ask no other server.
+@pytest.mark.parametrize("page_name", make.PAGES)
+def test_every_page_has_an_address_and_the_navigation_and_does_not_scroll_sideways(
+    visit: Visit, page_name: str
+) -> None:
+    page = visit(f"/{page_name}?x_top=10")
+    expect(page.get_by_test_id("stTopNavLink")).to_have_count(len(make.PAGES))
+    assert f"/{page_name}" in page.url
+    assert "x_top=10" in page.url
+    assert_no_sideways_scroll(page)

@@ -12,7 +12,8 @@ from curation import formatting
 from curation.analysis import compare
 from curation.catalog.catalog import Catalog
 from curation.storage.workspace import Workspace
-from tests.browser.conftest import ROOT, Visit, serve, settled, shown_uids, tiles
+from tests import make
+from tests.browser.conftest import Visit, serve, settled, shown_uids, tiles
 
 FEW = 9
 
@@ -25,7 +26,7 @@ def test_a_target_is_added_looked_at_and_compared(
     scored = workspace.scores("neg_clip_loss").file(0, "parquet").stat().st_mtime_ns
     fruits = tmp_path / "fruits"
     fruits.mkdir()
-    for image in sorted((ROOT / "data/targets/food").glob("*.[jp]*g"))[:FEW]:
+    for image in sorted((make.ROOT / "data/targets/food").glob("*.[jp]*g"))[:FEW]:
         shutil.copy(image, fruits)
     with serve(tmp_path / "all") as address:
         page = visit("/targets?show=add", at=address)
