@@ -23,26 +23,25 @@ def close_catalogs() -> Iterator[None]:
 
 @pytest.fixture
 def open_page(sample_workspaces: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Open a page, with query parameters, as a first visit."""
+    """Open a page at its address, with query parameters, as a first visit."""
 
-    def opened(page: str, root: Path = sample_workspaces, **parameters: str) -> AppTest:
+    def open_(page: str, root: Path = sample_workspaces, **parameters: str) -> AppTest:
         monkeypatch.setattr("sys.argv", ["app.py", str(root)])
         app = AppTest.from_file(str(APP), default_timeout=60)
         app.query_params.update({k: [v] for k, v in parameters.items()})
-        app.run()
-        if page != "quadrants":
-            app.switch_page(f"pages/{page}.py").run()
+        # Before the first run AppTest derives the address from the file's name, as app.py does.
+        app.switch_page(f"pages/{page}.py").run()
         assert not app.exception, app.exception
         return app
 
-    return opened
+    return open_
 
 
 def metrics(app: AppTest) -> dict[str, str]:
-    """What the tiles of a page say."""
+    """The page's metric tiles: label → value."""
     return {metric.label: metric.value for metric in app.metric}
 
 
 def html(app: AppTest) -> str:
-    """The HTML blocks of a page: its galleries, among others."""
+    """The page's HTML blocks, galleries among them."""
     return "".join(element.proto.body for element in app.get("html"))

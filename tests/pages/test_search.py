@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -157,16 +155,3 @@ def test_what_strangers_wrote_is_shown_as_text(open_page: Open, catalog: Catalog
     app = open_page("search", text=evil)
     assert "![x](" not in app.subheader[0].value
     assert "<script" not in html(app)
-
-
-def test_opening_the_page_does_not_import_torch(sample_workspaces: Path) -> None:
-    root = Path(__file__).resolve().parent.parent.parent
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest\n"
-        f"sys.argv = ['app.py', {str(sample_workspaces)!r}]\n"
-        f"app = AppTest.from_file({str(root / 'app.py')!r}, default_timeout=60).run()\n"
-        "app.switch_page('pages/search.py').run()\n"
-        "assert app.info and not app.exception\n"
-        "assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from app import PAGES
+from curation.catalog.catalog import Catalog
 from curation.models.encoder import ModelSpec
 from curation.pipeline.run import Job, score_dataset
 from curation.storage.workspace import Workspace
@@ -40,18 +43,48 @@ def test_damaged_catalog_is_one_clear_message(
     assert "is not a catalog" in app.error[0].value
 
 
-@pytest.mark.parametrize("page", make.PAGES)
-def test_pages_that_show_scores_do_not_import_torch(page: str, sample_workspaces: Path) -> None:
-    root = Path(__file__).resolve().parent.parent.parent
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest\n"
-        f"sys.argv = ['app.py', {str(sample_workspaces)!r}]\n"
-        f"app = AppTest.from_file({str(root / 'app.py')!r}, default_timeout=60).run()\n"
-        f"app.switch_page('pages/{page}.py').run()\n"
-        "assert app.main.children and not app.exception\n"
-        "assert 'torch' not in sys.modules and 'open_clip' not in sys.modules"
+# Opens pages in one process: addresses as arguments, the first of them the folder of workspaces.
+OPEN_PAGES = """
+import sys
+from urllib.parse import parse_qs, urlsplit
+from streamlit.testing.v1 import AppTest
+
+_, root, *addresses = sys.argv
+sys.argv = ["app.py", root]
+for address in addresses:
+    parts = urlsplit(address)
+    app = AppTest.from_file("app.py", default_timeout=60)
+    app.query_params.update(parse_qs(parts.query))
+    app.switch_page(f"pages/{parts.path}.py").run()
+    assert app.main.children and not app.exception, address
+    assert app.metric or "uid=" not in address, address
+    assert not {"torch", "open_clip"} & sys.modules.keys(), address
+"""
+
+
+def test_pages_that_show_scores_do_not_import_torch(
+    sample_workspaces: Path, sample_workspace: Workspace
+) -> None:
+    (row,) = Catalog.of(sample_workspace).rows([0])
+    command = [sys.executable, "-c", OPEN_PAGES, str(sample_workspaces)]
+    opened = subprocess.run(
+        [*command, *make.PAGES, f"sample?uid={row['uid']}"],
+        cwd=make.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True)
+    assert opened.returncode == 0, opened.stderr
+
+
+@pytest.mark.parametrize("page", make.PAGES)
+def test_every_page_first_goes_through_app_py(page: str) -> None:
+    tree = ast.parse((make.ROOT / "pages" / f"{page}.py").read_text(encoding="utf-8"))
+    docstring, *statements = tree.body
+    assert isinstance(docstring, ast.Expr)
+    first = next(s for s in statements if not isinstance(s, ast.Import | ast.ImportFrom))
+    assert ast.unparse(first) == f"shell.enter({page!r})"
+    assert page in PAGES
 
 
 def test_a_change_of_workspace_keeps_what_the_other_has_too(

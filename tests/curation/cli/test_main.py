@@ -48,9 +48,9 @@ def recipe(tmp_path):
     return path
 
 
-def test_from_pictures_to_a_list_and_back(source, target_folders, model_folder, tmp_path):
+def test_from_pictures_to_a_list_and_back(here, source, target_folders, model_folder, tmp_path):
     workspace = tmp_path / "w"
-    told = call(
+    scored = call(
         "score",
         source,
         "-w",
@@ -66,23 +66,23 @@ def test_from_pictures_to_a_list_and_back(source, target_folders, model_folder, 
         "--batches",
         3,
     )
-    assert told.returncode == 0, told.stderr
-    assert f"{PAIRS} samples scored, 1 skipped" in told.stdout
-    assert "Device: CPU" in told.stderr
+    assert scored.returncode == 0, scored.stderr
+    assert f"{PAIRS} samples scored, 1 skipped" in scored.stdout
+    assert "Device: CPU" in scored.stderr
 
-    told = call("info", workspace)
-    assert told.returncode == 0, told.stderr
+    code, out, err = here("info", workspace)
+    assert code == 0, err
     for part in ("neg_clip_loss", "norm_sim_inf_dots", "batch_size=16", "broken.jpg", "swapped"):
-        assert part in told.stdout
+        assert part in out
 
     recipe = tmp_path / "best.yaml"
     recipe.write_text("name: best\nsteps: [{score: neg_clip_loss, top: 0.25}]")
-    told = call("select", workspace, recipe, "--save", "best")
-    assert told.returncode == 0, told.stderr
-    digest = told.stdout.split("sha256 of the sorted uids: ")[1].split()[0]
-    assert "         9    25.0 %  selected by best" in told.stdout
+    code, out, err = here("select", workspace, recipe, "--save", "best")
+    assert code == 0, err
+    digest = out.split("sha256 of the sorted uids: ")[1].split()[0]
+    assert "         9    25.0 %  selected by best" in out
 
-    told = call(
+    code, out, err = here(
         "export",
         workspace,
         "--selection",
@@ -92,7 +92,7 @@ def test_from_pictures_to_a_list_and_back(source, target_folders, model_folder, 
         "--to",
         tmp_path / "out" / "best.csv",
     )
-    assert told.returncode == 0, told.stderr
+    assert code == 0, err
     manifest = json.loads((tmp_path / "out" / "best.manifest.json").read_text())
     assert manifest["sha256_of_sorted_uids"] == digest
     with (tmp_path / "out" / "best.csv").open(newline="") as file:
@@ -101,15 +101,15 @@ def test_from_pictures_to_a_list_and_back(source, target_folders, model_folder, 
 
     mine = tmp_path / "mine.csv"
     mine.write_text("uid,beauty\n" + "".join(f"{u},{n}\n" for n, u in enumerate(chosen)))
-    told = call("import-scores", workspace, mine)
-    assert (told.returncode, told.stderr) == (0, "")
-    assert "9 samples matched, 0 uids not in this dataset" in told.stdout
+    code, out, err = here("import-scores", workspace, mine)
+    assert (code, err) == (0, "")
+    assert "9 samples matched, 0 uids not in this dataset" in out
 
-    told = call("import-uids", workspace, "chosen", mine)
-    assert (told.returncode, told.stderr) == (0, "")
+    code, out, err = here("import-uids", workspace, "chosen", mine)
+    assert (code, err) == (0, "")
     recipe.write_text("name: both\nsteps: [{intersect: chosen}, {score: beauty, at_least: 6}]")
-    told = call("select", workspace, recipe)
-    assert "         3     8.3 %  selected by both" in told.stdout
+    code, out, err = here("select", workspace, recipe)
+    assert "         3     8.3 %  selected by both" in out
 
 
 def test_help_is_given_everywhere(here):
@@ -143,9 +143,8 @@ def test_every_parameter_of_a_score_is_an_option_with_its_default(here):
         assert part in out
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
+def test_torch_is_not_imported_until_it_is_needed():
+    modules = (
         "curation.cli.main",
         "curation.catalog.catalog",
         "curation.selection.select",
@@ -153,12 +152,16 @@ def test_every_parameter_of_a_score_is_an_option_with_its_default(here):
         "curation.pipeline.import_scores",
         "curation.selection.decisions",
         "curation.scores",
-    ],
-)
-def test_torch_is_not_imported_until_it_is_needed(module):
-    code = f"import sys, {module}; print([m for m in ('torch', 'open_clip') if m in sys.modules])"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    )
+    code = (
+        "import importlib, sys\n"
+        "for module in sys.argv[1:]:\n"
+        "    importlib.import_module(module)\n"
+        "    assert not {'torch', 'open_clip'} & sys.modules.keys(), module\n"
+    )
+    command = [sys.executable, "-c", code, *modules]
+    imported = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert imported.returncode == 0, imported.stderr
 
 
 def test_help_does_not_import_torch():
