@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from curation.errors import CurationError
+from curation.errors import CurationError, UnreadableError
+from curation.images import location
 from curation.images.location import ImageRef
 from tests import make
 
@@ -10,6 +11,8 @@ from tests import make
 def test_a_range_of_a_file_is_read(tmp_path):
     (tmp_path / "a.tar").write_bytes(b"0123456789")
     assert ImageRef("a.tar", 3, 4).read(tmp_path) == b"3456"
+    assert ImageRef("a.tar", 3, 4).read(tmp_path, at_most=2) == b"34"
+    assert ImageRef("a.tar", 3, 4).read(tmp_path, at_most=9) == b"3456"
     assert ImageRef("a.tar").read(tmp_path) == b"0123456789"
 
 
@@ -76,3 +79,37 @@ def test_a_folder_is_not_an_image(tmp_path):
     (tmp_path / "a.jpg").mkdir()
     with pytest.raises(CurationError, match=r"not a regular file: a\.jpg"):
         ImageRef("a.jpg").read(tmp_path)
+
+
+def test_no_more_than_the_maximum_is_read_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(location, "_MAX_BYTES", 3)
+    (tmp_path / "a.jpg").write_bytes(b"0123456789")
+    assert ImageRef("a.jpg").read(tmp_path) == b"012"
+
+
+@pytest.mark.parametrize("file", ["gone.jpg", "a.jpg/b.jpg"])
+def test_a_file_that_cannot_be_read_now_may_be_read_later(tmp_path, file):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    with pytest.raises(UnreadableError, match=file):
+        ImageRef(file).read(tmp_path)
+
+
+def test_a_small_file_that_is_not_an_image_is_read_once(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    read, limits = ImageRef.read, []
+    monkeypatch.setattr(
+        ImageRef,
+        "read",
+        lambda self, root, most=None: limits.append(most) or read(self, root, most),
+    )
+    with pytest.raises(CurationError, match="not an image"):
+        ImageRef("a.jpg").size(tmp_path)
+    assert limits == [1 << 16]
+
+
+def test_a_sample_without_file_and_url_has_no_image():
+    nothing = dict.fromkeys(location.COLUMNS)
+    assert ImageRef.of(nothing) is None
+    assert ImageRef.of(nothing | {"url": "http://a"}) == ImageRef(None, url="http://a")
+    row = {"image_file": "a.tar", "image_offset": 1, "image_length": 2}
+    assert ImageRef.of(nothing | row) == ImageRef("a.tar", 1, 2)

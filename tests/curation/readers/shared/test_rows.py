@@ -141,3 +141,27 @@ def test_a_number_that_is_too_long_skips_one_sample_of_a_tar(tmp_path):
     assert skipped_rows(result) == [
         ("a.tar 0", ".json file is not usable: number is too long to read")
     ]
+
+
+def test_a_cell_of_csv_may_be_long(folder):
+    (entry,) = column(folder, "x" * 200_000)
+    assert entry == "x" * 200_000
+
+
+@pytest.mark.parametrize("byte", [b"\x80", b"\x8f", b"\xff"])
+def test_every_invalid_byte_in_csv_skips_its_row(folder, byte):
+    result = make.read(write(folder / "a.csv", b"image,text\n0.jpg,a\n1.jpg,b" + byte))
+    assert [row["caption"] for row in rows(result)] == ["a"]
+    assert skipped_rows(result) == [("a.csv line 3", "text is not UTF-8")]
+
+
+def test_a_column_of_empty_entries_stays_empty_text(folder):
+    assert column(folder, "", "") == ["", ""]
+    assert column(folder, "", "1") == [None, 1]
+
+
+def test_a_column_named_as_an_added_one_is_left_out_of_jsonl(folder):
+    line = json.dumps({"image": "0.jpg", "text": "a", "__origin__": "x"})
+    result = make.read(write(folder / "a.jsonl", line))
+    (row,) = rows(result)
+    assert not {"__origin__", "__origin___2"} & row.keys()

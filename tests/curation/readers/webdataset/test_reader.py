@@ -359,6 +359,60 @@ def test_a_damaged_tar_is_not_reported_as_truncated(tmp_path):
     assert reasons(result) == {"a.tar": f"tar is damaged: at byte {offset}"}
 
 
+def test_a_member_with_a_negative_size_is_damage(tmp_path):
+    members = [("a.jpg", JPEGS[0]), ("a.txt", b"a dog"), ("b.txt", b"x")]
+    tar = packed(tmp_path / "a.tar", members, tarfile.GNU_FORMAT)
+    with tarfile.open(tar) as opened:
+        offset = opened.getmember("b.txt").offset
+    data = bytearray(tar.read_bytes())
+    header = data[offset : offset + 512]
+    # In base 256, a first byte of 255 makes the number negative.
+    header[124:136] = (-1024).to_bytes(12, "big", signed=True)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    data[offset : offset + 512] = header
+    tar.write_bytes(data)
+    result = make.read(tar)
+    assert captions(result) == {"a": "a dog"}
+    assert [reason.split(":")[0] for reason in reasons(result).values()] == ["tar is damaged"]
+
+
+def test_hidden_tars_are_ignored(tmp_path):
+    written(tmp_path / "a.tar", [sample(0)])
+    written(tmp_path / ".b.tar", [sample(1)])
+    assert [shard.path.name for shard in open_source(tmp_path).shards()] == ["a.tar"]
+    assert open_source(tmp_path / "a.tar").name == "webdataset"
+
+
+def test_the_shard_size_does_not_change_the_shards_of_tars(tmp_path):
+    written(tmp_path / "a.tar", [sample(0), sample(1)])
+    one, other = (
+        open_source(tmp_path, options=Options(shard_size=size)).shards() for size in (1, 100)
+    )
+    assert one == other
+
+
+def test_an_image_column_may_be_given_with_its_dot(tmp_path):
+    tar = written(tmp_path / "a.tar", [sample(0, **{"small.png": JPEGS[1]})])
+    (row,) = rows(make.read(tar, image_column=".Small.png"))
+    assert ImageRef.of(row).read(tmp_path) == JPEGS[1]
+
+
+def test_two_dots_inside_a_name_do_not_point_outside_the_tar(tmp_path):
+    members = [("a/..b/c.jpg", JPEGS[0]), ("a/..b/c.txt", b"a dog")]
+    assert len(rows(make.read(packed(tmp_path / "a.tar", members)))) == 1
+
+
+def test_a_caption_is_stripped_before_it_becomes_part_of_the_uid(tmp_path):
+    record = json.dumps({"url": "http://a.example/1.jpg"})
+    tars = [
+        written(tmp_path / name / "a.tar", [sample(0, json=record, txt=text)])
+        for name, text in (("1", "a dog"), ("2", " a dog\n"))
+    ]
+    one, other = (rows(make.read(tar))[0]["uid"] for tar in tars)
+    assert one == other
+
+
 def test_files_that_are_not_tars_are_listed(tmp_path):
     for name, data in (("0.tar", b""), ("1.tar", b"<html>not found</html>" * 99), ("2.tar", b"x")):
         (tmp_path / name).write_bytes(data)
