@@ -1,12 +1,12 @@
-"""The one exception that is meant for people."""
+"""Exceptions whose messages are shown to users."""
 
 
 class CurationError(Exception):
-    """Something a person can mend: its text names the thing and says what to do.
+    """An error that the user can fix. The message says what happened, where, and what to do.
 
-    The command line prints it as one line and exits with 2; the app shows it in place.
+    The command line prints it as one line and exits with 2; the app shows it on the page.
     """
 
 
 class UnreadableError(CurationError):
-    """A file or an address could not be read: another try may find it."""
+    """A file or a URL could not be read; another try may succeed."""

@@ -1,4 +1,4 @@
-"""How numbers are written for people: one place, so that every page and line agrees."""
+"""Numbers, durations and paths as text, the same on every page and in the command line."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def plural(number: int, noun: str) -> str:
 
 
 def share(part: float, whole: float = 1.0) -> str:
-    """12.3 %, with one decimal; — where the whole is nothing."""
+    """12.3 %, with one decimal; — if ``whole`` is 0."""
     return f"{100 * part / whole:.1f} %" if whole else "—"
 
 
 def top(percent: float) -> str:
-    """top 12 %, top 0.3 %: a small share exactly, and never as nothing."""
-    said = f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
-    return "top < 0.1 %" if said == "0.0" else f"top {said} %"
+    """top 12 %, top 0.3 %, top < 0.1 %: one decimal below 10 %."""
+    text = f"{percent:.0f}" if percent >= 9.95 else f"{percent:.1f}"
+    return "top < 0.1 %" if text == "0.0" else f"top {text} %"
 
 
 def score(value: float | None) -> str:
-    """0.287, −0.041, and a whole number as one: 1,024; — where it is missing."""
+    """0.287, −0.041; an integer as 1,024; — if it is missing."""
     if value is None or math.isnan(value):
         return "—"
     if isinstance(value, int):
@@ -71,7 +71,7 @@ def file_size(number: int) -> str:
 
 
 def path(path: Path | str) -> str:
-    """A path as short as it can be: from here, if it lies below here. An address as it is."""
+    """A path relative to the working directory if it is below it; a URL unchanged."""
     if "://" in str(path):
         return str(path)
     full = Path(path)

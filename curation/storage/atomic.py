@@ -1,4 +1,4 @@
-"""Writing files so that they are whole or absent, and naming their content."""
+"""Atomic writes, and hashes of files and values."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ _CANNOT_WRITE = frozenset(
 
 @contextmanager
 def atomic(final: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``final``; rename it there when the block ends well.
+    """Yield a temporary path in the same folder; rename it to ``final`` after the block.
 
-    Works for one file or one folder. A block that raises leaves nothing behind, and whoever
-    has the old ``final`` open keeps it. A folder replaces an older folder of that name.
+    The block creates one file or one folder at that path. It replaces an existing file or folder
+    of the same kind; a process that has the old file open keeps reading it. A block that raises
+    leaves ``final`` as it was, and no temporary file.
 
     Raises:
-        CurationError: the folder cannot be written.
+        CurationError: ``final`` cannot be written: no permission, disk full, or the like.
     """
     partial = final.with_name(f".{final.name}.{uuid4().hex[:8]}.partial")
     try:
@@ -57,7 +58,7 @@ def atomic(final: Path) -> Iterator[Path]:
             raise
         raise _cannot_write(final, error) from error
     finally:
-        # Where it could not be written there is nothing to take away.
+        # If nothing could be written there is nothing to delete.
         with suppress(OSError):
             if partial.is_dir():
                 shutil.rmtree(partial, ignore_errors=True)
@@ -66,7 +67,7 @@ def atomic(final: Path) -> Iterator[Path]:
 
 
 def _exchange(new: Path, final: Path) -> None:
-    """Put a folder in another's place: the old one is whole until the new one is there."""
+    """Replace a folder; if that fails, the old one is put back."""
     old = new.with_suffix(".old")
     final.replace(old)
     try:
@@ -78,9 +79,12 @@ def _exchange(new: Path, final: Path) -> None:
 
 
 def _cannot_write(final: Path, error: OSError) -> CurationError:
-    # Arrow's own words are longer than what happened.
+    # Arrow's messages are long: use the operating system's.
     reason = os.strerror(error.errno) if error.errno else error
-    return CurationError(f"cannot write {final}: {reason}; choose a place you may write to")
+    return CurationError(
+        f"cannot write {final}: {reason}; check the free space and your permissions, "
+        "or choose another folder"
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -90,6 +94,6 @@ def sha256_of(path: Path) -> str:
 
 
 def fingerprint(*parts: object) -> str:
-    """A short name (16 hex digits) for a combination of values; equal values, equal name."""
+    """A hash of some values by their ``repr``, as 16 hex digits."""
     text = "\x1f".join(repr(part) for part in parts)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""Where a dataset's files lie: on this machine, or anywhere that fsspec reads."""
+"""Paths of files: local ones, and those of any filesystem that fsspec reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from curation.errors import CurationError
 # A local path, or one with a protocol: s3://, gs://, hf://, https://, memory://.
 Location = Path | UPath
 
-# What a filesystem may tell of a file's version, best first.
+# The fields in which filesystems report a file's version, best first.
 _VERSIONS = (
     "ETag",
     "etag",
@@ -36,121 +36,124 @@ _VERSIONS = (
     "created",
 )
 
-# Remote files that are asked for side by side.
+# Remote files whose status is requested in parallel.
 _AT_ONCE = 32
 
 
 def parse(text: str) -> Location:
-    """The place that a path or a URL names.
+    """The location that a path or a URL names.
 
     Raises:
-        CurationError: no filesystem goes by that protocol, or its package is not installed.
+        CurationError: the protocol is unknown, or the package that reads it is not installed.
     """
     if "://" not in text:
         return Path(text)
     protocol = text.partition("://")[0]
     try:
-        place = UPath(text.rstrip("/") if "://" in text.rstrip("/") else text)
-        if isinstance(place, Path) or place.protocol == "file":
-            return Path(place.path)
-        assert place.fs
+        location = UPath(text.rstrip("/") if "://" in text.rstrip("/") else text)
+        if isinstance(location, Path) or location.protocol == "file":
+            return Path(location.path)
+        assert location.fs
     except ImportError as error:
         advice = extras.missing(error) or error
         raise CurationError(f"{text} cannot be read: {advice}") from None
     except ValueError:
         raise CurationError(
-            f"{text}: {protocol!r} is no protocol known to fsspec (s3, gs, hf, https, …)"
+            f"{text}: {protocol!r} is not a protocol known to fsspec (s3, gs, hf, https, …)"
         ) from None
-    return place
+    return location
 
 
-def is_local(place: Location) -> bool:
-    return isinstance(place, Path)
+def is_local(location: Location) -> bool:
+    """Whether the location is on this machine's filesystem."""
+    return isinstance(location, Path)
 
 
-def is_file(place: Location, *, guessed: bool = False) -> bool:
-    """Whether there is a file.
+def is_file(location: Location, *, guessed: bool = False) -> bool:
+    """Whether the location is a file.
 
     Args:
-        guessed: whether its name is a guess: a server that forbids to look for it has none.
+        guessed: whether its name is a guess; then a server that denies access counts as "no".
 
     Raises:
-        CurationError: it cannot be told: there is no connection, or no leave to look.
+        CurationError: there is no connection, or access is denied.
     """
-    return place.is_file() if isinstance(place, Path) else _is_dir(place, guessed) is False
+    return location.is_file() if isinstance(location, Path) else _is_dir(location, guessed) is False
 
 
-def is_dir(place: Location) -> bool:
-    """Raises:
-    CurationError: as ``is_file``.
+def is_dir(location: Location) -> bool:
+    """Whether the location is a folder.
+
+    Raises:
+        CurationError: as ``is_file``.
     """
-    return place.is_dir() if isinstance(place, Path) else _is_dir(place) is True
+    return location.is_dir() if isinstance(location, Path) else _is_dir(location) is True
 
 
-def _is_dir(place: UPath, guessed: bool = False) -> bool | None:
-    """Whether it is a folder; None where there is nothing."""
-    with translate_errors(place):
+def _is_dir(location: UPath, guessed: bool = False) -> bool | None:
+    """Whether it is a folder; None if nothing exists there."""
+    with translate_errors(location):
         try:
-            # Asked of stat: on the web, UPath takes a list of files for both a file and a folder.
-            return S_ISDIR(place.stat().st_mode)
+            # UPath.is_file() and is_dir() are both true for a folder on the web.
+            return S_ISDIR(location.stat().st_mode)
         except PermissionError:
             if not guessed:
                 raise
             return None
         except (FileNotFoundError, NotADirectoryError) as error:
-            # So says fsspec, too, where nobody answers, or nothing to us.
+            # fsspec raises the same error if the server does not answer or denies access.
             cause = error.__cause__
             is_missing = cause is None or isinstance(cause, FileNotFoundError)
             status = getattr(cause, "status", None)
             if is_missing or status in (404, 410) or (guessed and status in (401, 403)):
                 return None
-            raise CurationError(f"{place} cannot be reached: {cause}") from None
+            raise CurationError(f"{location} cannot be reached: {cause}") from None
     raise AssertionError
 
 
-def resolve(place: Location) -> Location:
-    """The place by its full name, links followed where it is local."""
-    return place.resolve() if isinstance(place, Path) else place
+def resolve(location: Location) -> Location:
+    """The absolute path of a local location, links resolved; a remote one unchanged."""
+    return location.resolve() if isinstance(location, Path) else location
 
 
-def relative_name(place: Location, root: Location) -> str | None:
-    """The name of a file or folder below a root, parts parted by ``/``; None if it is not there."""
-    if isinstance(place, Path) and isinstance(root, Path):
-        return place.relative_to(root).as_posix() if place.is_relative_to(root) else None
-    name, start = place.as_posix(), root.as_posix().rstrip("/") + "/"
+def relative_name(location: Location, root: Location) -> str | None:
+    """The path of a file or folder relative to ``root``, with ``/``; None if it is not below it."""
+    if isinstance(location, Path) and isinstance(root, Path):
+        return location.relative_to(root).as_posix() if location.is_relative_to(root) else None
+    name, start = location.as_posix(), root.as_posix().rstrip("/") + "/"
     if not name.startswith(start):
         return None
-    return unquote(name.removeprefix(start)) if _is_web(place) else name.removeprefix(start)
+    return unquote(name.removeprefix(start)) if _is_web(location) else name.removeprefix(start)
 
 
 def join(folder: Location, name: str) -> Location:
-    """A file or folder by its name below a folder, parts parted by ``/``; ``below``'s reverse."""
+    """A file or folder by its relative path with ``/``: the inverse of ``relative_name``."""
     return folder / (quote(name) if _is_web(folder) else name)
 
 
 def list_files(folder: Location, wanted: Callable[[Location], bool]) -> list[Location]:
-    """The files of a folder that are wanted, by their names, in the order of their names.
+    """The files directly in a folder for which ``wanted`` is true, sorted by name.
 
-    Hidden ones are left out.
+    Hidden files are left out.
 
     Raises:
         CurationError: the folder cannot be listed.
     """
     with translate_errors(folder):
         if isinstance(folder, Path):
-            # A link that leads nowhere is a file: that it cannot be read is to be said.
-            found: list[Location] = [file for file in folder.iterdir() if not file.is_dir()]
+            # A broken link counts as a file, so that reading it reports the error.
+            files: list[Location] = [file for file in folder.iterdir() if not file.is_dir()]
         else:
             listed = folder.fs.ls(folder.path, detail=True)
             names = [_last(i["name"].rstrip("/")) for i in listed if i["type"] == "file"]
-            # On the web they come quoted already.
-            found = [folder / name for name in names]
-    there = (file for file in found if not file.name.startswith(".") and wanted(file))
-    return sorted(there, key=lambda file: file.name)
+            # Names from the web are quoted already.
+            files = [folder / name for name in names]
+    matches = (file for file in files if not file.name.startswith(".") and wanted(file))
+    return sorted(matches, key=lambda file: file.name)
 
 
 def walk(folder: Location) -> Iterator[Location]:
-    """Every file anywhere below a folder, hidden ones left out.
+    """Every file below a folder, at any depth; hidden files and folders are left out.
 
     Raises:
         CurationError: a folder cannot be listed.
@@ -163,26 +166,26 @@ def walk(folder: Location) -> Iterator[Location]:
 
 
 def _walk(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    """As ``walk``; links to folders are followed, but in no circle."""
+    """As ``walk`` for a local folder. Links to folders are followed, each folder once."""
     if folder.resolve() in seen:
         return
     seen.add(folder.resolve())
-    for found in sorted(folder.iterdir()):
-        if found.name.startswith("."):
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
             continue
-        if found.is_dir():
-            yield from _walk(found, seen)
+        if path.is_dir():
+            yield from _walk(path, seen)
         else:
-            yield found
+            yield path
 
 
 def change_stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
-    """The ``stamp`` of every file below a remote folder, by its name there, in one listing."""
+    """The change stamp of every file below a remote folder by its relative path, in one listing."""
     start = folder.path.rstrip("/") + "/"
     with translate_errors(folder):
         listed = folder.fs.find(folder.path, detail=True)
         if any(info.get("size") is None for info in listed.values()):
-            # The list of a web server tells names alone.
+            # A web server lists names without sizes.
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 listed = dict(zip(listed, pool.map(folder.fs.info, listed), strict=True))
     names = {str(name).removeprefix(start): info for name, info in listed.items()}
@@ -191,13 +194,13 @@ def change_stamps(folder: UPath) -> dict[str, tuple[object, ...]]:
     return {n: _stamp(n, info) for n, info in names.items() if not _last(n).startswith(".")}
 
 
-def _is_web(place: Location) -> bool:
-    return isinstance(place, UPath) and place.protocol in ("http", "https")
+def _is_web(location: Location) -> bool:
+    return isinstance(location, UPath) and location.protocol in ("http", "https")
 
 
-def base_name(place: Location) -> str:
-    """The last part of its name, as a local file would have it."""
-    return unquote(place.name) if _is_web(place) else place.name
+def base_name(location: Location) -> str:
+    """The file name, unquoted."""
+    return unquote(location.name) if _is_web(location) else location.name
 
 
 def _last(name: str) -> str:
@@ -205,31 +208,35 @@ def _last(name: str) -> str:
 
 
 @contextmanager
-def open_file(place: Location) -> Iterator[BinaryIO]:
-    """A file, open for reading bytes anywhere in it; a remote one is fetched as it is read.
+def open_file(location: Location) -> Iterator[BinaryIO]:
+    """Open a file for reading, with random access. A remote file is fetched as it is read.
 
     Raises:
-        CurationError: it cannot be read, now or in the block.
+        CurationError: the file cannot be opened, or reading fails in the block.
     """
-    with translate_errors(place), open_binary(place) as file:
+    with translate_errors(location), open_binary(location) as file:
         yield file
 
 
-def open_binary(place: Location) -> BinaryIO:
-    """As ``reading``, in the errors of whoever reads."""
-    if isinstance(place, Path) or not _is_web(place) or place.fs.info(place.path).get("partial"):
-        return place.open("rb")
-    # A server that knows no ranges: the whole, once, so that it can be read anywhere.
+def open_binary(location: Location) -> BinaryIO:
+    """As ``open_file``, but the errors of the filesystem are not translated."""
+    if (
+        isinstance(location, Path)
+        or not _is_web(location)
+        or location.fs.info(location.path).get("partial")
+    ):
+        return location.open("rb")
+    # The server does not support ranges: fetch the whole file once, for random access.
     whole = TemporaryFile()  # noqa: SIM115
-    with place.fs.open(place.path, "rb", block_size=0) as stream:
+    with location.fs.open(location.path, "rb", block_size=0) as stream:
         shutil.copyfileobj(stream, whole)
     whole.seek(0)
     return cast(BinaryIO, whole)
 
 
 @contextmanager
-def translate_errors(place: Location) -> Iterator[None]:
-    """A block whose failure is told as one of this place's.
+def translate_errors(location: Location) -> Iterator[None]:
+    """Turn errors of the block into errors that name the location.
 
     Raises:
         CurationError: the file or folder cannot be read.
@@ -239,44 +246,44 @@ def translate_errors(place: Location) -> Iterator[None]:
     except CurationError:
         raise
     except FileNotFoundError:
-        raise CurationError(f"{place} does not exist") from None
+        raise CurationError(f"{location} does not exist") from None
     except OSError as error:
-        raise CurationError(f"{place} cannot be read: {error.strerror or error}") from None
+        raise CurationError(f"{location} cannot be read: {error.strerror or error}") from None
     except Exception as error:
-        # Each remote filesystem has errors of its own.
-        if is_local(place):
+        # Remote filesystems raise exceptions of many types.
+        if is_local(location):
             raise
-        raise CurationError(f"{place} cannot be read: {error}") from error
+        raise CurationError(f"{location} cannot be read: {error}") from error
 
 
-def read_range(place: Location, start: int = 0, length: int | None = None) -> bytes:
-    """Some bytes of a file, or all from ``start`` on.
+def read_range(location: Location, start: int = 0, length: int | None = None) -> bytes:
+    """``length`` bytes of a file from ``start`` on, or all bytes from there.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
-    if isinstance(place, Path):
-        with place.open("rb") as file:
+    if isinstance(location, Path):
+        with location.open("rb") as file:
             file.seek(start)
             return file.read(-1 if length is None else length)
     stop = None if length is None else start + length
-    data: bytes = place.fs.cat_file(place.path, start or None, stop)
+    data: bytes = location.fs.cat_file(location.path, start or None, stop)
     if length is not None and len(data) > length:
-        # A server that knows no ranges sends it all.
+        # A server that does not support ranges sends the whole file.
         return data[start:stop]
     return data
 
 
-def change_stamp(place: Location) -> tuple[object, ...]:
-    """What tells that a file has changed: its name, size, and version or modification time.
+def change_stamp(location: Location) -> tuple[object, ...]:
+    """Name, size, and version or modification time: if one differs, the file has changed.
 
     Raises:
-        OSError: it cannot be asked.
+        OSError: the file's status cannot be read.
     """
-    if isinstance(place, Path):
-        status = place.stat()
-        return place.name, status.st_size, status.st_mtime_ns
-    return _stamp(place.name, place.fs.info(place.path))
+    if isinstance(location, Path):
+        status = location.stat()
+        return location.name, status.st_size, status.st_mtime_ns
+    return _stamp(location.name, location.fs.info(location.path))
 
 
 def _stamp(name: str, info: Mapping[str, Any]) -> tuple[object, ...]:

@@ -225,7 +225,7 @@ def test_a_protocol_without_its_package_says_what_to_install(monkeypatch):
 
 
 def test_an_unknown_protocol_is_named():
-    with pytest.raises(CurationError, match="'zzz' is no protocol known"):
+    with pytest.raises(CurationError, match="'zzz' is not a protocol known"):
         locations.parse("zzz://bucket/data")
 
 

@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monke
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
 def test_a_full_disk_is_told_in_the_systems_own_words(tmp_path, number):
-    said = f"cannot write .*a: {os.strerror(number)}; choose"
+    said = f"cannot write .*a: {os.strerror(number)}; check"
     with pytest.raises(CurationError, match=said), atomic(tmp_path / "a") as partial:
         partial.write_text("half")
         raise OSError(number, "a library's words")
