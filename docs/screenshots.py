@@ -1,7 +1,7 @@
-"""Take the README's pictures of the app, of the sample as ``make run`` scores it.
+"""Take the README's screenshots of the app, with the sample that ``make run`` scores.
 
-``python -m docs.screenshots``; with ``--all FOLDER``, every page at both widths, light and dark,
-to look at before a release.
+Run it with ``python -m docs.screenshots``. ``--all FOLDER`` takes every page at two widths, light
+and dark, for a visual check before a release.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.browser.conftest import QUIET, serve, settled
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACES = ROOT / "data" / "workspaces"
-# The pages as the README shows them: address, size, scheme.
+# Each screenshot of the README: address, width, height, color scheme.
 README = {
     "quadrants": ("/quadrants?y_top=20&quadrant=high_high&order=best", 1920, 1080, "light"),
     "search": ("/search?text=dog", 1280, 1000, "light"),
@@ -46,7 +46,8 @@ RECIPE = Recipe.parse(
     - {where: "word_count > 2"}
     """
 )
-EVERY = (
+# The addresses that ``--all`` takes.
+VIEWS = (
     "/quadrants",
     "/quadrants?shown=line&color=of:clip_score",
     "/quadrants?scale=percentile",
@@ -71,42 +72,42 @@ EVERY = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every page, into FOLDER")
-    chosen = parser.parse_args()
-    shown = {"uid": best()[0], "recipe": RECIPE.packed()}
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="take every page, into FOLDER")
+    folder: Path | None = parser.parse_args().all
+    parameters = {"uid": most_like_animals()[0], "recipe": RECIPE.packed()}
     with (
-        tempfile.TemporaryDirectory() as folder,
-        serve(curated(Path(folder))) as address,
+        tempfile.TemporaryDirectory() as workspaces,
+        serve(copy_with_marks(Path(workspaces))) as address,
         sync_playwright() as playwright,
     ):
         path = os.environ.get("CHROMIUM") or None
         browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
-        if chosen.all is None:
+        if folder is None:
             for name, (view, width, height, scheme) in README.items():
                 file = ROOT / "docs" / f"{name}.png"
-                take(browser, address + view.format(**shown), width, height, scheme, file)
+                take(browser, address + view.format(**parameters), width, height, scheme, file)
             return
-        chosen.all.mkdir(parents=True, exist_ok=True)
-        for number, view in enumerate(EVERY):
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, view in enumerate(VIEWS):
             for width in (1280, 1920):
                 for scheme in ("light", "dark"):
-                    file = chosen.all / f"{number}-{width}-{scheme}.png"
-                    take(browser, address + view.format(**shown), width, 1400, scheme, file)
+                    file = folder / f"{number}-{width}-{scheme}.png"
+                    take(browser, address + view.format(**parameters), width, 1400, scheme, file)
 
 
-def best() -> list[str]:
-    """The uids of the samples that are most like animals, most first."""
+def most_like_animals() -> list[str]:
+    """The uids of the eight samples with the highest NormSim to animals, best first."""
     catalog = Catalog.of(Workspace.open(WORKSPACES / "sample"))
     rows = np.argsort(-catalog.array("norm_sim_inf_animals"), kind="stable")[:8]
     return [str(row["uid"]) for row in catalog.rows(rows)]
 
 
-def curated(folder: Path) -> Path:
-    """A copy of the sample in which somebody has decided something."""
+def copy_with_marks(folder: Path) -> Path:
+    """Copy the sample workspace into a folder, with marks and a saved selection."""
     workspace = Workspace(folder / "sample")
     shutil.copytree(WORKSPACES / "sample", workspace.path)
     marks = Marks.of(workspace)
-    for kind, uids in (("keep", best()[:5]), ("drop", best()[5:])):
+    for kind, uids in (("keep", most_like_animals()[:5]), ("drop", most_like_animals()[5:])):
         marks.mark(uids, kind)
     Decisions.of(workspace).save_recipe("ncl30_animals20", RECIPE)
     return folder

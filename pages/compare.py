@@ -1,15 +1,13 @@
-"""Compare: two selections, and what only one of them has; two scores, and where they disagree."""
+"""Compare: what two selections share, and where two scores disagree."""
 
 from collections.abc import Sequence
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from curation import formatting
 from curation.analysis import compare
 from curation.analysis.compare import Members, Part, Sets
-from curation.catalog.catalog import Catalog, Mask
+from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.selection.select import select
 from pages.widgets.app import shell
@@ -40,9 +38,8 @@ TOO_FEW = (
     "Comparing scores needs two numeric columns. Add scores with "
     "`python -m curation score SOURCE --workspace WORKSPACE`."
 )
-SEED = 0
 BINS = 40
-# As many pictures as a person might page through.
+# Samples in a gallery at most.
 MOST = 100 * gallery.PAGE
 
 
@@ -64,8 +61,8 @@ def main() -> None:
 
 
 def selections(catalog: Catalog) -> None:
-    """Two selections: how much they share, and the samples of each part."""
-    origins = known_origins()
+    """Show how much two selections share, and the samples of each part."""
+    origins = selection_titles()
     if not any(":" in origin for origin in origins):
         st.info(NOTHING_SAVED, icon=":material/bookmark:")
     left, right = st.columns(2, gap="medium")
@@ -84,45 +81,54 @@ def selections(catalog: Catalog) -> None:
     sets = Sets(first.mask, second.mask)
     set_cards(sets)
     st.html(compare_charts.bar(sets, origins[a], origins[b], shell.is_dark()))
-    for letter, found in (("A", first), ("B", second)):
-        if found.absent:
-            absent = formatting.plural(found.absent, "uid")
+    for letter, selection in (("A", first), ("B", second)):
+        if selection.absent:
+            absent = formatting.plural(selection.absent, "uid")
             st.caption(f"{absent} of {letter} not in this dataset (not counted).")
     with st.container(key="desk"):
         left, right = st.columns([9, 11], gap="medium")
     with left:
         score = pick_score(catalog, "score", "Score", ("neg_clip_loss", "clip_score"))
-    # Pictures first, as on the Quadrants page: the browser draws them while it loads the chart.
+    # The gallery comes first, so that the browser draws it while it loads the chart.
     with right:
         show_part(catalog, sets, score)
     with left:
         show_spread(catalog, sets, score)
 
 
-def known_origins() -> dict[str, str]:
-    """What can be A or B: what the address says, and what people read."""
-    saved, every = shell.decisions().selection_names(), shell.decisions().names()
+def selection_titles() -> dict[str, str]:
+    """What can be A or B: titles by what the URL says."""
+    saved, all_names = shell.decisions().selection_names(), shell.decisions().names()
     return {
         **{f"saved:{name}": name for name in saved},
-        **{f"list:{name}": f"{name} (uid list)" for name in every if name not in saved},
+        **{f"list:{name}": f"{name} (uid list)" for name in all_names if name not in saved},
         "quadrant": "Kept quadrant",
         "pool": "Whole pool",
     }
 
 
 def kept_quadrant(catalog: Catalog) -> Members:
-    """What is above both lines of the Quadrants page, which are in the sidebar."""
+    """The samples above both cutoffs of the Quadrants page, which are in the sidebar."""
     recipe = thresholds.controls(catalog).recipe("high_high", "kept")
     return Members(select(recipe, catalog).mask)
 
 
 def members(catalog: Catalog, origin: str, kept: Members | None) -> Members:
+    """The samples of a selection.
+
+    Args:
+        origin: a key of ``selection_titles``.
+        kept: the samples of the kept quadrant, where it is one of the two.
+
+    Raises:
+        CurationError: the selection cannot be evaluated.
+    """
     kind, _, name = origin.partition(":")
     if kind == "pool":
         return compare.whole_pool(catalog)
     if kind == "quadrant" and kept is not None:
         return kept
-    # Whatever is decided may change what a name stands for.
+    # A change of this file may change the selection of this name.
     changed = shell.workspace().curation.stat().st_mtime_ns
     return _named(catalog, name, changed)
 
@@ -145,8 +151,8 @@ def set_cards(sets: Sets) -> None:
     }
     with st.container(key="part_cards"):
         columns = st.columns(4)
-    for column, (name, (count, told)) in zip(columns, cards.items(), strict=False):
-        tile(column, name, formatting.count(count), told)
+    for column, (name, (count, note)) in zip(columns, cards.items(), strict=False):
+        tile(column, name, formatting.count(count), note)
     tile(
         columns[3],
         "Jaccard",
@@ -157,7 +163,7 @@ def set_cards(sets: Sets) -> None:
 
 
 def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
-    """The samples of one part."""
+    """Show the samples of one part."""
     with st.container(horizontal=True, vertical_alignment="top"):
         start: Part = next((part for part in PART_NAMES if sets.counts[part]), "only_a")
         part = choose(
@@ -166,23 +172,18 @@ def show_part(catalog: Catalog, sets: Sets, score: str) -> None:
         sort = choose(st.selectbox, "Order", SORTS, "sort", width=150)
     mask = sets.mask(part)
     rows = (
-        some(mask)
+        gallery.random_rows(mask, MOST)
         if sort == "random"
         else compare.sorted_rows(catalog, score, mask, sort == "best", MOST)
     )
-    told = list(dict.fromkeys([score, *(c.name for c in catalog.scores)]))[:2]
+    shown = list(dict.fromkeys([score, *(c.name for c in catalog.scores)]))[:2]
     gallery.paged(
-        shell.workspace(), catalog, rows, told, f"page_{part}", sets.counts[part], EMPTY[part]
+        shell.workspace(), catalog, rows, shown, f"page_{part}", sets.counts[part], EMPTY[part]
     )
 
 
-def some(mask: Mask) -> NDArray[np.int64]:
-    """MOST of the samples at random, always the same ones."""
-    rows = np.flatnonzero(mask)
-    return np.random.default_rng(SEED).choice(rows, min(MOST, len(rows)), replace=False)
-
-
 def show_spread(catalog: Catalog, sets: Sets, score: str) -> None:
+    """Show the histogram of a score in each part."""
     spread = compare.score_histograms(catalog, sets, score, BINS)
     st.plotly_chart(
         compare_charts.histograms(spread, catalog.column(score).title, shell.is_dark()),
@@ -191,12 +192,12 @@ def show_spread(catalog: Catalog, sets: Sets, score: str) -> None:
         alt="Distribution of a score in the samples of only A, of both and of only B",
     )
     missing = sum(spread.missing.values())
-    lost = f" {formatting.plural(missing, 'sample')} without this score omitted." if missing else ""
-    st.caption(f"Each line is normalized to its part.{lost}")
+    omitted = f" {formatting.plural(missing, 'sample')} without it omitted." if missing else ""
+    st.caption(f"Each line is normalized to its part.{omitted}")
 
 
 def scores(catalog: Catalog) -> None:
-    """Two scores: how far they rank alike, and the samples that they rank most unlike."""
+    """Show how alike two scores rank, and the samples on which they disagree most."""
     if len(catalog.numbers) < 2:
         st.info(TOO_FEW, icon=":material/scoreboard:")
         return
@@ -204,18 +205,18 @@ def scores(catalog: Catalog) -> None:
     with left:
         a = pick_score(catalog, "score_a", "Score A", ("clip_score",))
     with right:
-        b = pick_score(catalog, "score_b", "Score B", ("neg_clip_loss",), besides=a)
+        b = pick_score(catalog, "score_b", "Score B", ("neg_clip_loss",), taken=a)
     web_images.switch(catalog)
     rank_change.show(catalog, a, b, MOST)
 
 
 def pick_score(
-    catalog: Catalog, key: str, label: str, wanted: Sequence[str], besides: str = ""
+    catalog: Catalog, key: str, label: str, preferred: Sequence[str], taken: str = ""
 ) -> str:
-    """A column that can be ranked by; begins with a wanted one, or the first that is not taken."""
+    """A numeric column; begins with a preferred one, else with the first that is not taken."""
     names = [column.name for column in catalog.numbers]
-    free = [name for name in names if name != besides]
-    start = next((name for name in wanted if name in free), free[0])
+    free = [name for name in names if name != taken]
+    start = next((name for name in preferred if name in free), free[0])
     return choose(
         st.selectbox,
         label,

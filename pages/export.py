@@ -1,4 +1,4 @@
-"""Export: which samples, in which format, and the files to take away."""
+"""Export: choose a selection and a format, write the files, and download them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ from curation.selection.recipe import Recipe, describe
 from curation.selection.select import Selection, select
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import code, plain, show_error
+from pages.widgets.app.metrics import tile
 from pages.widgets.export import preview
 from pages.widgets.export.export_form import Form, pick_form, resharder
 from pages.widgets.quadrants import thresholds
@@ -27,11 +28,13 @@ from pages.widgets.state.url import choose
 shell.enter("export")
 
 FROM = {"quadrant": "Quadrant", "recipe": "Recipe", "saved": "Saved selection"}
-# A download is held in the server's memory whole; larger files are left on its disk.
+# Bytes. A download is held in the server's memory; larger files stay on its disk.
 DOWNLOAD_LIMIT = 200_000_000
 MARKS = {"with": "Include marks", "without": "Ignore marks"}
-# Uids that the page shows of a recipe; the file has them all.
+# Uids of a recipe that the page shows; the file has all of them.
 UIDS = 20
+# The recipe of the URL that the text field has.
+URL_RECIPE = "recipe_in_url"
 
 
 def main() -> None:
@@ -42,7 +45,7 @@ def main() -> None:
         recipe = pick_recipe(catalog)
         selection = evaluate(recipe, catalog) if recipe else None
         if selection:
-            attrition(selection)
+            show_attrition(selection)
     with right:
         st.subheader("Format", anchor=False)
         if selection is None:
@@ -55,7 +58,7 @@ def main() -> None:
 
 
 def pick_recipe(catalog: Catalog) -> Recipe | None:
-    """The recipe to export by; None where there is none yet, which the page then says."""
+    """The recipe to export; None where the page says why there is none."""
     origin = choose(
         st.segmented_control, "From", FROM, "from", required=True, label_visibility="collapsed"
     )
@@ -66,7 +69,7 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
             quadrant = choose(st.selectbox, "Quadrant", names, "quadrant")
             st.caption("Uses the cutoffs of the Quadrants page; change them in the sidebar.")
             name = f"{view.x}-{view.y}-{quadrant}".replace("_", "-")
-            return view.recipe(quadrant, name, *marked())
+            return view.recipe(quadrant, name, *marks())
         if origin == "saved":
             return saved_recipe()
         return typed_recipe(catalog)
@@ -75,12 +78,12 @@ def pick_recipe(catalog: Catalog) -> Recipe | None:
         return None
 
 
-def marked() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was kept and dropped by hand, unless it is not to count here."""
+def marks() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The uids that are marked keep and drop; none where the curator ignores them here."""
     keep, drop = Marks.of(shell.workspace()).all()
     if not (keep or drop):
         return (), ()
-    counts = choose(
+    chosen = choose(
         st.segmented_control,
         describe_counts(len(keep), len(drop)),
         MARKS,
@@ -88,20 +91,20 @@ def marked() -> tuple[tuple[str, ...], tuple[str, ...]]:
         required=True,
         help="Manually kept samples are always exported, dropped ones never.",
     )
-    return (keep, drop) if counts == "with" else ((), ())
+    return (keep, drop) if chosen == "with" else ((), ())
 
 
 def typed_recipe(catalog: Catalog) -> Recipe:
-    """The recipe in the text field; it begins with the one in the address, if that has one."""
-    asked = st.query_params.get("recipe")
-    if asked and asked != st.session_state.get("recipe_told"):
-        st.session_state["recipe_told"] = asked
+    """The recipe in the text field, which begins with the recipe of the URL, if it has one."""
+    linked = st.query_params.get("recipe")
+    if linked and linked != st.session_state.get(URL_RECIPE):
+        st.session_state[URL_RECIPE] = linked
         st.session_state["recipe_text"] = Recipe.unpack(
-            asked, "the recipe in the address"
+            linked, "the recipe in the address"
         ).to_yaml()
     if not st.session_state.get("recipe_text"):
-        st.session_state["recipe_text"] = draft.text() or example(catalog)
-    # Set on every run: what nobody touched would be lost with a change of page.
+        st.session_state["recipe_text"] = draft.to_yaml() or example(catalog)
+    # Set on every run: Streamlit drops the value of an untouched widget when the page changes.
     st.session_state["recipe_text"] = st.session_state["recipe_text"]
     recipe = Recipe.parse(
         st.text_area(
@@ -114,7 +117,7 @@ def typed_recipe(catalog: Catalog) -> Recipe:
     )
     packed = recipe.packed()
     if len(packed) <= draft.LONGEST:
-        st.session_state["recipe_told"] = st.query_params["recipe"] = packed
+        st.session_state[URL_RECIPE] = st.query_params["recipe"] = packed
     else:
         st.query_params.pop("recipe", None)
         st.caption("This recipe is too long for a link.")
@@ -122,7 +125,7 @@ def typed_recipe(catalog: Catalog) -> Recipe:
 
 
 def example(catalog: Catalog) -> str:
-    """The paper's recipe over the scores there are."""
+    """The paper's recipe with the scores of this catalog."""
     names = [c.name for c in catalog.scores or catalog.numbers]
     quality = next((n for n in ("neg_clip_loss", "clip_score") if n in names), names[0])
     steps = [{"score": quality, "top": 0.3, "of": "pool"}]
@@ -152,17 +155,11 @@ def evaluate(recipe: Recipe, catalog: Catalog) -> Selection | None:
         return None
 
 
-def attrition(selection: Selection) -> None:
-    """How many are left after each step, and the recipe itself."""
+def show_attrition(selection: Selection) -> None:
+    """Show how many samples remain after each step, and the recipe itself."""
     total = len(selection.mask)
-    st.metric(
-        "Selected",
-        formatting.count(selection.count),
-        f"{formatting.share(selection.count, total)} of {formatting.count(total)}",
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-    )
+    share = f"{formatting.share(selection.count, total)} of {formatting.count(total)}"
+    tile(st.container(), "Selected", formatting.count(selection.count), share)
     rows = [
         ("Pool", total),
         *(
@@ -190,7 +187,7 @@ def attrition(selection: Selection) -> None:
             f"dataset (first: `{selection.unknown[0]}`)."
         )
     with st.expander("Recipe", icon=":material/description:"):
-        st.code(shown(selection.recipe), language="yaml")
+        st.code(shortened(selection.recipe), language="yaml")
         with (
             st.form("save", border=False, enter_to_submit=True),
             st.container(horizontal=True, vertical_alignment="bottom"),
@@ -200,8 +197,8 @@ def attrition(selection: Selection) -> None:
                 save(name, selection.recipe)
 
 
-def shown(recipe: Recipe) -> str:
-    """The recipe as YAML, without the most of very many uids."""
+def shortened(recipe: Recipe) -> str:
+    """The recipe as YAML with at most ``UIDS`` uids in each list."""
     few = replace(recipe, keep=recipe.keep[:UIDS], drop=recipe.drop[:UIDS])
     more = len(recipe.keep) + len(recipe.drop) - len(few.keep) - len(few.drop)
     return few.to_yaml() + (f"# … and {formatting.plural(more, 'uid')} more\n" if more else "")
@@ -216,16 +213,16 @@ def save(name: str, recipe: Recipe) -> None:
 
 
 def write(catalog: Catalog, selection: Selection) -> Form:
-    """Format, columns, name; then the files."""
+    """Show the form of the export, write the files, and offer them for download."""
     form = pick_form(catalog)
     format_, exporter = form.format, EXPORTERS[form.format]
-    # One field a recipe: another selection must not go out under the name of the last.
+    # Each recipe has a field of its own, so that a selection never takes the name of the last one.
     own = selection.recipe.name
     what = "File name" if exporter.extension else "Folder name"
-    # Of folders, two of one name would be in each other's way.
+    # Two formats that write folders must not suggest the same name.
     suggested = own if exporter.extension else f"{own}-{format_}"
     name = st.text_input(what, value=suggested, key=f"name_{format_}_{own}")
-    # A name that is one on every disk: no folder, not hidden, not longer than any allows.
+    # A name that every filesystem takes: no folder, not hidden, not too long.
     stem = Path(name.replace("\0", "")).name.lstrip(".")[:80] or "selection"
     path = shell.workspace().exports / f"{stem}{exporter.extension}"
     size = preview.size(catalog, selection, format_, form.columns, form.shard_size)
@@ -234,10 +231,10 @@ def write(catalog: Catalog, selection: Selection) -> Form:
         f"{written[0].upper()}{written[1:]} will be written to {code(formatting.path(path))}, "
         "with a recipe and a manifest."
     )
-    there = export.files_to_replace(selection, path)
-    names = ", ".join(plain(file.name) for file in there)
-    overwrite = bool(there) and st.checkbox(f"Overwrite existing files: {names}")
-    ready = selection.count > 0 and (overwrite or not there)
+    existing = export.files_to_replace(selection, path)
+    names = ", ".join(plain(file.name) for file in existing)
+    overwrite = bool(existing) and st.checkbox(f"Overwrite existing files: {names}")
+    ready = selection.count > 0 and (overwrite or not existing)
     if st.button("Export", type="primary", icon=":material/download:", disabled=not ready):
         try:
             with progress(selection.count) as advance:
@@ -265,7 +262,7 @@ def write(catalog: Catalog, selection: Selection) -> Form:
         and path.exists()
         and st.session_state.get("exported_recipe") == selection.recipe
     ):
-        files(last)
+        show_files(last)
     if format_ == "datacomp":
         resharder(path)
     return form
@@ -273,14 +270,14 @@ def write(catalog: Catalog, selection: Selection) -> Form:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A bar, and a function that moves it."""
+    """Show a progress bar; yields a function that advances it by a number of samples."""
     label = f"Writing {formatting.plural(total, 'sample')} …"
     bar, done = st.progress(0.0, label), 0
 
     def advance(samples: int) -> None:
         nonlocal done
         before, done = done, done + samples
-        # The browser need not hear of every one.
+        # At most 200 updates reach the browser.
         if 200 * done // total > 200 * before // total:
             bar.progress(min(done / total, 1.0), label)
 
@@ -288,8 +285,8 @@ def progress(total: int) -> Iterator[Callable[[int], object]]:
     bar.empty()
 
 
-def files(exported: export.Exported) -> None:
-    """What was written, to download where it is small."""
+def show_files(exported: export.Exported) -> None:
+    """Show what was written; files that are small enough can be downloaded."""
     written = manifest.files_of(exported.path)
     size = sum(file.stat().st_size for file in written)
     is_folder = exported.path.is_dir()

@@ -1,9 +1,7 @@
-"""Marks: what was kept and dropped by hand, and what became of every mark."""
+"""Marks: the samples marked keep or drop, and the log of all changes."""
 
-import base64
 from collections.abc import Callable, Sequence
 from functools import partial
-from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,17 +14,18 @@ from curation.images import thumbnails
 from curation.selection.marks import Change, Kind, LogEntry, Mark, Marks
 from curation.storage import locations
 from pages.widgets.app import shell
+from pages.widgets.app.html import Html, element, picture, style
 from pages.widgets.app.markdown import show_error
 from pages.widgets.gallery import web_images
-from pages.widgets.state.url import choose, number
+from pages.widgets.state.url import choose, page_number
 
 shell.enter("marks")
 
 PAGE = 24
 VIEWS = {"marks": "Marked samples", "log": "Log"}
 SIGNS: dict[Kind | None, str] = {"keep": "✓ Keep", "drop": "✕ Drop", None: "No mark"}
-# A mark that could not be changed: shown at the next run, as the page goes on.
-PROBLEM = "marks_problem"
+# An error of a callback, which the next run shows.
+ERROR = "marks_error"
 
 _CSS = """
 .marked-row {display: grid; grid-template-columns: 56px 5.5rem 1fr auto; gap: 0 16px;
@@ -54,15 +53,15 @@ def main() -> None:
     web_images.switch(catalog)
     shell.dataset_facts(catalog)
     marks = Marks.of(shell.workspace())
-    if PROBLEM in st.session_state:
-        show_error(st.session_state.pop(PROBLEM))
+    if ERROR in st.session_state:
+        show_error(st.session_state.pop(ERROR))
     try:
-        tiles(catalog, marks)
-        changes(marks)
+        count_tiles(catalog, marks)
+        change_buttons(marks)
         if not marks.log(1):
-            nothing("No marks yet.")
+            show_hint("No marks yet.")
             return
-        st.html(f"<style>{_CSS}</style>")
+        st.html(style(_CSS))
         view = choose(
             st.segmented_control,
             "Show",
@@ -72,22 +71,22 @@ def main() -> None:
             label_visibility="collapsed",
         )
         if view == "marks":
-            listed(catalog, marks)
+            list_marks(catalog, marks)
         else:
-            log(catalog, marks)
+            list_log(catalog, marks)
     except CurationError as error:
         show_error(error)
 
 
-def nothing(told: str) -> None:
+def show_hint(text: str) -> None:
     st.info(
-        f"{told} Point at a card and click ✓ or ✕, or focus it and press K to keep or D to drop. "
+        f"{text} Point at a card and click ✓ or ✕, or focus it and press K to keep or D to drop. "
         "Marks override the cutoffs and apply to exports.",
         icon=":material/done_all:",
     )
 
 
-def tiles(catalog: Catalog, marks: Marks) -> None:
+def count_tiles(catalog: Catalog, marks: Marks) -> None:
     keep, drop = marks.all()
     absent = len(keep) + len(drop) - len(catalog.uids.find_rows([*keep, *drop]))
     shown = {"Manually kept": len(keep), "Manually dropped": len(drop)}
@@ -96,8 +95,8 @@ def tiles(catalog: Catalog, marks: Marks) -> None:
         column.metric(name, formatting.count(value), border=True)
 
 
-def changes(marks: Marks) -> None:
-    """Undo, redo, and all at once."""
+def change_buttons(marks: Marks) -> None:
+    """Buttons to undo, to redo, and to clear all marks."""
     can_undo, can_redo = marks.can_undo_redo()
     any_marked = any(marks.counts().values())
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -130,28 +129,30 @@ def changes(marks: Marks) -> None:
 
 
 def change(prefix: str, make: Callable[[], Change | None]) -> None:
-    """Change marks and say what was done, or why it could not be."""
+    """Change marks; a toast says what was done, or the next run shows the error."""
     try:
-        made = make()
+        done = make()
     except CurationError as error:
-        st.session_state[PROBLEM] = error
+        st.session_state[ERROR] = error
         return
-    said = f"{prefix}{made}" if made else "Nothing to change"
-    st.toast(said[0].upper() + said[1:], icon=":material/done_all:")
+    message = f"{prefix}{done}" if done else "Nothing to change"
+    st.toast(message[0].upper() + message[1:], icon=":material/done_all:")
 
 
-def listed(catalog: Catalog, marks: Marks) -> None:
-    """Every mark with its sample, newest first."""
+def list_marks(catalog: Catalog, marks: Marks) -> None:
+    """Show every mark with its sample, newest first."""
     total = sum(marks.counts().values())
     if not total:
-        nothing("No samples are marked.")
+        show_hint("No samples are marked.")
         return
-    shown = marks.newest(PAGE, PAGE * paged("marks_page", total, "mark"))
-    samples = of(catalog, [mark.uid for mark in shown])
-    pictures = load(catalog, list(samples.values()))
+    shown = marks.newest(
+        PAGE, PAGE * page_number("marks_page", total, PAGE, formatting.plural(total, "mark"))
+    )
+    samples = samples_by_uid(catalog, [mark.uid for mark in shown])
+    pictures = pictures_by_uid(catalog, list(samples.values()))
     for mark in shown:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
-            st.html(described(mark, samples.get(mark.uid), pictures.get(mark.uid)))
+            st.html(mark_row(mark, samples.get(mark.uid), pictures.get(mark.uid)))
             st.button(
                 "Revert",
                 icon=":material/close:",
@@ -162,61 +163,40 @@ def listed(catalog: Catalog, marks: Marks) -> None:
             )
 
 
-def paged(key: str, total: int, noun: str) -> int:
-    """The page that is chosen, counted from 0."""
-    pages = -(-total // PAGE)
-    if pages == 1:
-        return 0
-    with st.container(horizontal=True, vertical_alignment="center"):
-        page = number(
-            "Page",
-            key,
-            1.0,
-            1.0,
-            float(pages),
-            0,
-            step=1.0,
-            width=150,
-            label_visibility="collapsed",
-        )
-        st.caption(
-            f"Page {page:.0f} of {formatting.count(pages)} · {formatting.plural(total, noun)}"
-        )
-    return int(page) - 1
-
-
-def of(catalog: Catalog, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The samples of these that the catalog has, by uid."""
+def samples_by_uid(catalog: Catalog, uids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rows of those samples that the catalog has."""
     return {row["uid"]: row for row in catalog.rows(list(catalog.uids.find_rows(uids).values()))}
 
 
-def load(catalog: Catalog, rows: Sequence[dict[str, Any]]) -> dict[str, bytes | None]:
+def pictures_by_uid(catalog: Catalog, rows: Sequence[dict[str, Any]]) -> dict[str, bytes | None]:
     root = locations.parse(catalog.dataset.image_root)
-    found = thumbnails.load(shell.workspace(), root, rows, from_the_web=web_images.is_on())
-    return {row["uid"]: picture for row, picture in zip(rows, found, strict=True)}
+    pictures = thumbnails.load(shell.workspace(), root, rows, from_the_web=web_images.is_on())
+    return {row["uid"]: jpeg for row, jpeg in zip(rows, pictures, strict=True)}
 
 
-def described(mark: Mark, sample: dict[str, Any] | None, picture: bytes | None) -> str:
-    """A mark as a line of HTML."""
-    frame = "<span>no image</span>"
-    if picture is not None:
-        data = base64.b64encode(picture).decode()
-        frame = f"<img alt='' src='data:image/jpeg;base64,{data}'>"
-    return (
-        f"<div class='marked-row' data-uid='{mark.uid}'><div class='frame'>{frame}</div>"
-        f"{sign(mark.mark)}<div>{caption(sample)}<small>{mark.uid}</small></div>"
-        f"<small>{at(mark.marked)[:-3]} UTC</small></div>"
+def mark_row(mark: Mark, sample: dict[str, Any] | None, jpeg: bytes | None) -> Html:
+    image = element("span", "No image") if jpeg is None else picture(jpeg)
+    return element(
+        "div",
+        element("div", image, class_="frame"),
+        sign(mark.mark),
+        element("div", caption(sample), element("small", mark.uid)),
+        element("small", f"{readable(mark.marked)[:-3]} UTC"),
+        class_="marked-row",
+        data_uid=mark.uid,
     )
 
 
-def log(catalog: Catalog, marks: Marks) -> None:
-    """What became of every mark, newest first; what still stands can be reverted."""
+def list_log(catalog: Catalog, marks: Marks) -> None:
+    """Show every change, newest first; those that are still current can be reverted."""
     total = marks.status(()).log_length
-    lines = marks.log(PAGE, PAGE * paged("log_page", total, "change"))
-    samples = of(catalog, [line.uid for line in lines])
+    lines = marks.log(
+        PAGE, PAGE * page_number("log_page", total, PAGE, formatting.plural(total, "change"))
+    )
+    samples = samples_by_uid(catalog, [line.uid for line in lines])
     for line in lines:
         with st.container(horizontal=True, vertical_alignment="center", border=True):
-            st.html(changed(line, samples.get(line.uid)))
+            st.html(log_row(line, samples.get(line.uid)))
             st.button(
                 "Revert",
                 icon=":material/undo:",
@@ -230,30 +210,33 @@ def log(catalog: Catalog, marks: Marks) -> None:
             )
 
 
-def changed(line: LogEntry, sample: dict[str, Any] | None) -> str:
-    """A line of the log as a line of HTML."""
-    return (
-        f"<div class='marked-row line' data-uid='{line.uid}'>"
-        f"<small>{at(line.logged)}</small><span>{line.action}</span>"
-        f"<span class='change'>{sign(line.old)} → {sign(line.new)}</span>"
-        f"<div>{caption(sample)}<small>{line.uid}</small></div></div>"
+def log_row(line: LogEntry, sample: dict[str, Any] | None) -> Html:
+    return element(
+        "div",
+        element("small", readable(line.logged)),
+        element("span", line.action),
+        element("span", sign(line.old), " → ", sign(line.new), class_="change"),
+        element("div", caption(sample), element("small", line.uid)),
+        class_="marked-row line",
+        data_uid=line.uid,
     )
 
 
-def sign(mark: Kind | None) -> str:
-    return f"<span class='sign {mark or ''}'>{SIGNS[mark]}</span>"
+def sign(mark: Kind | None) -> Html:
+    return element("span", SIGNS[mark], class_=f"sign {mark or ''}")
 
 
-def caption(sample: dict[str, Any] | None) -> str:
-    """It is a stranger's, and is shown as it is."""
+def caption(sample: dict[str, Any] | None) -> Html:
+    """The caption of a sample as a link to the Sample page."""
     if sample is None:
-        return "<span class='caption'>not in this dataset</span>"
-    ws = {name: st.query_params[name] for name in ("ws",) if name in st.query_params}
-    address = escape(f"sample?{urlencode(ws | {'uid': sample['uid']})}")
-    return f"<a class='caption' href='{address}'>{escape(str(sample['caption']))}</a>"
+        return element("span", "not in this dataset", class_="caption")
+    parameters = {name: st.query_params[name] for name in ("ws",) if name in st.query_params}
+    address = f"sample?{urlencode(parameters | {'uid': sample['uid']})}"
+    return element("a", sample["caption"], class_="caption", href=address)
 
 
-def at(time: str) -> str:
+def readable(time: str) -> str:
+    """An ISO time as date and time to the second."""
     return time.replace("T", " ")[:19]
 
 

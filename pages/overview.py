@@ -1,4 +1,4 @@
-"""Overview: what is in the dataset, how every score is spread, and what was left out."""
+"""Overview: the dataset, the distribution of every score, and what was skipped."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,10 @@ from pages.widgets.state.url import choose
 
 shell.enter("overview")
 
-A_ROW = 3
-STRIP = 12
+COLUMNS = 3
+# Random samples that are shown.
+SAMPLES = 12
+# The share of the pool that the paper keeps.
 KEEP = 0.3
 
 
@@ -27,23 +29,23 @@ def main() -> None:
     catalog = shell.catalog()
     web_images.switch(catalog)
     shell.dataset_facts(catalog)
-    facts(catalog)
+    show_dataset(catalog)
     st.subheader("Scores", anchor=False)
-    tiles(catalog, catalog.scores)
+    show_columns(catalog, catalog.scores)
     if catalog.measures:
         st.subheader("Captions and images", anchor=False)
-        tiles(catalog, catalog.measures)
+        show_columns(catalog, catalog.measures)
     for label in catalog.labels:
-        known_bad(catalog, label)
+        show_auc(catalog, label)
     st.subheader("Random samples", anchor=False)
-    strip(catalog)
+    show_random_samples(catalog)
     st.subheader("Skipped samples", anchor=False)
-    skipped(catalog)
+    show_skipped(catalog)
     st.subheader("Score provenance", anchor=False)
-    made(catalog)
+    show_provenance(catalog)
 
 
-def facts(catalog: Catalog) -> None:
+def show_dataset(catalog: Catalog) -> None:
     about = catalog.dataset
     whole = about.samples + about.skipped
     shown = {
@@ -60,40 +62,43 @@ def facts(catalog: Catalog) -> None:
     )
 
 
-def tiles(catalog: Catalog, columns: Sequence[ColumnInfo]) -> None:
-    """How each column is spread."""
-    for start in range(0, len(columns), A_ROW):
-        row = columns[start : start + A_ROW]
-        for column, info in zip(st.columns(A_ROW), row, strict=False):
+def show_columns(catalog: Catalog, columns: Sequence[ColumnInfo]) -> None:
+    """Show the distribution of each column."""
+    for start in range(0, len(columns), COLUMNS):
+        row = columns[start : start + COLUMNS]
+        for column, info in zip(st.columns(COLUMNS), row, strict=False):
             with column.container(border=True, gap="small"):
                 st.markdown(f"**{plain(info.title)}**", help=plain(info.help) or None)
                 if info.is_number:
-                    number_tile(catalog, info)
+                    show_histogram(catalog, info)
                 else:
                     st.caption(plain(text_report.values(catalog, info.name)))
 
 
-def number_tile(catalog: Catalog, info: ColumnInfo) -> None:
-    """A histogram; the dotted line is the median."""
-    of = caches.distribution(catalog, info.name)
-    if not of.known:
+def show_histogram(catalog: Catalog, info: ColumnInfo) -> None:
+    """Show the histogram of a column with its range and median."""
+    distribution = caches.distribution(catalog, info.name)
+    if not distribution.known:
         st.caption("Missing for every sample")
         return
     st.plotly_chart(
-        distributions.figure(of, shell.is_dark()),
+        distributions.figure(distribution, shell.is_dark()),
         key=f"distribution_{info.name}",
         config={"displayModeBar": False},
         alt=f"Histogram of {info.title}",
     )
     number = int if info.is_whole else float
-    low, middle, high = (formatting.score(number(v)) for v in (of.least, of.median, of.greatest))
-    missing = len(catalog) - of.known
-    lost = f" · {formatting.count(missing)} missing" if missing else ""
-    st.caption(f"{low} to {high}, median {middle}{lost}")
+    low, median, high = (
+        formatting.score(number(value))
+        for value in (distribution.least, distribution.median, distribution.greatest)
+    )
+    missing = len(catalog) - distribution.known
+    note = f" · {formatting.count(missing)} missing" if missing else ""
+    st.caption(f"{low} to {high}, median {median}{note}")
 
 
-def known_bad(catalog: Catalog, label: ColumnInfo) -> None:
-    """Where the source marks bad samples: how well does each score find them?"""
+def show_auc(catalog: Catalog, label: ColumnInfo) -> None:
+    """Show how well each score separates the samples that the source labels as bad."""
     results = caches.judge(catalog, label.name, KEEP)
     if not results:
         return
@@ -122,9 +127,9 @@ def known_bad(catalog: Catalog, label: ColumnInfo) -> None:
     )
 
 
-def strip(catalog: Catalog) -> None:
+def show_random_samples(catalog: Catalog) -> None:
     seed = st.session_state.setdefault("strip_seed", 0)
-    rows = np.random.default_rng(seed).choice(len(catalog), min(STRIP, len(catalog)), False)
+    rows = np.random.default_rng(seed).choice(len(catalog), min(SAMPLES, len(catalog)), False)
     shown = [c.name for c in catalog.scores[:3]]
     gallery.show(shell.workspace(), catalog, rows, shown)
     if st.button("Shuffle", icon=":material/shuffle:"):
@@ -132,7 +137,7 @@ def strip(catalog: Catalog) -> None:
         st.rerun()
 
 
-def skipped(catalog: Catalog) -> None:
+def show_skipped(catalog: Catalog) -> None:
     reasons = catalog.skipped_by_reason()
     if not reasons:
         st.success("Nothing was skipped.", icon=":material/check:")
@@ -162,13 +167,13 @@ def skipped(catalog: Catalog) -> None:
         )
 
 
-def made(catalog: Catalog) -> None:
+def show_provenance(catalog: Catalog) -> None:
     st.dataframe(
         [
             {
                 "Column": c.name,
                 "Model": c.model,
-                "Parameters": ", ".join(f"{k} = {v}" for k, v in (c.parameters or {}).items()),
+                "Parameters": formatting.settings(c.parameters),
                 "Source": c.reference,
                 "Created (UTC)": c.created.replace("T", " ")[:16],
             }

@@ -1,4 +1,4 @@
-"""Sample: one pair, and why its scores are what they are."""
+"""Sample: one image-caption pair, and what explains its scores."""
 
 import math
 from typing import Any
@@ -20,13 +20,13 @@ from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.charts import waterfall
 from pages.widgets.gallery import gallery, sample_cards, web_images
 from pages.widgets.quadrants import thresholds
-from pages.widgets.state import lookups
+from pages.widgets.state import caches
 
 shell.enter("sample")
 
-# The sample in view, for when one comes back to the page.
+# The uid of the last sample, to return to.
 LAST = "last_sample"
-# What each side is compared with, and what it has itself.
+# Of each side: the heading, what it is compared with, and what it is itself.
 CONFUSED: dict[Side, tuple[str, str, str]] = {
     "image": ("Captions that fit this image better or nearly as well", "caption", "this image"),
     "text": ("Images that fit this caption better or nearly as well", "image", "this caption"),
@@ -38,7 +38,8 @@ AMONG = {
     "substitute": "in a random pool of one batch (the dataset is too large to search here)",
 }
 NO_UID = "A uid is 32 hex digits (0–9, a–f)."
-TOLD = ("sample", "source", "measure")
+# Kinds of columns listed under "All fields".
+FIELDS = ("sample", "source", "measure")
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
     view = thresholds.controls(catalog)
     web_images.switch(catalog)
     shell.dataset_facts(catalog)
-    uid = ask(catalog)
+    uid = pick_uid(catalog)
     if not uid:
         st.subheader("Explain a sample", anchor=False)
         st.info(
@@ -64,38 +65,42 @@ def main() -> None:
     (row,) = catalog.rows([rowid])
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        picture, reason = lookups.picture(catalog, rowid, web_images.is_on())
+        picture, reason = caches.picture(catalog, rowid, web_images.is_on())
         labels = [label.title for label in catalog.labels if row[label.name]]
         sample_cards.portrait(shell.workspace(), row, picture, reason, labels)
         with st.expander("All fields", icon=":material/list:"):
-            others = [c for c in catalog.columns.values() if c.kind in TOLD]
-            sample_cards.told({c.title: row[c.name] for c in others})
+            others = [c for c in catalog.columns.values() if c.kind in FIELDS]
+            sample_cards.fields({c.title: row[c.name] for c in others})
     with right:
-        parts(catalog, view, row)
+        show_loss(catalog, view, row)
         if catalog.scores:
-            standings(catalog, row)
+            show_standings(catalog, row)
     try:
-        confused(catalog, rowid)
+        show_confused(catalog, rowid)
     except CurationError as error:
-        # Without embeddings nothing is known of targets either.
+        # Without embeddings there are no nearest target items either.
         show_error(error)
         return
-    targets(catalog, rowid)
+    show_target_items(catalog, rowid)
 
 
-def ask(catalog: Catalog) -> str:
-    """The uid in view: of the address, which the field and the button write."""
+def pick_uid(catalog: Catalog) -> str:
+    """The uid in the URL, which the field and the button write."""
     uid = str(st.query_params.get("uid", st.session_state.get(LAST, ""))).strip().lower()
-    _show(uid)
+    _write_uid(uid)
     st.session_state["uid_field"] = uid
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            "Sample", key="uid_field", placeholder="uid: 32 hex digits", width=380, on_change=_go
+            "Sample",
+            key="uid_field",
+            placeholder="uid: 32 hex digits",
+            width=380,
+            on_change=_uid_entered,
         )
         st.button(
             "Pick random sample",
             icon=":material/shuffle:",
-            on_click=_go_anywhere,
+            on_click=_pick_random,
             args=(catalog,),
             disabled=not len(catalog),
         )
@@ -105,7 +110,7 @@ def ask(catalog: Catalog) -> str:
 
 
 def definitions(columns: list[ColumnInfo]) -> None:
-    """What each score says and where it comes from; once for those that say the same."""
+    """Show what each score means and its source, once for scores with the same text."""
     titles: dict[tuple[str, str], list[str]] = {}
     for info in columns:
         titles.setdefault((info.help, info.reference), []).append(info.title)
@@ -114,47 +119,48 @@ def definitions(columns: list[ColumnInfo]) -> None:
         st.markdown(f"**{plain(', '.join(named))}**: {plain(text)}{source}")
 
 
-def parts(catalog: Catalog, view: View, row: dict[str, Any]) -> None:
-    """What the sample's negCLIPLoss is made of."""
+def show_loss(catalog: Catalog, view: View, row: dict[str, Any]) -> None:
+    """Show the parts of the sample's negCLIPLoss."""
     try:
         loss = explain.explain_loss(catalog, row)
     except CurationError as error:
         st.info(plain(error), icon=":material/info:")
         return
-    line = {view.x: view.x_line, view.y: view.y_line}.get(LOSS)
-    tiles(catalog, loss, line)
+    cutoff = {view.x: view.x_line, view.y: view.y_line}.get(LOSS)
+    loss_tiles(catalog, loss, cutoff)
     st.plotly_chart(
-        waterfall.figure(loss, line, shell.is_dark()),
+        waterfall.figure(loss, cutoff, shell.is_dark()),
         key="waterfall",
         config={"displayModeBar": False},
         alt="negCLIPLoss is CLIPScore minus the image side and the caption side",
     )
     st.caption(
         "Image side: (τ/2)·log Σ exp(S/τ) of this image over the captions of a batch. Caption "
-        f"side: of this caption over the images. {plain(made(loss))}"
+        f"side: of this caption over the images. {plain(describe_batches(loss))}"
     )
 
 
-def tiles(catalog: Catalog, loss: Loss, line: float | None) -> None:
-    known = "—" if math.isnan(loss.error) else f"{loss.error:.4f}"
-    told = {
+def loss_tiles(catalog: Catalog, loss: Loss, cutoff: float | None) -> None:
+    """Show the score, its standard error, and the flip probability where it has a cutoff."""
+    error = "—" if math.isnan(loss.error) else f"{loss.error:.4f}"
+    tiles = {
         "negCLIPLoss": formatting.score(loss.score),
-        "Standard error": "0 (exact)" if loss.is_exact else known,
+        "Standard error": "0 (exact)" if loss.is_exact else error,
     }
-    if line is not None:
-        chance = explain.flip_probability(loss, line)
-        told["Flip probability"] = "—" if math.isnan(chance) else formatting.share(chance)
+    if cutoff is not None:
+        chance = explain.flip_probability(loss, cutoff)
+        tiles["Flip probability"] = "—" if math.isnan(chance) else formatting.share(chance)
     helps = {
         "negCLIPLoss": plain(catalog.column(LOSS).help),
         "Standard error": plain(catalog.column(f"{LOSS}_se").help),
         "Flip probability": "Probability that other random batches move the score across "
         "the cutoff: Φ(−|score − cutoff| / standard error).",
     }
-    for column, (name, value) in zip(st.columns(len(told)), told.items(), strict=True):
+    for column, (name, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
         column.metric(name, value, help=helps.get(name), border=True)
 
 
-def made(loss: Loss) -> str:
+def describe_batches(loss: Loss) -> str:
     """How the batches of the score were drawn."""
     size, batches = loss.parameters["batch_size"], loss.parameters["batches"]
     tau = f"τ = {loss.parameters['temperature']:.4g}."
@@ -170,8 +176,8 @@ def made(loss: Loss) -> str:
     return f"Mean over {pools} of {formatting.count(size)} pairs; {tau}"
 
 
-def standings(catalog: Catalog, row: dict[str, Any]) -> None:
-    """Where the sample stands in every score."""
+def show_standings(catalog: Catalog, row: dict[str, Any]) -> None:
+    """Show the sample's value and percentile in every score."""
     st.dataframe(
         [
             {
@@ -193,25 +199,25 @@ def standings(catalog: Catalog, row: dict[str, Any]) -> None:
     )
 
 
-def confused(catalog: Catalog, rowid: int) -> None:
-    """What each side of the sample goes with besides its own."""
+def show_confused(catalog: Catalog, rowid: int) -> None:
+    """Show what fits each side of the sample better, or nearly as well, as its own."""
     workspace = shell.workspace()
     for side, (title, noun, its) in CONFUSED.items():
         st.subheader(title, anchor=False)
-        found = lookups.confused(workspace, catalog, rowid, side)
-        better = formatting.count(found.better) if found.better else "None"
+        matches = caches.confused(workspace, catalog, rowid, side)
+        better = formatting.count(matches.better) if matches.better else "None"
         st.caption(
-            f"{better} of {formatting.plural(found.compared, f'other {noun}')} "
-            f"{AMONG[found.among]} {'fit' if found.better > 1 else 'fits'} {its} better than its "
-            f"own {noun} (cosine {formatting.score(found.own)})."
+            f"{better} of {formatting.plural(matches.compared, f'other {noun}')} "
+            f"{AMONG[matches.among]} {'fit' if matches.better > 1 else 'fits'} {its} better "
+            f"than its own {noun} (cosine {formatting.score(matches.own)})."
         )
         gallery.show(
-            workspace, catalog, found.rowids, (), extra={"Cosine": found.cosines}, is_row=True
+            workspace, catalog, matches.rowids, (), extra={"Cosine": matches.cosines}, is_row=True
         )
 
 
-def targets(catalog: Catalog, rowid: int) -> None:
-    """What of each target the sample's image is nearest to."""
+def show_target_items(catalog: Catalog, rowid: int) -> None:
+    """Show the items of each target that are nearest to the sample's image."""
     names = neighbors.target_names(catalog)
     if not names:
         st.subheader("Nearest target items", anchor=False)
@@ -220,22 +226,22 @@ def targets(catalog: Catalog, rowid: int) -> None:
     for name in names:
         st.subheader(f"Nearest items of target “{plain(name)}”", anchor=False)
         try:
-            found = lookups.nearest(workspace, catalog, rowid, name)
-            if found.items:
+            nearest = caches.nearest(workspace, catalog, rowid, name)
+            if nearest.items:
                 st.caption(
-                    f"Target {SIDES[found.side]} with the highest |cosine|, the measure of NormSim."
+                    f"Target {SIDES[nearest.side]} with the highest |cosine|, as in NormSim."
                 )
             else:
                 st.caption(
                     "This target was given as embeddings: row numbers (from 0) with the highest "
-                    "|cosine|, the measure of NormSim."
+                    "|cosine|, as in NormSim."
                 )
-            sample_cards.items(workspace, found)
+            sample_cards.target_items(workspace, nearest)
         except CurationError as error:
             show_error(error)
 
 
-def _show(uid: str) -> None:
+def _write_uid(uid: str) -> None:
     st.session_state[LAST] = uid
     if uid:
         st.query_params["uid"] = uid
@@ -243,13 +249,13 @@ def _show(uid: str) -> None:
         st.query_params.pop("uid", None)
 
 
-def _go() -> None:
-    _show(st.session_state["uid_field"])
+def _uid_entered() -> None:
+    _write_uid(st.session_state["uid_field"])
 
 
-def _go_anywhere(catalog: Catalog) -> None:
+def _pick_random(catalog: Catalog) -> None:
     (row,) = catalog.rows([int(np.random.default_rng().integers(len(catalog)))])
-    _show(row["uid"])
+    _write_uid(row["uid"])
 
 
 main()

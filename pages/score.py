@@ -1,4 +1,4 @@
-"""Score: a dataset into a workspace, in a process of its own."""
+"""Score: score a dataset into a workspace as a background job."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import streamlit as st
 from curation import formatting
 from curation.errors import CurationError
 from curation.jobs import jobs
-from curation.jobs.jobs import Job, State
+from curation.jobs.jobs import Job
 from curation.storage.workspace import Workspace
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import code, plain, show_error
 from pages.widgets.scoring import job_status, score_form, score_pick, score_source
-from pages.widgets.state.url_text_field import field
+from pages.widgets.state.url_text_field import text_field
 
 shell.enter("score")
 
 
 _CSS = """<style>
 @media (min-width: 900px) {
-  /* What runs stays in view while the form scrolls. */
+  /* The job stays in view while the form scrolls. */
   .st-key-score_desk > [data-testid="stLayoutWrapper"] > [data-testid="stHorizontalBlock"]
     > [data-testid="stColumn"]:last-child > [data-testid="stVerticalBlock"]
     {position: sticky; top: 4rem; height: auto; flex: none; max-height: calc(100vh - 5rem);
@@ -37,12 +37,12 @@ def main() -> None:
     with st.container(key="score_desk"):
         left, right = st.columns([7, 5], gap="large")
     with right:
-        aside = st.container()
+        job_column = st.container()
     with left:
         st.subheader("Score a dataset", anchor=False)
         form()
-    with aside:
-        job = looked_at()
+    with job_column:
+        job = current_job()
         if job is not None:
             watch(job)
         elif not jobs.list_jobs(job_status.folder()):
@@ -55,53 +55,52 @@ def main() -> None:
 
 
 def form() -> None:
-    """The fields, the command that they come to, and the button."""
+    """Show the fields, their command, and the button that starts it."""
     missing: list[str] = []
 
-    def asked(ask: Callable[[], list[str]]) -> list[str]:
+    def arguments_of(fields: Callable[[], list[str]]) -> list[str]:
         try:
-            return ask()
+            return fields()
         except CurationError as error:
             missing.append(str(error))
             return []
 
     source = score_source.source_field()
-    recognized = st.container()
-    folder = asked(lambda: [str(workspace(source))])
-    arguments = asked(score_form.model)
-    named = asked(score_form.target_rows)
-    has_target = bool(named) or bool(folder and held_targets(Path(folder[0])))
+    source_note = st.container()
+    folder = arguments_of(lambda: [str(workspace(source))])
+    arguments = arguments_of(score_form.model)
+    targets = arguments_of(score_form.target_rows)
+    has_target = bool(targets) or bool(folder and Workspace(Path(folder[0])).targets())
     chosen = score_pick.pick_scores(has_target)
-    arguments += named + asked(lambda: score_pick.score_arguments(chosen, has_target))
+    arguments += targets + arguments_of(lambda: score_pick.score_arguments(chosen, has_target))
     with st.expander("Advanced", icon=":material/tune:"):
         st.markdown("**Reading the source**")
         options = score_form.reading()
         st.markdown("**Computing**")
         arguments += score_form.computing()
-        arguments += asked(lambda: score_pick.parameters(chosen))
-    for name, said in options.items():
-        arguments += [f"--{name.replace('_', '-')}", said]
-    with recognized:
-        found = score_source.recognize(source, options)
+        arguments += arguments_of(lambda: score_pick.parameters(chosen))
+    for name, value in options.items():
+        arguments += [f"--{name.replace('_', '-')}", value]
+    with source_note:
+        recognized = score_source.recognize(source, options)
     if not source:
-        missing.insert(0, "enter a source")
-        return nothing_yet(missing)
-    # A name that begins with a dash is a name still.
-    told = f"./{source}" if source.startswith("-") else source
-    where = formatting.path(Path(folder[0])) if folder else "…"
-    command = ["score", told, "--workspace", where, *arguments]
+        return no_source()
+    # A leading dash would read as an option.
+    argument = f"./{source}" if source.startswith("-") else source
+    target = formatting.path(Path(folder[0])) if folder else "…"
+    command = ["score", argument, "--workspace", target, *arguments]
     st.code(wrapped(command), language="bash", wrap_lines=True)
-    ready = found is not None and not found.error and not missing
+    ready = recognized is not None and not recognized.error and not missing
     if missing:
         st.caption(f":material/info: {plain(sentence(missing))}")
-    elif found is None:
+    elif recognized is None:
         st.caption(":material/info: Click Check source first.")
     if st.button("Start scoring", type="primary", icon=":material/bolt:", disabled=not ready):
         start(command, Path(folder[0]))
 
 
-def nothing_yet(missing: list[str]) -> None:
-    st.caption(f":material/info: {plain(sentence(missing[:1]))}")
+def no_source() -> None:
+    st.caption(":material/info: Enter a source.")
     st.button("Start scoring", type="primary", icon=":material/bolt:", disabled=True)
 
 
@@ -115,13 +114,13 @@ def start(command: list[str], folder: Path) -> None:
 
 
 def workspace(source: str) -> Path:
-    """The folder to score into, by its name below the first folder of workspaces.
+    """The folder to score into, in the first folder of workspaces.
 
     Raises:
-        CurationError: the name will not do, or something else is there.
+        CurationError: the name is invalid, or something else is in its place.
     """
     suggested = score_form.name_for(source, "pairs")
-    name = field("Workspace", "name", placeholder=suggested) or suggested
+    name = text_field("Workspace", "name", placeholder=suggested) or suggested
     if Path(name).name != name or name.startswith((".", "-")) or len(name) > 80:
         raise CurationError(f"invalid workspace name {name!r}: use letters, digits, - and _")
     path = shell.roots()[0] / name
@@ -131,12 +130,12 @@ def workspace(source: str) -> Path:
             raise CurationError(f"{path} exists and is not a workspace; choose another name")
         st.caption(f"Creates {shown}.")
         return path
-    held = Workspace.open(path).info()
-    if source and held.source != _full(source):
-        raise CurationError(f"the workspace {name} holds {held.source}; choose another name")
+    info = Workspace.open(path).info()
+    if source and info.source != _resolved(source):
+        raise CurationError(f"the workspace {name} holds {info.source}; choose another name")
     if jobs.running_in(job_status.folder(), path):
         raise CurationError(f"a job is writing into {name}; wait for it or cancel it")
-    known = ", ".join(held_targets(path))
+    known = ", ".join(Workspace(path).targets())
     st.caption(
         f"{shown} exists: finished work is reused and new scores are added."
         + (f" Its targets: {plain(known)}." if known else "")
@@ -144,17 +143,12 @@ def workspace(source: str) -> Path:
     return path
 
 
-def held_targets(folder: Path) -> list[str]:
-    """The targets of earlier runs, which are measured again."""
-    return Workspace(folder).targets()
-
-
-def _full(source: str) -> str:
+def _resolved(source: str) -> str:
     return source.rstrip("/") if "://" in source else str(Path(source).resolve())
 
 
 def wrapped(command: list[str]) -> str:
-    """The command line, an option a line where it is long."""
+    """The command line; a long one has one option per line."""
     line = jobs.command(command)
     if len(line) <= 80:
         return line
@@ -165,34 +159,33 @@ def wrapped(command: list[str]) -> str:
 
 
 def sentence(missing: list[str]) -> str:
-    told = "; ".join(missing)
-    return f"{told[:1].upper()}{told[1:]}."
+    text = "; ".join(missing)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
-def looked_at() -> Job | None:
-    """The job that the URL names, or this session chose, or that is running."""
-    every = jobs.list_jobs(job_status.folder())
-    wanted = st.query_params.get("job") or st.session_state.get("job_seen")
-    found = next((job for job in every if job.id == wanted), None)
-    found = found or next((job for job in every if jobs.is_running(job)), None)
-    if found is not None:
-        follow(found)
-    return found
+def current_job() -> Job | None:
+    """The job that the URL names, or that this session chose, or that is running."""
+    all_jobs = jobs.list_jobs(job_status.folder())
+    wanted = st.query_params.get("job") or st.session_state.get("chosen_job")
+    chosen = next((job for job in all_jobs if job.id == wanted), None)
+    job = chosen or next((job for job in all_jobs if jobs.is_running(job)), None)
+    if job is not None:
+        follow(job)
+    return job
 
 
 def follow(job: Job) -> None:
-    st.session_state["job_seen"] = job.id
+    st.session_state["chosen_job"] = job.id
     job_status.follow(job)
 
 
 def watch(job: Job) -> None:
-    what = "Scoring into" if job.arguments[:1] == ("score",) else "Writing into"
-    title = f"{what} {job.workspace.name}"
-    job_status.show(job, title, lambda now: came_of(job, now), follow)
+    verb = "Scoring into" if job.arguments[:1] == ("score",) else "Writing into"
+    job_status.show(job, f"{verb} {job.workspace.name}", lambda _: show_result(job), follow)
 
 
-def came_of(job: Job, now: State) -> None:
-    """What a job that is done has made."""
+def show_result(job: Job) -> None:
+    """Show what a finished job has made."""
     name = shell.name_of(job.workspace)
     try:
         catalog = shell.opened(job.workspace / "catalog.duckdb")
@@ -204,7 +197,11 @@ def came_of(job: Job, now: State) -> None:
         st.metric("Skipped", formatting.count(about.skipped), border=True)
         st.metric("Scores", formatting.count(len(catalog.scores)), border=True)
     if name is not None and st.button(
-        "Open workspace", type="primary", icon=":material/grid_view:", on_click=_view, args=(name,)
+        "Open workspace",
+        type="primary",
+        icon=":material/grid_view:",
+        on_click=_choose_workspace,
+        args=(name,),
     ):
         st.switch_page("pages/quadrants.py", query_params={"ws": name})
     if about.skipped:
@@ -222,8 +219,8 @@ def came_of(job: Job, now: State) -> None:
                 st.caption("First 1,000; `info --skipped` lists all.")
 
 
-def _view(name: str) -> None:
-    # Before the sidebar's picker is made: what it shows counts before the URL.
+def _choose_workspace(name: str) -> None:
+    # A callback, because it must run before the picker: its state comes before the URL.
     st.session_state["ws"] = name
 
 

@@ -1,6 +1,6 @@
-"""Search: the samples whose images are most like a text, an image, or one of the samples."""
+"""Search: the samples whose images are most similar to a text, an image, or a sample."""
 
-from html import escape
+from dataclasses import dataclass
 from textwrap import shorten
 from typing import Any
 
@@ -19,21 +19,23 @@ from curation.models import encoder
 from curation.models.encoder import Encoder, ModelSpec
 from curation.storage.workspace import Workspace
 from pages.widgets.app import shell
+from pages.widgets.app.html import element, style
 from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.gallery import gallery, web_images
 from pages.widgets.quadrants import still, thresholds
 from pages.widgets.quadrants.names import quadrant_names
 from pages.widgets.state import caches
 from pages.widgets.state.url import choose
+from pages.widgets.state.url_text_field import text_field
 
 shell.enter("search")
 
 BY = {"text": "Text", "picture": "Image", "sample": "Sample"}
-# What the URL says of each.
-SAID_BY = {"text": {"text"}, "picture": set[str](), "sample": {"like", "side"}}
+# The query parameters of each.
+PARAMETERS = {"text": {"text"}, "picture": set[str](), "sample": {"like", "side"}}
 SIDES: dict[Side, str] = {"image": "Image", "text": "Caption"}
 MANY = {number: f"{number} nearest" for number in ("24", "96", "240")}
-# As far as any model reads.
+# Characters; no model reads more.
 LONGEST = 400
 HEIGHT = 360
 _MARKS = {False: ("#D55E00", "#FFFFFF"), True: ("#FFB454", "#12161D")}
@@ -49,11 +51,26 @@ _CSS = """
 .shares th, .shares td {padding: 6px 0 6px 12px}
 .shares th:first-child, .shares td:first-child {padding-left: 2px}
 @media (min-width: 1280px) {
-  /* Where they lie stays in view while the pictures scroll. */
+  /* The chart stays in view while the gallery scrolls. */
   .st-key-search_results [data-testid="stColumn"]:last-child > [data-testid="stVerticalBlock"]
     {position: sticky; top: 4rem; height: auto; flex: none}
 }
 """
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to search for.
+
+    Attributes:
+        title: what the heading calls it.
+        vector: its embedding, a unit vector of shape (d,).
+        count: how many samples to find.
+    """
+
+    title: str
+    vector: Vector
+    count: int
 
 
 def main() -> None:
@@ -61,25 +78,26 @@ def main() -> None:
     view = thresholds.controls(catalog)
     web_images.switch(catalog)
     shell.dataset_facts(catalog)
-    st.html(f"<style>{_CSS}</style>")
+    st.html(style(_CSS))
     try:
-        asked = ask(catalog)
-        if asked is not None:
-            name, query, wanted = asked
-            found = _nearest(
-                shell.workspace(), catalog, caches.catalog_key(catalog), query.tobytes(), wanted
-            )
-            results(view, name, found)
+        request = read_query(catalog)
+        if request is not None:
+            found = _nearest(shell.workspace(), catalog, request.vector, request.count)
+            show_results(view, request.title, found)
     except CurationError as error:
         st.subheader("Search failed", anchor=False)
         show_error(error)
 
 
-def ask(catalog: Catalog) -> tuple[str, Vector, int] | None:
-    """What to look for: its name, its embedding, how many; None where nothing is asked yet."""
+def read_query(catalog: Catalog) -> Query | None:
+    """Show the fields of the search; None where they are not filled in.
+
+    Raises:
+        CurationError: the model or the sample cannot be read.
+    """
     spec, unknown = model(catalog)
     for way, key in (("text", "text"), ("sample", "like")):
-        # A link counts, whatever this session looked for before.
+        # A link comes before the last search of this session.
         if st.query_params.get(key) not in (None, st.session_state.get(key)):
             st.session_state["by"] = way
     start = "sample" if spec is None else "text"
@@ -87,78 +105,94 @@ def ask(catalog: Catalog) -> tuple[str, Vector, int] | None:
         by = choose(st.segmented_control, "Search by", BY, "by", start, always=True, required=True)
         side: Side = "image"
         if by == "text":
-            field("Text", "text", placeholder="a drawing of a dog", disabled=spec is None)
+            text_field(
+                "Text",
+                "text",
+                key="text",
+                max_chars=LONGEST,
+                placeholder="a drawing of a dog",
+                disabled=spec is None,
+            )
         elif by == "sample":
-            field("Sample", "like", placeholder="uid: 32 hex digits", width=380)
+            text_field(
+                "Sample",
+                "like",
+                key="like",
+                max_chars=LONGEST,
+                placeholder="uid: 32 hex digits",
+                width=380,
+            )
             st.button(
-                "Pick random sample", icon=":material/shuffle:", on_click=_anything, args=(catalog,)
+                "Pick random sample",
+                icon=":material/shuffle:",
+                on_click=_pick_random,
+                args=(catalog,),
             )
             side = choose(st.segmented_control, "Match on", SIDES, "side", required=True)
-        wanted = int(choose(st.selectbox, "Show", MANY, "many", width=150))
-    for key in {"text", "like", "side"}.difference(SAID_BY[by]):
+        count = int(choose(st.selectbox, "Show", MANY, "many", width=150))
+    for key in {"text", "like", "side"}.difference(PARAMETERS[by]):
         st.query_params.pop(key, None)
     if by == "sample":
-        asked = like_sample(catalog, side)
-    elif spec is None:
-        nothing(unknown, ":material/block:")
+        return sample_query(catalog, side, count)
+    if spec is None:
+        show_hint(unknown, ":material/block:")
         return None
-    else:
-        asked = like_text(spec) if by == "text" else like_picture(spec)
-    return None if asked is None else (*asked, wanted)
+    return text_query(spec, count) if by == "text" else image_query(spec, count)
 
 
 def model(catalog: Catalog) -> tuple[ModelSpec | None, str]:
-    """The model to embed with; where none is known, why."""
+    """The model to embed with, or None and why none is known."""
     try:
         return search.query_model(shell.workspace(), catalog), ""
     except CurationError as error:
         return None, str(error)
 
 
-def like_text(spec: ModelSpec) -> tuple[str, Vector] | None:
+def text_query(spec: ModelSpec, count: int) -> Query | None:
     text = st.session_state["text"].strip()
     if not text:
-        nothing("Describe what the images should show, as a caption would.")
+        show_hint("Describe what the images should show, as a caption would.")
         return None
-    return f"“{text}”", search.embed_text(_encoder(spec.name, spec.pretrained), text)
+    vector = search.embed_text(_encoder(spec.name, spec.pretrained), text)
+    return Query(f"“{text}”", vector, count)
 
 
-def like_picture(spec: ModelSpec) -> tuple[str, Vector] | None:
+def image_query(spec: ModelSpec, count: int) -> Query | None:
     left, right = st.columns([5, 1], vertical_alignment="center")
     kinds = sorted(extension.removeprefix(".") for extension in decode.EXTENSIONS)
     with left:
         file = st.file_uploader("Image", kinds, label_visibility="collapsed")
     if file is None:
-        nothing("Upload an image. It stays on this server and is not stored.")
+        show_hint("Upload an image. It stays on this server and is not stored.")
         return None
     data = file.getvalue()
-    query = search.embed_image(_encoder(spec.name, spec.pretrained), data)
+    vector = search.embed_image(_encoder(spec.name, spec.pretrained), data)
     right.image(decode.thumbnail(data, 120))
-    return "the image", query
+    return Query("the image", vector, count)
 
 
-def like_sample(catalog: Catalog, side: Side) -> tuple[str, Vector] | None:
+def sample_query(catalog: Catalog, side: Side, count: int) -> Query | None:
     uid = st.session_state["like"].strip().lower()
     if not uid:
-        nothing("Enter a uid or pick a random sample to find similar images.")
+        show_hint("Enter a uid or pick a random sample to find similar images.")
         return None
     rowid = catalog.find(uid)
     if rowid is None:
         raise CurationError(f"This workspace has no sample {uid}.")
     (row,) = catalog.rows([rowid])
     caption = f"“{shorten(str(row['caption']), 100, placeholder=' …')}”"
-    named = f"the image of {caption}" if side == "image" else caption
-    return named, search.sample_embedding(shell.workspace(), catalog, rowid, side)
+    title = f"the image of {caption}" if side == "image" else caption
+    return Query(title, search.sample_embedding(shell.workspace(), catalog, rowid, side), count)
 
 
-def nothing(told: str, icon: str = ":material/search:") -> None:
+def show_hint(text: str, icon: str = ":material/search:") -> None:
     st.subheader("Find images", anchor=False)
-    st.info(plain(told), icon=icon)
+    st.info(plain(text), icon=icon)
 
 
-def results(view: View, name: str, found: Matches) -> None:
-    """The pictures, and where they lie among all samples."""
-    st.subheader(plain(f"Nearest to {name}"), anchor=False)
+def show_results(view: View, title: str, found: Matches) -> None:
+    """Show the samples found, and their positions among all samples."""
+    st.subheader(plain(f"Nearest to {title}"), anchor=False)
     if not len(found):
         st.info("No sample has an image embedding.", icon=":material/search_off:")
         return
@@ -178,11 +212,11 @@ def results(view: View, name: str, found: Matches) -> None:
             extra={"Cosine": found.cosines},
         )
     with right:
-        where(view, found)
+        show_positions(view, found)
 
 
-def where(view: View, found: Matches) -> None:
-    """The samples found over the density of all, and their share of each quadrant."""
+def show_positions(view: View, found: Matches) -> None:
+    """Show the samples found over the density of all, and their share of each quadrant."""
     st.plotly_chart(
         figure(view, found),
         key="where",
@@ -192,15 +226,17 @@ def where(view: View, found: Matches) -> None:
     names, everywhere = quadrant_names(view), view.counts()
     inside = {q: int(view.mask(q)[found.rowids].sum()) for q in QUADRANTS}
     both, total = sum(inside.values()), sum(everywhere.values())
-    lines = "".join(
-        f"<tr><td>{escape(names[q])}</td><td>{formatting.share(inside[q], both)}</td>"
-        f"<td>{formatting.share(everywhere[q], total)}</td></tr>"
+    lines = [
+        element(
+            "tr",
+            element("td", names[q]),
+            element("td", formatting.share(inside[q], both)),
+            element("td", formatting.share(everywhere[q], total)),
+        )
         for q in QUADRANTS
-    )
-    st.html(
-        "<table class='shares'><tr><th>Quadrant</th><th>Results</th><th>All</th></tr>"
-        f"{lines}</table>"
-    )
+    ]
+    head = element("tr", *(element("th", title) for title in ("Quadrant", "Results", "All")))
+    st.html(element("table", head, *lines, class_="shares"))
     if both < len(found):
         st.caption(f"{formatting.plural(len(found) - both, 'sample')} without these scores.")
 
@@ -210,7 +246,7 @@ def figure(view: View, found: Matches) -> Any:
     dark = shell.is_dark()
     grid = caches.grid(view.catalog, view.x, view.y)
     drawn = still.still(view, grid, dark)
-    # Beyond the edge they lie on it.
+    # Samples beyond an end of an axis are drawn on it.
     x, y = (
         np.clip(view.catalog.array(axis.score)[found.rowids], axis.start, axis.end)
         for axis in (grid.x, grid.y)
@@ -230,45 +266,23 @@ def figure(view: View, found: Matches) -> Any:
     return drawn
 
 
-def field(label: str, key: str, **settings: Any) -> None:
-    """A text field that is in the URL as ``key``; what a link says counts before what was here."""
-    text = st.query_params.get(key, st.session_state.get(key, ""))
-    st.session_state[key] = text[:LONGEST]
-    st.text_input(
-        label,
-        key=key,
-        max_chars=LONGEST,
-        on_change=_tell,
-        args=(key,),
-        persist_state="session",
-        **settings,
-    )
-    _tell(key)
-
-
-def _tell(key: str) -> None:
-    if st.session_state[key].strip():
-        st.query_params[key] = st.session_state[key]
-    else:
-        st.query_params.pop(key, None)
-
-
-def _anything(catalog: Catalog) -> None:
+def _pick_random(catalog: Catalog) -> None:
     (row,) = catalog.rows([int(np.random.default_rng().integers(len(catalog)))])
-    st.session_state["like"] = row["uid"]
-    _tell("like")
+    st.session_state["like"] = st.query_params["like"] = row["uid"]
 
 
-@st.cache_resource(max_entries=64, show_spinner="Comparing with every image …")
-def _nearest(
-    _workspace: Workspace, _catalog: Catalog, key: str, query: bytes, wanted: int
-) -> Matches:
-    return search.nearest(_workspace, _catalog, np.frombuffer(query, np.float32), wanted)
+@st.cache_resource(
+    max_entries=64,
+    show_spinner="Comparing with every image …",
+    hash_funcs={Catalog: caches.catalog_key},
+)
+def _nearest(_workspace: Workspace, catalog: Catalog, vector: Vector, count: int) -> Matches:
+    return search.nearest(_workspace, catalog, vector, count)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the model …")
 def _encoder(name: str, pretrained: str | None) -> Encoder:
-    # A single query is quick anywhere, and leaves the memory of a GPU to those who train.
+    # One query is fast on a CPU, and GPU memory stays free.
     return encoder.load(ModelSpec(name, pretrained), "cpu")
 
 

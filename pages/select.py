@@ -1,11 +1,9 @@
-"""Select: a recipe step by step, what each step leaves, and the samples that it keeps and drops."""
+"""Select: edit a recipe step by step, and see what each step keeps and removes."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from curation import formatting
 from curation.analysis import compare
@@ -18,6 +16,7 @@ from curation.selection.recipe import Recipe, ScoreStep, SetStep, describe
 from curation.selection.select import Walk
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import show_error
+from pages.widgets.app.metrics import tile
 from pages.widgets.gallery import gallery, web_images
 from pages.widgets.recipe import draft as drafts
 from pages.widgets.recipe import recipe_sources, step_edits, steps
@@ -28,18 +27,17 @@ from pages.widgets.state.url import choose
 shell.enter("select")
 
 ORDERS = {"random": "Random", "cut": "Closest to cutoff"}
-SEED = 0
-# As many pictures as a person might page through.
+# Samples in a gallery at most.
 MOST = 100 * gallery.PAGE
 
 
 def main() -> None:
     catalog = shell.catalog()
     history = drafts.history()
-    draft = history.now
-    wrong = drafts.problem_of_link()
-    if wrong:
-        show_error(wrong)
+    draft = history.current
+    link_error = drafts.pop_link_error()
+    if link_error:
+        show_error(link_error)
     try:
         saved, names = shell.decisions().saved_selections(), shell.decisions().names()
         keep, drop = Marks.of(shell.workspace()).all()
@@ -47,7 +45,7 @@ def main() -> None:
         show_error(error)
         return
     recipe = draft.recipe((keep, drop))
-    walk = follow(catalog, recipe)
+    walk = evaluate(catalog, recipe)
     steps.style(shell.is_dark())
     with st.container(key="bench"):
         left, right = st.columns(2, gap="medium")
@@ -55,32 +53,32 @@ def main() -> None:
         recipe_sources.panel(catalog, saved, is_open=not draft.lines)
         toolbar(history, recipe, saved, walk)
         steps.show(catalog, draft, walk, names)
-        add(catalog, draft, walk)
+        add_button(catalog, draft, walk)
         steps.marks_row(draft, walk, (len(keep), len(drop)))
-        if not drafts.tell(draft):
+        if not drafts.write_to_url(draft):
             st.caption("This recipe is too long for a link; download it instead.")
     with right:
-        result(catalog, recipe, walk)
+        show_result(catalog, recipe, walk)
     web_images.switch(catalog)
     shell.dataset_facts(catalog)
 
 
-def follow(catalog: Catalog, recipe: Recipe) -> Walk:
-    """The recipe evaluated; another page of pictures, or an undo, need not do it again."""
-    # What is decided may change what a name stands for.
+def evaluate(catalog: Catalog, recipe: Recipe) -> Walk:
+    """The recipe evaluated step by step, from the cache if it was before."""
+    # A change of this file may change the selections that the recipe uses.
     file = shell.workspace().curation
     named = any(isinstance(step, SetStep) for step in recipe.steps) and file.is_file()
     changed = file.stat().st_mtime_ns if named else 0
-    return _follow(catalog, caches.catalog_key(catalog), said(recipe), changed, recipe)
+    return _walk(catalog, recipe, changed)
 
 
 def toolbar(history: History, recipe: Recipe, saved: Sequence[SavedSelection], walk: Walk) -> None:
-    """The recipe's name, what can be done with the whole of it, undo and redo."""
+    """Show the name of the recipe, and buttons to save, download, export, undo and redo."""
     is_whole = walk.problem is None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.session_state["recipe_name"] = recipe.name
         st.text_input("Recipe", key="recipe_name", on_change=rename, max_chars=80, width="stretch")
-        save(recipe, {one.name: one for one in saved}, is_whole)
+        save_button(recipe, {selection.name: selection for selection in saved}, is_whole)
         st.download_button(
             "Download",
             recipe.to_yaml,
@@ -114,7 +112,7 @@ def toolbar(history: History, recipe: Recipe, saved: Sequence[SavedSelection], w
                 key=f"{icon}_step",
                 shortcut=shortcut,
                 type="tertiary",
-                disabled=history.at == ends,
+                disabled=history.position == ends,
                 on_click=drafts.move,
                 args=(by,),
             )
@@ -122,14 +120,14 @@ def toolbar(history: History, recipe: Recipe, saved: Sequence[SavedSelection], w
 
 def rename() -> None:
     name = st.session_state["recipe_name"].strip() or drafts.NAME
-    drafts.change(lambda draft: replace(draft, name=name))
+    drafts.change(lambda draft: draft.named(name))
 
 
-def save(recipe: Recipe, saved: dict[str, SavedSelection], is_whole: bool) -> None:
+def save_button(recipe: Recipe, saved: dict[str, SavedSelection], is_whole: bool) -> None:
     """Under the recipe's name; where that is taken, only when asked again."""
-    there = saved.get(recipe.name)
+    existing = saved.get(recipe.name)
     icon = ":material/bookmark:"
-    if there is None:
+    if existing is None:
         st.button(
             "Save",
             icon=icon,
@@ -138,18 +136,18 @@ def save(recipe: Recipe, saved: dict[str, SavedSelection], is_whole: bool) -> No
             on_click=keep_as,
             args=(recipe, None),
         )
-    elif there.recipe == recipe:
+    elif existing.recipe == recipe:
         st.button("Saved", icon=":material/bookmark_added:", key="save_same", disabled=True)
     else:
         with st.popover("Save", icon=icon, disabled=not is_whole):
-            count = formatting.plural(len(there.recipe.steps), "step")
-            st.write(f"Replace what is saved as `{there.name}`, of {count}?")
+            count = formatting.plural(len(existing.recipe.steps), "step")
+            st.write(f"Overwrite `{existing.name}` ({count})?")
             st.button(
                 "Overwrite",
                 type="primary",
                 key="save_over",
                 on_click=keep_as,
-                args=(recipe, there),
+                args=(recipe, existing),
             )
 
 
@@ -164,7 +162,7 @@ def keep_as(recipe: Recipe, seen: SavedSelection | None) -> None:
         st.session_state["save_problem"] = error
 
 
-def add(catalog: Catalog, draft: Draft, walk: Walk) -> None:
+def add_button(catalog: Catalog, draft: Draft, walk: Walk) -> None:
     left, total = walk.selection.remaining, len(draft.lines)
     share = (left[-1] if left else len(catalog)) / max(len(catalog), 1)
     st.button(
@@ -172,65 +170,65 @@ def add(catalog: Catalog, draft: Draft, walk: Walk) -> None:
         icon=":material/add:",
         key="add_step",
         on_click=drafts.change,
-        args=(lambda d: d.added(step_edits.new(catalog, d, share), total),),
+        args=(lambda d: d.with_new_step(step_edits.new_step(catalog, d, share), total),),
     )
 
 
-def result(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
-    """How many samples are selected, their hash, and pictures."""
-    found, pool = walk.selection, len(catalog)
-    followed = len(found.recipe.steps)
-    name, note = "Selected", f"{formatting.share(found.count, pool)} of {formatting.count(pool)}"
+def show_result(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
+    """Show how many samples are selected, their hash, and a gallery."""
+    selection, pool = walk.selection, len(catalog)
+    done = len(selection.recipe.steps)
+    name = "Selected"
     if walk.problem is not None:
-        name = f"Remaining before step {followed + 1} (invalid)"
-    tile, hashed = st.columns([2, 3], vertical_alignment="center")
-    tile.metric(
-        name, formatting.count(found.count), note, delta_color="off", delta_arrow="off", border=True
-    )
-    with hashed:
-        digest(catalog, recipe, walk)
-    pictures(catalog, walk)
+        name = f"Remaining before step {done + 1} (invalid)"
+    share = f"{formatting.share(selection.count, pool)} of {formatting.count(pool)}"
+    left, right = st.columns([2, 3], vertical_alignment="center")
+    tile(left, name, formatting.count(selection.count), share)
+    with right:
+        show_hash(catalog, recipe, walk)
+    show_gallery(catalog, walk)
 
 
-def digest(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
-    """The hash of the result, on demand: it takes three seconds at ten million samples."""
+def show_hash(catalog: Catalog, recipe: Recipe, walk: Walk) -> None:
+    """Show the hash of the result on demand: it takes three seconds at ten million samples."""
     if walk.problem is not None:
         return
-    of = (caches.catalog_key(catalog), said(recipe))
-    asked = st.button("Compute SHA-256 of uids", icon=":material/fingerprint:", key="hash")
-    if asked:
+    key = (caches.catalog_key(catalog), _recipe_key(recipe))
+    is_requested = st.button("Compute SHA-256 of uids", icon=":material/fingerprint:", key="hash")
+    if is_requested:
         with st.spinner("Sorting and hashing …"):
-            st.session_state["hashed"] = of, walk.selection.digest
+            st.session_state["hashed"] = key, walk.selection.digest
     known = st.session_state.get("hashed")
-    if known and known[0] == of:
+    if known and known[0] == key:
         st.code(known[1], language=None, wrap_lines=True)
 
 
-def pictures(catalog: Catalog, walk: Walk) -> None:
-    found = walk.selection
-    made = found.recipe.steps
+def show_gallery(catalog: Catalog, walk: Walk) -> None:
+    """Show the samples that are selected, or that one of the steps removed."""
+    recipe = walk.selection.recipe
+    done = recipe.steps
     shown = {"kept": "Selected"}
-    for number in range(len(made), 0, -1):
-        shown[f"step{number}"] = f"Removed by step {number} – {describe(made[number - 1])}"
-    if found.recipe.drop:
+    for number in range(len(done), 0, -1):
+        shown[f"step{number}"] = f"Removed by step {number} – {describe(done[number - 1])}"
+    if recipe.drop:
         shown["marks"] = "Manually dropped"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         part = choose(st.selectbox, "Show", shown, "out")
         order = choose(st.selectbox, "Order", ORDERS, "out_order", width=170)
     mask, cut = members(walk, part)
-    scores = [step.score for step in made if isinstance(step, ScoreStep)]
-    told = list(dict.fromkeys([*scores, *(c.name for c in catalog.scores)]))[:2]
+    scores = [step.score for step in done if isinstance(step, ScoreStep)]
+    columns = list(dict.fromkeys([*scores, *(c.name for c in catalog.scores)]))[:2]
     if order == "cut" and cut is not None:
-        # Of what is left out, the best are nearest to the cut; of what is kept, the worst.
+        # The best of the removed samples, or the worst of the kept ones, are closest to the cutoff.
         is_best = (part == "kept") == (cut.rule == "at_most")
         rows = compare.sorted_rows(catalog, cut.score, mask, is_best, MOST)
     else:
-        rows = some(mask)
+        rows = gallery.random_rows(mask, MOST)
     gallery.paged(
         shell.workspace(),
         catalog,
         rows,
-        told,
+        columns,
         f"page_{part}",
         int(np.count_nonzero(mask)),
         "No samples are selected." if part == "kept" else "No samples were removed here.",
@@ -238,31 +236,30 @@ def pictures(catalog: Catalog, walk: Walk) -> None:
 
 
 def members(walk: Walk, part: str) -> tuple[Mask, ScoreStep | None]:
-    """The samples of a part, and the step whose cut they are near to."""
-    made = walk.selection.recipe.steps
+    """The samples of a part, and the score step whose cutoff bounds it."""
+    done = walk.selection.recipe.steps
     if part == "kept":
-        last = next((step for step in reversed(made) if isinstance(step, ScoreStep)), None)
+        last = next((step for step in reversed(done) if isinstance(step, ScoreStep)), None)
         return walk.selection.mask, last
     if part == "marks":
-        return walk.left_out_by > len(made), None
+        return walk.left_out_by > len(done), None
     number = int(part.removeprefix("step"))
-    step = made[number - 1]
+    step = done[number - 1]
     return walk.left_out_by == number, step if isinstance(step, ScoreStep) else None
 
 
-def some(mask: Mask) -> NDArray[np.int64]:
-    """MOST of the samples at random, always the same ones."""
-    rows = np.flatnonzero(mask)
-    return np.random.default_rng(SEED).choice(rows, min(MOST, len(rows)), replace=False)
-
-
-def said(recipe: Recipe) -> str:
+def _recipe_key(recipe: Recipe) -> str:
+    """A cache key without the name, and without the text of very many uids."""
     return f"{recipe.steps} {hash(recipe.keep)} {hash(recipe.drop)}"
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _follow(_catalog: Catalog, key: str, said: str, changed: int, _recipe: Recipe) -> Walk:
-    return select.walk(_recipe, _catalog, shell.decisions())
+@st.cache_resource(
+    max_entries=4,
+    show_spinner=False,
+    hash_funcs={Catalog: caches.catalog_key, Recipe: _recipe_key},
+)
+def _walk(catalog: Catalog, recipe: Recipe, changed: int) -> Walk:
+    return select.walk(recipe, catalog, shell.decisions())
 
 
 main()

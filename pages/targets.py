@@ -1,4 +1,4 @@
-"""Targets: what the dataset is measured against, one more of them, and what two rank unlike."""
+"""Targets: browse them, add one, and compare how two of them rank the samples."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ from curation.catalog.columns import ALL_TARGETS, ColumnInfo
 from curation.errors import CurationError
 from curation.jobs import jobs
 from pages.widgets.app import shell
-from pages.widgets.app.markdown import plain, show_error
+from pages.widgets.app.markdown import code, plain, show_error
 from pages.widgets.charts import distributions
 from pages.widgets.gallery import gallery, web_images
 from pages.widgets.state import caches
@@ -21,12 +21,12 @@ shell.enter("targets")
 
 VIEWS = {"one": "Browse", "two": "Compare targets", "add": "Add target"}
 BEST = 12
-# As many pictures as a person might page through.
+# Samples in a gallery at most.
 MOST = 20 * gallery.PAGE
-# The view to go on to, where a run comes upon it after the views' control is made.
+# The session's next view, for code that runs after the control of views was drawn.
 NEXT = "targets_next"
 
-# By target, and by what is measured.
+# Columns by target and measure (norm and side).
 Measures = dict[str, dict[str, ColumnInfo]]
 
 
@@ -35,11 +35,11 @@ def main() -> None:
     measured = target_summary.measures_by_target(catalog)
     names = [name for name in measured if name != ALL_TARGETS]
     if not names:
-        nothing_yet(catalog)
+        show_introduction(catalog)
     else:
         if NEXT in st.session_state:
             st.session_state["show"] = st.session_state.pop(NEXT)
-        job = target_form.job(shell.workspace())
+        job = target_form.current_job(shell.workspace())
         start = "add" if job is not None else "one"
         view = choose(
             st.segmented_control,
@@ -52,51 +52,50 @@ def main() -> None:
             label_visibility="collapsed",
         )
         if view == "add":
-            add(catalog)
-            listed(catalog, names)
+            show_form(catalog)
+            show_table(catalog, names)
         else:
             web_images.switch(catalog)
-            (one if view == "one" else two)(catalog, measured, names)
+            (browse if view == "one" else compare_two)(catalog, measured, names)
     shell.dataset_facts(catalog)
 
 
-def nothing_yet(catalog: Catalog) -> None:
+def show_introduction(catalog: Catalog) -> None:
     st.subheader("No targets yet", anchor=False)
     st.write(
         "A target is what your model should be good at: images, or captions such as class names. "
         "NormSim measures how close each sample is to it. Other scores stay unchanged."
     )
-    add(catalog)
+    show_form(catalog)
 
 
-def add(catalog: Catalog) -> None:
-    """The form, and the job beside it."""
+def show_form(catalog: Catalog) -> None:
+    """Show the form, and the job in a second column."""
     left, right = st.columns([7, 5], gap="large")
     workspace = shell.workspace()
     with left:
         st.subheader("Add target", anchor=False)
         target_form.show(workspace, catalog)
     with right:
-        job = target_form.job(workspace)
+        job = target_form.current_job(workspace)
         if job is not None:
-            target_form.watch(job, workspace, lambda name: added(catalog, name))
+            target_form.watch(job, workspace, lambda name: show_added(catalog, name))
 
 
-def added(catalog: Catalog, name: str) -> None:
-    """What there is now of a target that was added."""
-    found = target_summary.measures_by_target(catalog).get(name)
-    if found is None:
+def show_added(catalog: Catalog, name: str) -> None:
+    """Show the columns of a target that was added."""
+    columns = target_summary.measures_by_target(catalog).get(name)
+    if columns is None:
         return
-    # A column's name is letters, digits and _; within code an escape would be seen.
-    told = ", ".join(f"`{column.name}`" for column in found.values())
-    st.success(f"Added {told}.", icon=":material/check_circle:")
+    names = ", ".join(code(column.name) for column in columns.values())
+    st.success(f"Added {names}.", icon=":material/check_circle:")
     st.button(
-        "View target", type="primary", icon=":material/my_location:", on_click=_see, args=(name,)
+        "View target", type="primary", icon=":material/my_location:", on_click=_browse, args=(name,)
     )
 
 
-def listed(catalog: Catalog, names: list[str]) -> None:
-    """The targets there are, in a table."""
+def show_table(catalog: Catalog, names: list[str]) -> None:
+    """Show the existing targets in a table."""
     st.subheader("Existing targets", anchor=False)
     rows = []
     for name in names:
@@ -118,8 +117,8 @@ def listed(catalog: Catalog, names: list[str]) -> None:
     st.dataframe(rows, hide_index=True)
 
 
-def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
-    """A target: its items, and the samples that are most like it."""
+def browse(catalog: Catalog, measured: Measures, names: list[str]) -> None:
+    """Show one target: its items, and the samples that are most similar to it."""
     with st.container(horizontal=True, vertical_alignment="center"):
         name = choose(
             st.selectbox,
@@ -135,17 +134,17 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
         if st.button(
             "Open in Quadrants",
             icon=":material/grid_view:",
-            on_click=_axis,
+            on_click=_set_y_axis,
             args=(column.name,),
         ):
             st.switch_page("pages/quadrants.py", query_params={"y": column.name})
-        remove(name)
+        remove_button(name)
     try:
         about = target_items.about(name, column.model)
     except CurationError as error:
         show_error(error)
         return
-    facts(about)
+    show_facts(about)
     left, right = st.columns([9, 11], gap="medium")
     with left:
         st.subheader("Target items", anchor=False)
@@ -170,38 +169,39 @@ def one(catalog: Catalog, measured: Measures, names: list[str]) -> None:
 
 
 def pick_measure(measures: list[str]) -> str:
-    """Which norm and side."""
-    told = {measure: target_summary.measure_title(measure) for measure in measures}
-    if len(told) == 1:
-        return next(iter(told))
-    if len(told) > 4:
+    """The norm and side to show, chosen from several."""
+    titles = {measure: target_summary.measure_title(measure) for measure in measures}
+    if len(titles) == 1:
+        return next(iter(titles))
+    if len(titles) > 4:
         return choose(
-            st.selectbox, "Measured by", told, "measure", width=240, label_visibility="collapsed"
+            st.selectbox, "Measured by", titles, "measure", width=240, label_visibility="collapsed"
         )
     return choose(
         st.segmented_control,
         "Measured by",
-        told,
+        titles,
         "measure",
         required=True,
         label_visibility="collapsed",
     )
 
 
-def facts(about: TargetSummary) -> None:
+def show_facts(about: TargetSummary) -> None:
+    """Show the target's items, source and date in one line."""
     counted = {"image": about.images, "caption": about.captions}
-    told = [formatting.plural(count, noun) for noun, count in counted.items() if count]
+    parts = [formatting.plural(count, noun) for noun, count in counted.items() if count]
     if about.is_ready_made:
-        told = [f"embeddings of {' and '.join(told)}"]
+        parts = [f"embeddings of {' and '.join(parts)}"]
     if about.skipped:
-        told.append(f"{formatting.count(about.skipped)} skipped")
+        parts.append(f"{formatting.count(about.skipped)} skipped")
     day, _, time = about.created.partition("T")
-    told += [f"from {plain(formatting.path(about.source))}", f"added {day} {time[:5]} UTC"]
-    st.markdown(" · ".join(told))
+    parts += [f"from {plain(formatting.path(about.source))}", f"added {day} {time[:5]} UTC"]
+    st.markdown(" · ".join(parts))
 
 
-def remove(name: str) -> None:
-    """Taking a target away, once its consequence has been read."""
+def remove_button(name: str) -> None:
+    """A button that removes the target after a confirmation."""
     workspace = shell.workspace()
     command = ["remove-target", formatting.path(workspace.path), name]
     with st.popover("Remove", icon=":material/delete:"):
@@ -211,14 +211,14 @@ def remove(name: str) -> None:
         )
         st.code(jobs.command(command), language="bash", wrap_lines=True)
         if st.button(f"Remove {plain(name)}", type="primary"):
-            # Once it has started; where it cannot, this view says why.
+            # Where the job starts, the page reruns and shows it in the view "add".
             st.session_state[NEXT] = "add"
             target_form.start(command, workspace)
             del st.session_state[NEXT]
 
 
-def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
-    """How the ranks change from one target to another."""
+def compare_two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
+    """Show how ranks change from one target to another."""
     choices = {name: "All targets" if name == ALL_TARGETS else name for name in measured}
     if len(choices) < 2:
         st.info(
@@ -255,19 +255,19 @@ def two(catalog: Catalog, measured: Measures, names: list[str]) -> None:
     rank_change.show(catalog, columns[0].name, columns[1].name, MOST, "targets_")
 
 
-def _see(name: str) -> None:
+def _browse(name: str) -> None:
     st.session_state["target"] = name
     _view("one")
 
 
 def _view(name: str) -> None:
-    # Before the control is made: what the session holds counts before the URL.
+    # A callback, because it must run before the control: its state comes before the URL.
     st.session_state["show"] = name
     if name != "add":
         st.query_params.pop("job", None)
 
 
-def _axis(column: str) -> None:
+def _set_y_axis(column: str) -> None:
     st.session_state["y"] = column
 
 

@@ -24,7 +24,7 @@ PAPER = Recipe.parse(
 def left(page: Page) -> list[str]:
     """What the rows of the funnel say is left, the pool first."""
     settled(page)
-    return page.locator(".funnel-told span > b").all_inner_texts()
+    return page.locator(".funnel-count span > b").all_inner_texts()
 
 
 def test_a_recipe_is_edited_by_keys_undone_and_sent_as_a_link(

@@ -78,7 +78,7 @@ def test_neighbours_lead_to_their_own_page(open_page: Open, catalog: Catalog) ->
     assert len(rows) == 2
     for row in rows:
         assert len(row["marks"]) == 6 and uid not in row["marks"]
-        kept = dict(row["kept"])
+        kept = dict(row["parameters"])
         assert kept["x_top"].startswith("12")
         assert "uid" not in kept
     # A target's images are no samples: they have no mark.

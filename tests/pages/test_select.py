@@ -41,7 +41,7 @@ def own(sample_workspace: Workspace, tmp_path: Path) -> Workspace:
 
 def funnel(app: AppTest) -> list[str]:
     """What each row says is left: the pool, the steps, and what is selected."""
-    found = re.findall(r"funnel-told'>(?:<b>[^<]*</b>)?<span>(?:<b>)?([\d,]+|—)", html(app))
+    found = re.findall(r"funnel-count'>(?:<b>[^<]*</b>)?<span>(?:<b>)?([\d,]+|—)", html(app))
     return list(found)
 
 

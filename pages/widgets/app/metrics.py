@@ -1,11 +1,9 @@
-"""A number in a frame of its own, over a note that is neither good nor bad."""
+"""A metric in a bordered tile, with a neutral note below the number."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from streamlit.delta_generator import DeltaGenerator
 
 
-def tile(column: DeltaGenerator, name: str, value: str, note: str, **settings: Any) -> None:
-    column.metric(name, value, note, delta_color="off", delta_arrow="off", border=True, **settings)
+def tile(column: DeltaGenerator, name: str, value: str, note: str, help: str | None = None) -> None:
+    column.metric(name, value, note, delta_color="off", delta_arrow="off", border=True, help=help)

@@ -1,4 +1,4 @@
-"""What every page stands in: the entry guard, the workspace, its catalog, the theme."""
+"""What every page shares: the entry guard, the workspace, its catalog, the theme."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.selection.decisions import Decisions
 from curation.storage.workspace import Workspace
+from pages.widgets.app import html
 from pages.widgets.app.markdown import code, show_error
 from pages.widgets.state.url import choose
 
@@ -23,7 +24,7 @@ ICON = Path(__file__).with_name("icon.png")
 _ENTERED = "entered_by_app"
 _DEEP_LINK = "deep_link"
 
-# One style for every page: one that came with its part would have all be laid out again.
+# Every page has all styles: a style that arrived with a widget would lay out the page again.
 _STYLES = "\n".join(
     (_WIDGETS / f"{name}.css").read_text(encoding="utf-8")
     for name in ("app/shell", "gallery/cards", "gallery/sample_cards")
@@ -31,10 +32,10 @@ _STYLES = "\n".join(
 
 
 def enter(page: str) -> None:
-    """The first line of every page.
+    """Go to app.py first if it did not run; every page begins with this call.
 
     A server whose first visit is a deep link runs the page's file without app.py, and then shows
-    the wrong navigation to everyone. So a page that app.py did not run goes there first.
+    the wrong navigation to everyone.
     """
     if _ENTERED not in st.session_state:
         st.session_state[_DEEP_LINK] = (page, st.query_params.to_dict())
@@ -42,7 +43,7 @@ def enter(page: str) -> None:
 
 
 def return_to_deep_link(pages: Mapping[str, Any]) -> None:
-    """In app.py, after navigation is set up: go on to the page that was asked for."""
+    """Go to the page of the deep link; app.py calls this once the navigation is set up."""
     st.session_state[_ENTERED] = True
     if _DEEP_LINK in st.session_state:
         page, parameters = st.session_state.pop(_DEEP_LINK)
@@ -50,11 +51,11 @@ def return_to_deep_link(pages: Mapping[str, Any]) -> None:
 
 
 def style() -> None:
-    st.html(f"<style>{_STYLES}</style>")
+    st.html(html.style(_STYLES))
 
 
 def pick_workspace() -> None:
-    """The sidebar's first element; the choice is in the URL as ``ws``."""
+    """Show the workspace picker in the sidebar; the choice is in the URL as ``ws``."""
     names = list(_workspaces())
     with st.sidebar:
         if names:
@@ -62,9 +63,9 @@ def pick_workspace() -> None:
 
 
 def workspace() -> Workspace:
-    """The workspace in view; where there is none, says how to make one and stops the page."""
-    found = _workspaces()
-    if not found:
+    """The current workspace; without one, the page says how to make one and stops."""
+    workspaces = _workspaces()
+    if not workspaces:
         st.title("No workspace yet")
         st.write("Score a dataset in the browser or on the command line.")
         st.page_link("pages/score.py", label="Score a dataset", icon=":material/bolt:")
@@ -78,14 +79,14 @@ def workspace() -> Workspace:
         st.write(f"Workspace folders: {folders}. Reload this page afterwards.")
         st.stop()
     try:
-        return Workspace.open(_picked(found))
+        return Workspace.open(_picked(workspaces))
     except CurationError as error:
         show_error(error)
         st.stop()
 
 
 def first_catalog() -> Catalog | None:
-    """The catalog that a new visitor sees first, if there is one; a page says why there is not."""
+    """The catalog that a new visitor sees first; None where it is missing or damaged."""
     path = next(iter(_workspaces().values()), None)
     try:
         return None if path is None else opened(Workspace(path).catalog)
@@ -94,7 +95,7 @@ def first_catalog() -> Catalog | None:
 
 
 def catalog() -> Catalog:
-    """The catalog in view, open once a process; where there is none, says why and stops."""
+    """The current catalog, opened once per process; without one, the page says why and stops."""
     path = workspace().catalog
     try:
         return opened(path)
@@ -110,21 +111,21 @@ def catalog() -> Catalog:
 
 
 def opened(path: Path) -> Catalog:
-    """A catalog, open once a process.
+    """A catalog, opened once per process.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: it does not exist.
         CurationError: it is damaged.
     """
     status = path.stat()
-    # A catalog is replaced whole: another file, another key.
+    # A catalog is replaced as a whole, so a new one has another inode.
     return _open(str(path), status.st_mtime_ns, status.st_ino)
 
 
 def name_of(path: Path) -> str | None:
-    """What the picker calls the workspace at ``path``; None where it does not have it."""
-    there = path.resolve()
-    return next((name for name, p in _workspaces().items() if p.resolve() == there), None)
+    """The name of the workspace at ``path`` in the picker; None where the picker lacks it."""
+    resolved = path.resolve()
+    return next((name for name, p in _workspaces().items() if p.resolve() == resolved), None)
 
 
 def decisions() -> Decisions:
@@ -135,9 +136,9 @@ def is_dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def dataset_facts(opened: Catalog) -> None:
-    """The dataset in two lines, at the foot of the sidebar."""
-    about = opened.dataset
+def dataset_facts(catalog: Catalog) -> None:
+    """Show the dataset in two lines at the end of the sidebar."""
+    about = catalog.dataset
     with st.sidebar:
         st.caption(
             f"{formatting.plural(about.samples, 'sample')}, "
@@ -152,20 +153,20 @@ def _open(path: str, changed: int, inode: int) -> Catalog:
 
 
 def roots() -> list[Path]:
-    """The folders that workspaces are looked for in; new ones and jobs go into the first."""
+    """The folders that have workspaces; new workspaces and jobs go into the first."""
     return [Path(argument) for argument in sys.argv[1:]] or [resources.ROOT / "data" / "workspaces"]
 
 
-def _picked(found: Mapping[str, Path]) -> Path:
-    return found[st.session_state.get("ws") or next(iter(found))]
+def _picked(workspaces: Mapping[str, Path]) -> Path:
+    return workspaces[st.session_state.get("ws") or next(iter(workspaces))]
 
 
 def _workspaces() -> dict[str, Path]:
-    """Workspaces by the name that the picker shows; only these can be opened."""
-    found: dict[str, Path] = {}
+    """Workspaces by the name in the picker; only these can be opened."""
+    workspaces: dict[str, Path] = {}
     for root in roots():
         for path in [root, *sorted(root.glob("*/"))]:
             if (path / "workspace.toml").is_file():
                 name = path.resolve().name
-                found[name if name not in found else str(path)] = path
-    return found
+                workspaces[name if name not in workspaces else str(path)] = path
+    return workspaces

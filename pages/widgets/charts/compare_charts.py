@@ -1,15 +1,15 @@
-"""The pictures of the Compare page: the parts of a pool, a score in each, rank against rank."""
+"""The charts of the Compare page: set sizes, score histograms, rank against rank."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html import escape
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from curation import formatting
 from curation.analysis.compare import PARTS, SELECTED, Part, RankComparison, ScoreHistograms, Sets
+from pages.widgets.app.html import Html, element, join, style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,7 +23,7 @@ NAMES: dict[Part, str] = {
 HEIGHT = 420
 SQUARE = 600
 
-# Blue and vermilion are told apart by every eye; what both have is in the color of the text.
+# Blue and vermilion differ under every color blindness; "both" has the color of the text.
 _COLORS = {
     False: {"only_a": "#0072B2", "both": "#3D4654", "only_b": "#C25100", "neither": "#E3E7EC"},
     True: {"only_a": "#4FA8E0", "both": "#C3CAD4", "only_b": "#F0904D", "neither": "#2A313B"},
@@ -32,8 +32,8 @@ _INK = {False: "#1B2330", True: "#E6EAF0"}
 _PAPER = {False: "#FFFFFF", True: "#12161D"}
 _PLATE = {False: "rgba(255,255,255,0.8)", True: "rgba(18,22,29,0.8)"}
 _SCALE = {False: ("#D3E8F6", "#004C7F"), True: ("#123550", "#9AD5FF")}
-# A narrower part has no room for its name.
-_ROOM = 0.09
+# A narrower part has no room for its name (share of the bar).
+_NAMED_WIDTH = 0.09
 
 _CSS = """
 .parts {font-size: 13px; line-height: 1.3; font-variant-numeric: tabular-nums;
@@ -46,8 +46,12 @@ _CSS = """
 """
 
 
-def bar(sets: Sets, a: str, b: str, dark: bool) -> str:
-    """The whole pool as one bar of HTML, cut into its parts, with A above it and B below."""
+def bar(sets: Sets, a: str, b: str, dark: bool) -> Html:
+    """The whole pool as one bar of HTML: its parts, with A above and B below.
+
+    Args:
+        a, b: what the two selections are called.
+    """
     total = max(len(sets.a), 1)
     colors = _COLORS[dark]
     cells = []
@@ -56,59 +60,70 @@ def bar(sets: Sets, a: str, b: str, dark: bool) -> str:
         if not count:
             continue
         share = formatting.share(count, total)
-        told = f"{NAMES[part]} {share}" if count / total >= _ROOM else ""
         ink = _INK[dark] if part == "neither" else _PAPER[dark]
         cells.append(
-            f"<div title='{NAMES[part]}: "
-            f"{formatting.plural(count, 'sample')}, {share} of the pool' "
-            f"style='flex: {count / total:.6f} 0 0; background: {colors[part]}; color: {ink}'>"
-            f"{told}</div>"
+            element(
+                "div",
+                f"{NAMES[part]} {share}" if count / total >= _NAMED_WIDTH else None,
+                title=f"{NAMES[part]}: {formatting.plural(count, 'sample')}, {share} of the pool",
+                style=f"flex: {count / total:.6f} 0 0; background: {colors[part]}; color: {ink}",
+            )
         )
-    above = _extent("A", a, 0, sets.in_a, total, colors["only_a"], True)
-    below = _extent("B", b, sets.counts["only_a"], sets.in_b, total, colors["only_b"], False)
-    # The cards of the parts are told apart by the same colors.
+    # The tiles of the parts have the same colors.
     edges = "".join(
         f".st-key-part_cards [data-testid=stColumn]:nth-child({n}) [data-testid=stMetric]"
         f"{{border-left: 4px solid {colors[part]}}}"
         for n, part in enumerate(SELECTED, 1)
     )
-    return (
-        f"<style>{_CSS}{edges}</style><div class='parts'>{above}"
-        f"<div class='bar'>{''.join(cells)}</div>{below}</div>"
+    name_a, rule_a = _extent("A", a, 0, sets.in_a, total, colors["only_a"])
+    name_b, rule_b = _extent("B", b, sets.counts["only_a"], sets.in_b, total, colors["only_b"])
+    return join(
+        style(_CSS + edges),
+        element(
+            "div",
+            name_a,
+            rule_a("2px 2px 0"),
+            element("div", *cells, class_="bar"),
+            rule_b("0 2px 2px"),
+            name_b,
+            class_="parts",
+        ),
     )
 
 
 def _extent(
-    letter: str, name: str, start: int, count: int, total: int, color: str, above: bool
-) -> str:
-    """How far a selection reaches along the bar, and what it is."""
+    letter: str, name: str, start: int, count: int, total: int, color: str
+) -> tuple[Html, Callable[[str], Html]]:
+    """The name of a selection, and a function from border widths to a rule along its samples."""
     left, width = 100 * start / total, 100 * count / total
-    # A name goes to the side on which there is room.
+    # The name goes to the side that has room.
     side = f"text-align: right; padding-right: {max(100 - left - width, 0):.3f}%"
     if left <= 50:
         side = f"padding-left: {left:.3f}%"
-    text = (
-        f"<div class='name' style='{side}'><b>{letter}</b> {escape(name)} · "
-        f"{formatting.plural(count, 'sample')}, {formatting.share(count, total)} of the pool</div>"
-    )
-    edges, margin = ("2px 2px 0", "3px 0 3px") if above else ("0 2px 2px", "3px 0 3px")
-    rule = (
-        f"<div class='rule' style='margin: {margin} {left:.3f}%; width: {width:.3f}%; "
-        f"border-width: {edges}; border-color: {color}'></div>"
-    )
-    return text + rule if above else rule + text
+    samples = f"{formatting.plural(count, 'sample')}, {formatting.share(count, total)} of the pool"
+    label = element("div", element("b", letter), f" {name} · {samples}", class_="name", style=side)
+
+    def rule(borders: str) -> Html:
+        return element(
+            "div",
+            class_="rule",
+            style=f"margin: 3px 0 3px {left:.3f}%; width: {width:.3f}%; "
+            f"border-width: {borders}; border-color: {color}",
+        )
+
+    return label, rule
 
 
 def histograms(spread: ScoreHistograms, title: str, dark: bool) -> go.Figure:
-    """A score in each part, each as a share of its own part, so that shapes compare."""
+    """The histogram of a score in each part, normalized to the part."""
     import plotly.graph_objects as go
 
     width = spread.edges[1] - spread.edges[0]
     middles = (spread.edges[:-1] + spread.edges[1:]) / 2
     across = np.concatenate([[middles[0] - width], middles, [middles[-1] + width]])
-    # What no part has at either end is not shown.
-    held = np.flatnonzero(sum(spread.counts.values()))
-    ends = [across[held[0]], across[held[-1] + 2]] if len(held) else [across[0], across[-1]]
+    # Empty bins at either end are cut off.
+    used = np.flatnonzero(sum(spread.counts.values()))
+    ends = [across[used[0]], across[used[-1] + 2]] if len(used) else [across[0], across[-1]]
     fig = go.Figure()
     for part in SELECTED:
         counts = np.concatenate([[0], spread.counts[part], [0]])
@@ -163,15 +178,15 @@ def ranks(compared: RankComparison, titles: Mapping[str, str], dark: bool) -> go
     step = 100 / bins
     middles = (step * (np.arange(bins) + 0.5)).astype(np.float32)
     ranges = np.array([f"{step * n:g}–{step * (n + 1):g}" for n in range(bins)])
-    told = np.empty((bins, bins, 3), dtype=object)
-    told[..., 0], told[..., 1], told[..., 2] = ranges[None, :], ranges[:, None], cells
+    hover = np.empty((bins, bins, 3), dtype=object)
+    hover[..., 0], hover[..., 1], hover[..., 2] = ranges[None, :], ranges[:, None], cells
     ink = _INK[dark]
     fig = go.Figure()
     fig.add_heatmap(
         x=middles,
         y=middles,
         z=shade,
-        customdata=told,
+        customdata=hover,
         zmin=min(0.0, top - 1e-6),
         zmax=max(top, 0.3),
         colorscale=[[0, _SCALE[dark][0]], [1, _SCALE[dark][1]]],
@@ -209,7 +224,7 @@ def ranks(compared: RankComparison, titles: Mapping[str, str], dark: bool) -> go
     }
     fig.update_layout(
         height=SQUARE,
-        # To the right there is half of the last number.
+        # The last tick label extends half its width to the right.
         margin={"l": 8, "r": 20, "t": 8, "b": 8},
         showlegend=False,
         xaxis={**axis, "title": f"Percentile by {titles['a']}"},

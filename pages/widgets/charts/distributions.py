@@ -9,21 +9,21 @@ from curation.analysis.distribution import Distribution
 HEIGHT = 170
 
 
-def figure(of: Distribution, dark: bool) -> go.Figure:
+def figure(distribution: Distribution, dark: bool) -> go.Figure:
     """All known values of a numeric column, with a line at the median."""
-    bounds = of.edges
+    bounds = distribution.edges
     middles = (bounds[:-1] + bounds[1:]) / 2
     fig = go.Figure()
     fig.add_bar(
         x=middles.astype("float32"),
-        y=of.heights.astype("int32"),
+        y=distribution.heights.astype("int32"),
         width=float(bounds[1] - bounds[0]),
         marker={"color": "#4FA8E0" if dark else "#0072B2", "line": {"width": 0}},
         hovertemplate="%{x:.3f}: %{y:,} samples<extra></extra>",
     )
-    if of.known:
+    if distribution.known:
         fig.add_vline(
-            x=of.median,
+            x=distribution.median,
             line={"color": "#E6EAF0" if dark else "#1B2330", "width": 1, "dash": "dot"},
         )
     fig.update_layout(

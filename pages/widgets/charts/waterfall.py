@@ -1,4 +1,4 @@
-"""How a sample's negCLIPLoss comes about: CLIPScore, less what each side would score elsewhere."""
+"""A waterfall of one sample's negCLIPLoss: CLIPScore minus its image side and caption side."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HEIGHT = 230
 _NAMES = ("CLIPScore", "− image side", "− caption side", "= negCLIPLoss")
 
-# Blue is what counts for the sample and orange what counts against it; told apart by sign, too.
+# Blue raises the score and orange lowers it; the signs say the same.
 _GAIN = {False: "#0072B2", True: "#4FA8E0"}
 _LOSS = {False: "#D55E00", True: "#F08A3C"}
 _TOTAL = {False: "#5D636C", True: "#AEB6C2"}
@@ -24,12 +24,16 @@ _GRID = {False: "rgba(27,35,48,.22)", True: "rgba(230,234,240,.28)"}
 
 
 def figure(loss: Loss, line: float | None, dark: bool) -> go.Figure:
-    """The bars of a sample, and the threshold where negCLIPLoss is an axis."""
+    """The bars of a sample, and the cutoff where negCLIPLoss is an axis.
+
+    Args:
+        line: the cutoff of negCLIPLoss, if it has one.
+    """
     import plotly.graph_objects as go
 
     ink = _INK[dark]
     steps = [loss.clip_score, -loss.image_side, -loss.text_side, loss.score]
-    # Each value stands with its name: beside a bar it would run into the line, or another bar.
+    # Each value is next to its name: next to its bar it would overlap the cutoff or another bar.
     names = [
         f"{name}  <b>{formatting.score(step)}</b>" for name, step in zip(_NAMES, steps, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""In what form a selection is written: the format, and what it lets one choose."""
+"""The form that says how a selection is written: format, columns, samples per file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pages.widgets.state.url import choose, choose_many, number
 
 @dataclass(frozen=True)
 class Form:
-    """In what form a selection is written."""
+    """How a selection is written."""
 
     format: str
     columns: list[str]
@@ -23,19 +23,20 @@ class Form:
 
 
 def pick_form(catalog: Catalog) -> Form:
-    """The format, and what it lets one choose; all of it is in the URL."""
+    """The fields of the format that is chosen; the URL has their values."""
     formats = {name: e.title for name, e in EXPORTERS.items()}
     format_ = choose(st.selectbox, "Format", formats, "format")
     exporter = EXPORTERS[format_]
     st.caption(f"{exporter.description[0].upper()}{exporter.description[1:]}.")
-    every, usual = list(catalog.columns), export.default_columns(catalog, format_)
-    key, columns, shard_size = f"columns_{format_}", list(usual), SHARD_SIZE
+    names, defaults = list(catalog.columns), export.default_columns(catalog, format_)
+    key, columns, shard_size = f"columns_{format_}", list(defaults), SHARD_SIZE
+    # Each format has a parameter of its own for its columns.
     for other in [name for name in st.query_params if name.startswith("columns_") and name != key]:
         del st.query_params[other]
     if exporter.takes_columns == "any":
-        columns = choose_many(st.multiselect, "Columns", every, key, usual) or columns
+        columns = choose_many(st.multiselect, "Columns", names, key, defaults) or columns
     elif exporter.takes_columns == "one":
-        columns = [choose(st.selectbox, "Column", every, key, usual[0])]
+        columns = [choose(st.selectbox, "Column", names, key, defaults[0])]
     if exporter.takes_shard_size:
         shard_size = int(
             number("Samples per file", "shard_size", SHARD_SIZE, 1.0, 1e9, 0, step=1000.0)
@@ -44,6 +45,6 @@ def pick_form(catalog: Catalog) -> Form:
 
 
 def resharder(path: Path) -> None:
-    """What is to be done next with DataComp's list."""
+    """The command that makes shards of DataComp's uid list."""
     st.caption("DataComp's resharder writes new shards of these samples from the sorted uid list:")
     st.code(datacomp.resharder_command(path), language="bash", wrap_lines=True)

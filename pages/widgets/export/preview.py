@@ -1,8 +1,7 @@
-"""What an export will look like and how large it will be, shown before anything is written."""
+"""A preview of an export and an estimate of its size, before anything is written."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,13 +15,14 @@ from curation.exporters.base import Preview
 from curation.exporters.trial import Size
 from curation.images import decode
 from curation.selection.select import Selection
+from pages.widgets.app.html import data_url
 from pages.widgets.app.markdown import show_error
 from pages.widgets.state import caches
 
-# Of a line or a cell: what is longer is looked at in the file.
+# Characters of a line or a cell.
 _LONGEST = 2000
 _SIDE = 96
-_NOT_HERE = (
+_REMOTE_IMAGES = (
     "The images are not on this machine; they are fetched during the export. Fields written with "
     "each image:"
 )
@@ -31,7 +31,7 @@ _NOT_HERE = (
 def size(
     catalog: Catalog, selection: Selection, format_: str, columns: Sequence[str], shard_size: int
 ) -> Size | None:
-    """How large the files will be; None where nothing tells before they are written."""
+    """The estimated size of the files; None where it cannot be known before they are written."""
     key = _key(catalog, selection)
     try:
         return _size(catalog, selection, key, format_, tuple(columns), shard_size)
@@ -43,7 +43,7 @@ def size(
 def preview(
     catalog: Catalog, selection: Selection, format_: str, columns: Sequence[str], shard_size: int
 ) -> None:
-    """The first samples, as the format writes them."""
+    """Show the first samples as the format writes them."""
     st.subheader("Preview", anchor=False)
     key = _key(catalog, selection)
     try:
@@ -52,7 +52,7 @@ def preview(
         show_error(error)
         return
     if look is None:
-        st.caption(_NOT_HERE)
+        st.caption(_REMOTE_IMAGES)
         rows = catalog.rows(selection.mask.nonzero()[0][: trial.SHOWN])
         look = Preview(rows=tuple({name: row[name] for name in columns} for row in rows))
     if look.lines:
@@ -68,12 +68,11 @@ def preview(
 
 
 def _cells(row: Mapping[str, Any], image: str) -> dict[str, Any]:
-    """A row as a table shows it: its image small, other bytes as hex digits."""
+    """A row for a table: its image as a thumbnail, other bytes as hex digits."""
     cells = {}
     for name, value in row.items():
         if name == image:
-            small = base64.b64encode(decode.thumbnail(value, _SIDE)).decode()
-            cells[name] = f"data:image/jpeg;base64,{small}"
+            cells[name] = data_url(decode.thumbnail(value, _SIDE))
         elif isinstance(value, bytes):
             cells[name] = _cut(value.hex())
         else:
@@ -86,8 +85,8 @@ def _cut(text: str) -> str:
 
 
 def _key(catalog: Catalog, selection: Selection) -> str:
-    selected = hashlib.blake2b(selection.copies.tobytes()).hexdigest()
-    return f"{caches.catalog_key(catalog)} {selected}"
+    chosen = hashlib.blake2b(selection.copies.tobytes()).hexdigest()
+    return f"{caches.catalog_key(catalog)} {chosen}"
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -1,14 +1,8 @@
-"""Cards as HTML: of samples, which take marks, and of what else has a picture and a caption.
-
-One block of HTML whatever the number of cards: the grid fits any width, and a caption is shown
-as it is: escaped, never read as Markdown, so that it cannot make a browser fetch anything.
-"""
+"""Cards as HTML: of samples, which take marks, and of the items of a target."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Iterable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -16,65 +10,94 @@ from streamlit.errors import StreamlitDuplicateElementKey
 
 from curation.storage.workspace import Workspace
 from curation.uids import from_key
+from pages.widgets.app.html import Html, element, picture
 from pages.widgets.gallery.marking import marking
 
 
 def card(
-    caption: str, frame: str, scores: str = "", uid: str = "", labels: Sequence[str] = ()
-) -> str:
-    """A card; one with a sample's uid takes its mark.
+    caption: str,
+    frame: Html | None,
+    scores: Iterable[Html] = (),
+    uid: str | None = None,
+    labels: Sequence[str] = (),
+) -> Html:
+    """A card; one with a sample's uid takes marks.
 
     Args:
-        frame: HTML, as ``frame`` makes it.
-        scores: HTML, as ``score`` makes it, a line each.
+        frame: what ``frame`` or ``placeholder`` returns.
+        scores: what ``score`` returns, one per line.
     """
-    text = escape(str(caption))
-    of = f" data-uid='{uid}'" if uid else ""
-    tags = "".join(f"<span class='mark'>{escape(label)}</span>" for label in labels)
-    return (
-        f"<figure{of}>{frame}<figcaption>"
-        f"{tags}<span class='caption' title='{text}'>{text}</span>"
-        f"<div class='scores'>{scores}</div></figcaption></figure>"
+    return element(
+        "figure",
+        frame,
+        element(
+            "figcaption",
+            *(element("span", label, class_="mark") for label in labels),
+            element("span", caption, class_="caption", title=caption),
+            element("div", *scores, class_="scores"),
+        ),
+        data_uid=uid,
     )
 
 
-def frame(picture: bytes | None, nothing: str) -> str:
-    """A picture, or the HTML that stands in its place."""
-    if picture is None:
-        return nothing
-    data = base64.b64encode(picture).decode()
-    image = f"<img alt='' loading='lazy' src='data:image/jpeg;base64,{data}'>"
-    return f"<div class='frame'>{image}</div>"
+def frame(jpeg: bytes | None, otherwise: Html) -> Html:
+    """The frame of a picture, or ``otherwise`` where there is none."""
+    return otherwise if jpeg is None else element("div", picture(jpeg), class_="frame")
 
 
-def score(title: str, value: str, share: str = "") -> str:
-    """A number by its title, and its place among all."""
-    told = f"<span class='top'>{share}</span>" if share else ""
-    return (
-        f"<div class='score'><span class='title' title='{escape(title)}'>{escape(title)}</span>"
-        f"<span class='value'><span>{value}</span>{told}</span></div>"
+def placeholder(reason: str, host: str | None = None, title: str | None = None) -> Html:
+    """A frame without a picture: the reason, and the host of an address on the web.
+
+    An address is never a link, because a browser may fetch what a link names.
+    """
+    return element(
+        "div",
+        element("span", reason),
+        None if host is None else element("span", host, class_="host"),
+        class_="frame none",
+        title=title,
     )
 
 
-def grid(cards: Sequence[str], *kinds: str) -> str:
-    """Cards together, of these kinds of galleries: classes of cards.css."""
-    names = " ".join(filter(None, ["gallery", *kinds]))
-    return f"<div class='{names}'>{''.join(cards)}</div>"
+def score(title: str, value: str, position: str = "") -> Html:
+    """A number with its title and its position in the ranking."""
+    return element(
+        "div",
+        element("span", title, class_="title", title=title),
+        element(
+            "span",
+            element("span", value),
+            element("span", position, class_="top") if position else None,
+            class_="value",
+        ),
+        class_="score",
+    )
 
 
-def markable(workspace: Workspace, uids: Sequence[str], body: str, is_page: bool = False) -> None:
-    """Show a grid that has a card of each of these samples, and let the cards take marks.
+def grid(cards: Iterable[Html], *kinds: str) -> Html:
+    """Cards in a grid; ``kinds`` are the classes of a gallery in cards.css."""
+    return element("div", *cards, class_=" ".join(filter(None, ["gallery", *kinds])))
 
-    ``is_page`` where there is one, which the page is all about.
+
+def show_markable(
+    workspace: Workspace, uids: Sequence[str], body: Html, is_page: bool = False
+) -> None:
+    """Show a grid with a card for each of these samples; the cards take marks.
+
+    Args:
+        is_page: whether the one card is of the sample that the page is about.
     """
-    place, key = _place(workspace, uids)
-    with place:
+    container, key = _container(workspace, uids)
+    with container:
         st.html(body)
         marking(workspace, uids, key, is_page)
 
 
-def _place(workspace: Workspace, uids: Sequence[str]) -> tuple[DeltaGenerator, str]:
-    """A container for these samples' cards, and its name; a page may show the same ones twice."""
+def _container(workspace: Workspace, uids: Sequence[str]) -> tuple[DeltaGenerator, str]:
+    """A container for the cards of these samples, and its key.
+
+    The key has a number at its end, because a page may show the same samples twice.
+    """
     # Two workspaces may have the same samples, but never the same marks.
     name = f"cards_{from_key(' '.join([str(workspace.path), *uids]))[:12]}"
     copy = 0

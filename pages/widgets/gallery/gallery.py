@@ -1,9 +1,8 @@
-"""A gallery: samples as cards, each a thumbnail with caption and scores."""
+"""A gallery: samples as cards, each with a thumbnail, its caption and its scores."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,19 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from curation import formatting
-from curation.catalog.catalog import Catalog
+from curation.catalog.catalog import Catalog, Mask
 from curation.catalog.columns import ColumnInfo
 from curation.images import fetch, location, thumbnails
 from curation.storage import locations
 from curation.storage.workspace import Workspace
+from pages.widgets.app.html import Html
 from pages.widgets.gallery import cards, web_images
-from pages.widgets.state.url import number
+from pages.widgets.state.url import page_number
 
 PAGE = 24
+_SEED = 0
 
-# What a card shows, and where its picture lies.
+# The columns that a card needs, besides scores and labels.
 PICTURED = ("uid", "caption", *location.COLUMNS)
 
 Extra = Mapping[str, Sequence[float] | NDArray[np.floating[Any]]]
@@ -36,30 +37,32 @@ def show(
     extra: Extra | None = None,
     is_row: bool = False,
 ) -> None:
-    """The samples as cards, in this order, each with these scores.
+    """Show samples as cards, in the order given, each with these scores.
 
     Args:
-        extra: more numbers by their titles, a value a sample: told before the scores.
-        is_row: they are six at the most, beside each other.
+        extra: more numbers by title, one value per sample; they come before the scores.
+        is_row: show one row of at most six cards.
     """
     if not len(rowids):
         st.info(empty, icon=":material/image_not_supported:")
         return
     columns = [catalog.column(name) for name in scores]
-    asked = [*PICTURED, *(c.name for c in (*columns, *catalog.labels))]
-    # A catalog of an earlier version lacks some of them.
-    rows = catalog.rows(rowids, [c for c in dict.fromkeys(asked) if c in catalog.columns])
+    names = [*PICTURED, *(c.name for c in (*columns, *catalog.labels))]
+    # A catalog of an earlier version lacks some of the columns.
+    rows = catalog.rows(rowids, [c for c in dict.fromkeys(names) if c in catalog.columns])
     pictures = _pictures(workspace, catalog, rows)
     shown = []
-    for place, (row, picture) in enumerate(zip(rows, pictures, strict=True)):
-        more = {title: formatting.score(float(of[place])) for title, of in (extra or {}).items()}
-        told = [cards.score(title, value) for title, value in more.items()]
-        told += [_standing(catalog, column, row[column.name]) for column in columns]
-        frame = cards.frame(picture, _nothing(row))
+    for number, (row, picture) in enumerate(zip(rows, pictures, strict=True)):
+        lines = [
+            cards.score(title, formatting.score(float(values[number])))
+            for title, values in (extra or {}).items()
+        ]
+        lines += [_score(catalog, column, row[column.name]) for column in columns]
         labels = [label.title for label in catalog.labels if row[label.name]]
-        shown.append(cards.card(row["caption"], frame, "".join(told), row["uid"], labels))
+        frame = cards.frame(picture, _placeholder(row))
+        shown.append(cards.card(str(row["caption"]), frame, lines, row["uid"], labels))
     body = cards.grid(shown, "row" if is_row else "", "" if any(pictures) else "bare")
-    cards.markable(workspace, [str(row["uid"]) for row in rows], body)
+    cards.show_markable(workspace, [str(row["uid"]) for row in rows], body)
 
 
 def paged(
@@ -72,38 +75,23 @@ def paged(
     empty: str = "No samples.",
     extra: Extra | None = None,
 ) -> None:
-    """The samples a page at a time; says so where they are only some of ``total``.
+    """Show samples one page at a time.
 
-    The page's number is in the URL as ``key``.
+    Args:
+        key: where the URL has the number of the page.
+        total: how many samples there are, of which ``rowids`` may be only the first.
     """
-    pages = max(1, -(-len(rowids) // PAGE))
-    page = 1
-    if pages > 1:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            # Fewer pages than before: begin again.
-            if st.session_state.get(key, 1) > pages:
-                st.session_state[key] = 1
-            page = int(
-                number(
-                    "Page",
-                    key,
-                    1.0,
-                    1.0,
-                    float(pages),
-                    0,
-                    step=1.0,
-                    width=150,
-                    label_visibility="collapsed",
-                )
-            )
-            some = f"{formatting.count(len(rowids))} of " if len(rowids) < total else ""
-            st.caption(
-                f"Page {page} of {formatting.count(pages)} · "
-                f"{some}{formatting.count(total)} samples"
-            )
-    part = slice((page - 1) * PAGE, page * PAGE)
+    some = f"{formatting.count(len(rowids))} of " if len(rowids) < total else ""
+    page = page_number(key, len(rowids), PAGE, f"{some}{formatting.plural(total, 'sample')}")
+    part = slice(page * PAGE, (page + 1) * PAGE)
     more = {title: values[part] for title, values in (extra or {}).items()}
     show(workspace, catalog, rowids[part], scores, empty, more)
+
+
+def random_rows(mask: Mask, most: int) -> NDArray[np.int64]:
+    """At most ``most`` rows of a mask in random order, the same ones at every call."""
+    rows = np.flatnonzero(mask)
+    return np.random.default_rng(_SEED).choice(rows, min(most, len(rows)), replace=False)
 
 
 def _pictures(
@@ -120,7 +108,7 @@ def _is_on_the_web(row: Mapping[str, Any]) -> bool:
     return row["image_file"] is None and row.get("url") is not None
 
 
-def _standing(catalog: Catalog, column: ColumnInfo, value: Any) -> str:
+def _score(catalog: Catalog, column: ColumnInfo, value: Any) -> Html:
     """A score and its position in the ranking: top 12 %, bottom 3 %."""
     position = ""
     if value is not None and column.is_number:
@@ -130,22 +118,17 @@ def _standing(catalog: Catalog, column: ColumnInfo, value: Any) -> str:
 
 
 def _position(lower: int, total: int) -> str:
-    """The share of the nearer end of a ranking in which ``lower`` of ``total`` score lower."""
+    """The position of a sample that scores higher than ``lower`` of ``total`` samples."""
     if 2 * lower >= total:
         return formatting.top(100 * (1 - lower / total))
     return formatting.top(100 * (lower + 1) / total).replace("top", "bottom")
 
 
-def _nothing(row: Mapping[str, Any]) -> str:
-    """What stands in the place of a picture; an address never as a link, or the browser asks."""
+def _placeholder(row: Mapping[str, Any]) -> Html:
     if not _is_on_the_web(row):
-        told = "Image not found" if row["image_file"] else "No image"
-        return f"<div class='frame none'><span>{told}</span></div>"
+        return cards.placeholder("Image not found" if row["image_file"] else "No image")
     url = str(row["url"])
-    told, more = "Image on the web", url
     if web_images.is_on():
-        told, more = "Not reachable", thumbnails.failure(url) or url
-    return (
-        f"<div class='frame none' title='{escape(more)}'><span>{told}</span>"
-        f"<span class='host'>{escape(fetch.host(url))}</span></div>"
-    )
+        reason = thumbnails.failure(url) or url
+        return cards.placeholder("Not reachable", fetch.host(url), reason)
+    return cards.placeholder("Image on the web", fetch.host(url), url)

@@ -1,81 +1,81 @@
-// Marks on cards: shows them, and tells the app what a curator does to them.
-// Everything of a dataset is text here, never HTML.
+// Marks on cards: shows them, and sends the app what a curator does.
+// Text of a dataset is set as text here, never as HTML.
 
 const ICONS = {
   keep: "M9 16.2 4.8 12l-1.4 1.4L9 19 21 7l-1.4-1.4z",
   drop: "M19 6.4 17.6 5 12 10.6 6.4 5 5 6.4 10.6 12 5 17.6 6.4 19 12 13.4 17.6 19 19 17.6 13.4 12z",
 };
 const NAMES = { keep: "Keep", drop: "Drop" };
-const SAID = { keep: "manually kept", drop: "manually dropped" };
+const STATES = { keep: "manually kept", drop: "manually dropped" };
 const KEYS = [["K", "keep"], ["D", "drop"], ["U", "undo"]];
 const KEYS_AMONG = [["← ↑ ↓ →", "move"], ["Enter", "open"]];
-// What has a use for letters itself.
+// Elements that use letter keys themselves.
 const TYPED_INTO = "input, textarea, select, [contenteditable=true], [role=listbox], [role=menu]";
-// Milliseconds after which the app will not hear any more of what was done.
+// Milliseconds until an action that the app has not confirmed is given up.
 const PATIENCE = 10_000;
 
-// One for all galleries of the page, whichever of them brought this script along:
-// what the app said last of each sample, what it has not heard of yet, and which one is to open.
+// Shared by all galleries of the page: the last known mark of each sample, the actions that the app
+// has not confirmed, and the sample that is about to open.
 const page = (window[Symbol.for("curation marks")] ??= listening({
-  galleries: new Map(), marks: new Map(), waiting: [], lines: 0, total: "", of: null, last: 0,
-  opening: null,
+  galleries: new Map(), marks: new Map(), waiting: [], logLength: 0, total: "", workspace: null,
+  last: 0, opening: null,
 }));
 
-// Of the sample that a page is all about, keys are pressed anywhere.
-function listening(made) {
+// The sample that a page is about gets the keys that are pressed anywhere.
+function listening(state) {
   document.addEventListener("keydown", event => {
     if (event.target.closest(`figure[data-uid], ${TYPED_INTO}`)) return;
-    for (const gallery of made.galleries.values()) {
-      if (gallery.data.isPage && gallery.place.isConnected) gallery.press(event, gallery.cards[0]);
+    for (const gallery of state.galleries.values()) {
+      if (gallery.data.isPage && gallery.container.isConnected) gallery.press(event, gallery.cards[0]);
     }
   });
-  return made;
+  return state;
 }
 
 export default function ({ data: [data], parentElement, setTriggerValue }) {
-  const place = parentElement.closest(`.st-key-${data.key}`);
-  // It may be gone already.
-  if (!place) return;
+  const container = parentElement.closest(`.st-key-${data.key}`);
+  // Streamlit may have removed it already.
+  if (!container) return;
   // A container outlives the component in it.
-  if (!page.galleries.has(place)) page.galleries.set(place, new Gallery(place));
+  if (!page.galleries.has(container)) page.galleries.set(container, new Gallery(container));
   for (const old of page.galleries.keys()) if (!old.isConnected) page.galleries.delete(old);
-  page.galleries.get(place).update(data, parentElement, setTriggerValue);
+  page.galleries.get(container).update(data, parentElement, setTriggerValue);
 }
 
 class Gallery {
-  constructor(place) {
-    this.place = place;
-    place.addEventListener("click", event => this.click(event));
-    place.addEventListener("keydown", event => this.press(event));
-    place.addEventListener("focusin", event => this.stopAt(event.target.closest("figure")));
-    // The cards may be drawn anew after this was told of them.
-    new MutationObserver(() => this.draw()).observe(place, { childList: true, subtree: true });
+  constructor(container) {
+    this.container = container;
+    container.addEventListener("click", event => this.click(event));
+    container.addEventListener("keydown", event => this.press(event));
+    container.addEventListener("focusin", event => this.stopAt(event.target.closest("figure")));
+    // Streamlit may replace the cards after this script ran.
+    new MutationObserver(() => this.draw()).observe(container, { childList: true, subtree: true });
   }
 
-  update(data, foot, tell) {
+  update(data, parent, send) {
     this.data = data;
-    this.tell = tell;
+    this.send = send;
     this.bar ??= new Bar(data.isPage ? KEYS : [...KEYS, ...KEYS_AMONG]);
     learn(data);
-    // The theme's colors are known below the component only.
-    const ring = getComputedStyle(foot).getPropertyValue("--st-primary-color");
-    this.place.style.setProperty("--ring", ring);
-    if (!foot.contains(this.bar.element)) foot.append(this.bar.element);
+    // Only the component's own elements have the theme's colors.
+    const ring = getComputedStyle(parent).getPropertyValue("--st-primary-color");
+    this.container.style.setProperty("--ring", ring);
+    if (!parent.contains(this.bar.element)) parent.append(this.bar.element);
     const hadFocus = document.activeElement === this.bar.button;
-    this.bar.say(data.said, data.next);
-    if (hadFocus && !data.next) this.stop?.focus();
-    // Streamlit leaves a page that is only another sample's now where it was scrolled to.
+    this.bar.show(data.message, data.step);
+    if (hadFocus && !data.step) this.stop?.focus();
+    // Streamlit keeps the scroll position when the page changes to another sample.
     if (data.isPage && page.opening in data.marks) {
       page.opening = null;
-      this.place.closest("[data-testid=stMain]")?.scrollTo(0, 0);
+      this.container.closest("[data-testid=stMain]")?.scrollTo(0, 0);
     }
     for (const gallery of page.galleries.values()) gallery.draw();
-    // It was busy when it was told.
-    if (this.waiting.length) this.tell("act", this.waiting);
+    // The app may have missed these while it was busy.
+    if (this.waiting.length) this.send("act", this.waiting);
   }
 
   get cards() {
-    return [...this.place.querySelectorAll("figure[data-uid]")];
+    return [...this.container.querySelectorAll("figure[data-uid]")];
   }
 
   get stop() {
@@ -83,7 +83,7 @@ class Gallery {
   }
 
   get waiting() {
-    return page.waiting.filter(act => act.key === this.data.key).map(act => act.told);
+    return page.waiting.filter(({ key }) => key === this.data.key).map(({ action }) => action);
   }
 
   draw() {
@@ -91,10 +91,10 @@ class Gallery {
     const cards = this.cards;
     for (const card of cards) {
       if (!card.querySelector(".acts")) dress(card, !this.data.isPage);
-      lead(card, this.data.kept);
+      lead(card, this.data.parameters);
       show(card, page.marks.get(card.dataset.uid));
     }
-    // One stop of the Tab key for them all: arrows go on from there.
+    // All cards share one tab stop; arrow keys move between them.
     this.stopAt(this.stop ?? cards[0]);
     this.bar.total(page.total);
   }
@@ -110,18 +110,18 @@ class Gallery {
   act(action, card) {
     const uid = card?.dataset.uid ?? null;
     page.last = Math.max(page.last + 1, this.data.done + 1, Date.now());
-    page.waiting.push({ key: this.data.key, told: [page.last, action, uid], at: Date.now() });
+    page.waiting.push({ key: this.data.key, action: [page.last, action, uid], at: Date.now() });
     if (uid) page.marks.set(uid, action);
     for (const gallery of page.galleries.values()) {
       if (gallery !== this) gallery.bar.quiet();
       gallery.draw();
     }
-    this.tell("act", this.waiting);
+    this.send("act", this.waiting);
   }
 
   open(card) {
     page.opening = card.dataset.uid;
-    this.tell("open", card.dataset.uid);
+    this.send("open", card.dataset.uid);
   }
 
   click(event) {
@@ -131,7 +131,7 @@ class Gallery {
       const again = button.getAttribute("aria-pressed") === "true";
       this.act(again ? "none" : button.dataset.act, card);
     } else if (event.target.closest("a.open")) {
-      // In a tab of its own if a key says so; else in this session.
+      // A modifier key opens a new tab; otherwise open it in this session.
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
       event.preventDefault();
       this.open(card);
@@ -147,7 +147,7 @@ class Gallery {
     const acts = action => {
       event.preventDefault();
       event.stopPropagation();
-      // A key that is held down is one decision.
+      // A key that is held down counts once.
       if (!event.repeat) this.act(action, action in NAMES ? card : null);
     };
     if (event.ctrlKey || event.metaKey) {
@@ -159,7 +159,7 @@ class Gallery {
     } else if (card && key === "d") {
       acts("drop");
     } else if (this.data.isPage) {
-      // There is no other card to go to.
+      // There is no other card to move to.
       return;
     } else if (card === event.target && key === "enter") {
       event.preventDefault();
@@ -167,11 +167,11 @@ class Gallery {
     } else if (card && key.startsWith("arrow")) {
       event.preventDefault();
       event.stopPropagation();
-      this.beside(card, key)?.focus();
+      this.neighbor(card, key)?.focus();
     }
   }
 
-  beside(card, key) {
+  neighbor(card, key) {
     const cards = this.cards;
     const across = cards.filter(other => other.offsetTop === cards[0].offsetTop).length;
     const step = { arrowleft: -1, arrowright: 1, arrowup: -across, arrowdown: across }[key];
@@ -179,28 +179,28 @@ class Gallery {
   }
 }
 
-// The line below the cards. It is made once: what reads it aloud tells of changes only.
+// The bar below the cards. It is created once, so that screen readers announce changes only.
 class Bar {
   constructor(known) {
     this.element = element("div", { className: "marks-bar" });
     this.status = element("span", { className: "status", role: "status" });
-    this.told = element("span", { className: "said" });
+    this.message = element("span", { className: "message" });
     this.all = element("span", { className: "total" });
     this.button = element("button", { type: "button", hidden: true });
     const keys = element("span", { className: "keys" });
     for (const [key, what] of known) {
       keys.append(element("kbd", { textContent: key }), ` ${what}`);
     }
-    this.status.append(this.told, " ", this.all);
+    this.status.append(this.message, " ", this.all);
     this.element.append(this.status, this.button, keys);
   }
 
-  say(said, next) {
-    write(this.told, said);
-    write(this.button, NAMES_OF_STEPS[next] ?? "");
-    this.button.dataset.act = next;
-    this.button.hidden = !next;
-    this.element.classList.toggle("active", Boolean(said));
+  show(message, step) {
+    write(this.message, message);
+    write(this.button, STEP_NAMES[step] ?? "");
+    this.button.dataset.act = step;
+    this.button.hidden = !step;
+    this.element.classList.toggle("active", Boolean(message));
   }
 
   quiet() {
@@ -212,21 +212,24 @@ class Bar {
   }
 }
 
-const NAMES_OF_STEPS = { undo: "Undo", redo: "Redo" };
+const STEP_NAMES = { undo: "Undo", redo: "Redo" };
 
 function learn(data) {
-  if (page.of !== data.of) Object.assign(page, { of: data.of, lines: 0, marks: new Map(), waiting: [] });
+  if (page.workspace !== data.workspace) {
+    const { workspace } = data;
+    Object.assign(page, { workspace, logLength: 0, marks: new Map(), waiting: [] });
+  }
   page.waiting = page.waiting.filter(
-    ({ key, told, at }) => (key !== data.key || told[0] > data.done) && Date.now() - at < PATIENCE,
+    ({ key, action, at }) => (key !== data.key || action[0] > data.done) && Date.now() - at < PATIENCE,
   );
-  // What is older than what is known already was only drawn again.
-  if (data.lines >= page.lines) {
-    page.lines = data.lines;
+  // A gallery that is only redrawn brings older data.
+  if (data.logLength >= page.logLength) {
+    page.logLength = data.logLength;
     page.total = data.total;
     for (const [uid, mark] of Object.entries(data.marks)) page.marks.set(uid, mark);
   }
-  // What the app has not heard of yet holds against what it says.
-  for (const { told: [, action, uid] } of page.waiting) if (uid) page.marks.set(uid, action);
+  // Actions that the app has not confirmed override its data.
+  for (const { action: [, mark, uid] } of page.waiting) if (uid) page.marks.set(uid, mark);
 }
 
 function dress(card, leads) {
@@ -250,11 +253,11 @@ function dress(card, leads) {
   card.append(...(leads ? [link] : []), marked, acts);
 }
 
-function lead(card, kept) {
+function lead(card, parameters) {
   const link = card.querySelector("a.open");
   if (!link) return;
   const address = new URL("sample", location.href);
-  for (const [name, value] of [["uid", card.dataset.uid], ...kept]) {
+  for (const [name, value] of [["uid", card.dataset.uid], ...parameters]) {
     address.searchParams.set(name, value);
   }
   link.href = address.href;
@@ -262,7 +265,7 @@ function lead(card, kept) {
 
 function show(card, mark) {
   const caption = card.querySelector(".caption")?.textContent ?? "";
-  card.setAttribute("aria-label", mark in SAID ? `${caption}, ${SAID[mark]}` : caption);
+  card.setAttribute("aria-label", mark in STATES ? `${caption}, ${STATES[mark]}` : caption);
   if (mark in NAMES) card.dataset.mark = mark;
   else delete card.dataset.mark;
   for (const button of card.querySelectorAll(".acts button")) {
@@ -275,9 +278,9 @@ function write(node, text) {
 }
 
 function element(name, { role, ...properties }) {
-  const made = Object.assign(document.createElement(name), properties);
-  if (role) made.setAttribute("role", role);
-  return made;
+  const created = Object.assign(document.createElement(name), properties);
+  if (role) created.setAttribute("role", role);
+  return created;
 }
 
 function icon(action) {

@@ -1,9 +1,8 @@
-"""A sample's picture at its largest, and what of a target is near it: as cards."""
+"""The cards of the Sample page: the sample itself, and the nearest items of a target."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 import streamlit as st
@@ -12,6 +11,7 @@ from curation import formatting
 from curation.analysis import neighbors
 from curation.analysis.neighbors import NearestItems
 from curation.storage.workspace import Workspace
+from pages.widgets.app.html import element
 from pages.widgets.gallery import cards, web_images
 
 
@@ -22,46 +22,47 @@ def portrait(
     reason: str,
     labels: Sequence[str],
 ) -> None:
-    """The sample of the page: its picture, or why there is none, its mark, labels and caption."""
-    frame = cards.frame(picture, _nothing(reason))
-    card = cards.card(row["caption"], frame, uid=row["uid"], labels=labels)
+    """Show the sample of the page: its large picture, mark, labels and caption.
+
+    Args:
+        reason: why there is no picture, where there is none.
+    """
+    frame = cards.frame(picture, cards.placeholder(reason))
+    card = cards.card(str(row["caption"]), frame, uid=row["uid"], labels=labels)
     body = cards.grid([card], "portrait")
-    cards.markable(workspace, [row["uid"]], body, is_page=True)
+    cards.show_markable(workspace, [row["uid"]], body, is_page=True)
 
 
-def items(workspace: Workspace, found: NearestItems) -> None:
-    """The items of a target in a row; by their numbers where nothing else is known of them.
+def target_items(workspace: Workspace, nearest: NearestItems) -> None:
+    """Show the nearest items of a target in a row; by row number where they are embeddings only.
 
     Raises:
-        CurationError: the target is not there any more.
+        CurationError: the target no longer exists.
     """
-    pictures: Sequence[bytes | None] = [None] * len(found.places)
-    names = [f"Row {place}" for place in found.places]
-    if found.items:
-        pictures = neighbors.item_thumbnails(workspace, found, web_images.is_on())
-        names = [str(item["caption"] or item["image_file"] or "—") for item in found.items]
-    # Where no card has a picture, captions are what one looks at.
+    pictures: Sequence[bytes | None] = [None] * len(nearest.places)
+    names = [f"Row {number}" for number in nearest.places]
+    if nearest.items:
+        pictures = neighbors.item_thumbnails(workspace, nearest, web_images.is_on())
+        names = [str(item["caption"] or item["image_file"] or "—") for item in nearest.items]
+    # Without any picture, the cards show captions only.
     has_frame = any(pictures)
     shown = [
         cards.card(
             name,
-            cards.frame(picture, _nothing("No image")) if has_frame else "",
-            cards.score("Cosine", formatting.score(cosine)),
+            cards.frame(picture, cards.placeholder("No image")) if has_frame else None,
+            [cards.score("Cosine", formatting.score(cosine))],
         )
-        for name, picture, cosine in zip(names, pictures, found.cosines, strict=True)
+        for name, picture, cosine in zip(names, pictures, nearest.cosines, strict=True)
     ]
-    st.html(f"{cards.grid(shown, 'row', 'items')}")
+    st.html(cards.grid(shown, "row", "items"))
 
 
-def told(values: Mapping[str, Any]) -> None:
-    """Names and values; what is missing is left out."""
-    lines = (
-        f"<span>{escape(name)}</span><span>{escape(str(value))}</span>"
+def fields(values: Mapping[str, Any]) -> None:
+    """Show names and values in two columns, without those that are None."""
+    cells = (
+        element("span", text)
         for name, value in values.items()
         if value is not None
+        for text in (name, value)
     )
-    st.html(f"<div class='told'>{''.join(lines)}</div>")
-
-
-def _nothing(reason: str) -> str:
-    return f"<div class='frame none'><span>{escape(reason)}</span></div>"
+    st.html(element("div", *cells, class_="fields"))

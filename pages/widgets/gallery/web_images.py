@@ -1,4 +1,4 @@
-"""Images that are only addresses on the web: fetched to be shown where a person says so."""
+"""The switch that lets the server fetch images whose location is a web address."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _KEY = "web_images"
 
 
 def switch(catalog: Catalog) -> None:
-    """The switch, in the sidebar, where the catalog has such images."""
+    """Show the switch in the sidebar where the catalog has such images."""
     if not catalog.images.only_url:
         return
-    # In the session and not in the URL: a link that somebody sends must fetch nothing. Set on
-    # every run, so that it outlives a change of page.
+    # In the session and not in the URL: a shared link must not fetch anything. Set on every run,
+    # so that it survives a change of page.
     st.session_state[_KEY] = is_on()
     with st.sidebar:
         st.toggle(

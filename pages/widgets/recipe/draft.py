@@ -1,4 +1,4 @@
-"""The recipe that is being edited: its history, for undo, and its place in the URL."""
+"""The recipe that is being edited: its undo history and its query parameter."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from curation.selection.recipe import Recipe, Step
 from pages.widgets.app import shell
 
 NAME = "my_selection"
-# What a browser and a chat message take without cutting it.
+# Characters of a link that browsers and chats do not cut.
 LONGEST = 4000
 _MOST_UIDS = 100
 _MOST_UNDONE = 200
 _KEYS = count(1)
 
 _HISTORY = "draft_history"
-_TOLD = "draft_told"
-_PROBLEM = "draft_problem"
+_IN_URL = "draft_in_url"
+_LINK_ERROR = "draft_link_error"
 
 Uids = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A step; its key outlives edits and moves, so that its widgets stay its own."""
+    """A step with a key that survives edits and moves, so that its widgets keep their state."""
 
     step: Step
     key: int = field(default_factory=lambda: next(_KEYS))
@@ -37,11 +37,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Draft:
-    """A recipe on its way.
+    """A recipe that is being edited.
 
     Attributes:
-        keep, drop: uids that the recipe brought along.
-        with_marks: whether the marks by hand go into it, too.
+        keep, drop: the uids in the recipe itself.
+        with_marks: whether the workspace's marks apply as well.
     """
 
     name: str = NAME
@@ -56,7 +56,11 @@ class Draft:
         return cls(recipe.name, lines, recipe.keep, recipe.drop, with_marks)
 
     def recipe(self, marked: tuple[Uids, Uids] = ((), ())) -> Recipe:
-        """The recipe, with marks by hand; where they contradict its own uids, they hold."""
+        """The recipe with marks, which override its own uids.
+
+        Args:
+            marked: the uids marked keep, and those marked drop.
+        """
         steps = tuple(line.step for line in self.lines)
         keep, drop = marked if self.with_marks else ((), ())
         if not (keep or drop):
@@ -68,7 +72,8 @@ class Draft:
     def named(self, name: str) -> Draft:
         return replace(self, name=name)
 
-    def place(self, key: int) -> int:
+    def index(self, key: int) -> int:
+        """The position of the step with this key."""
         return next(n for n, line in enumerate(self.lines) if line.key == key)
 
     def with_step(self, key: int, step: Step) -> Draft:
@@ -78,72 +83,72 @@ class Draft:
     def without(self, key: int) -> Draft:
         return replace(self, lines=tuple(line for line in self.lines if line.key != key))
 
-    def added(self, step: Step, place: int) -> Draft:
-        """With a new step before the one at this place."""
-        return replace(self, lines=(*self.lines[:place], Line(step), *self.lines[place:]))
+    def with_new_step(self, step: Step, index: int) -> Draft:
+        """The draft with a new step before the one at this index."""
+        return replace(self, lines=(*self.lines[:index], Line(step), *self.lines[index:]))
 
     def moved(self, key: int, by: int) -> Draft:
-        lines, place = list(self.lines), self.place(key)
-        lines.insert(max(place + by, 0), lines.pop(place))
+        lines, index = list(self.lines), self.index(key)
+        lines.insert(max(index + by, 0), lines.pop(index))
         return replace(self, lines=tuple(lines))
 
 
 @dataclass(frozen=True)
 class History:
-    """The drafts of a session, oldest first, and which of them is shown."""
+    """The drafts of a session, oldest first, and the position of the one that is shown."""
 
     drafts: tuple[Draft, ...] = (Draft(),)
-    at: int = 0
+    position: int = 0
 
     @property
-    def now(self) -> Draft:
-        return self.drafts[self.at]
+    def current(self) -> Draft:
+        return self.drafts[self.position]
 
     def changed(self, draft: Draft) -> History:
-        """With another draft; what was undone cannot be done again."""
-        if draft == self.now:
+        """The history after an edit; undone drafts are dropped."""
+        if draft == self.current:
             return self
-        drafts = (*self.drafts[: self.at + 1], draft)[-_MOST_UNDONE:]
+        drafts = (*self.drafts[: self.position + 1], draft)[-_MOST_UNDONE:]
         return History(drafts, len(drafts) - 1)
 
     def moved(self, by: int) -> History:
-        return replace(self, at=min(max(self.at + by, 0), len(self.drafts) - 1))
+        return replace(self, position=min(max(self.position + by, 0), len(self.drafts) - 1))
 
 
 def history() -> History:
-    """This session's; a link that is opened is its beginning, or its last change."""
-    asked = st.query_params.get("recipe")
-    told: set[str] = st.session_state.setdefault(_TOLD, set())
-    # What this session put there itself may be older than what was done since.
-    if asked and asked not in told:
-        told.add(asked)
+    """The history of this session; a link that is opened begins it or becomes its last edit."""
+    packed = st.query_params.get("recipe")
+    written: set[str] = st.session_state.setdefault(_IN_URL, set())
+    # A recipe that this session wrote there itself may be older than the draft.
+    if packed and packed not in written:
+        written.add(packed)
         try:
-            recipe = Recipe.unpack(asked, "the recipe in the address")
+            recipe = Recipe.unpack(packed, "the recipe in the address")
             start(recipe, st.query_params.get("marks") != "off")
         except CurationError as error:
-            st.session_state[_PROBLEM] = error
+            st.session_state[_LINK_ERROR] = error
     if _HISTORY not in st.session_state:
         first = Draft(with_marks=st.query_params.get("marks") != "off")
         st.session_state[_HISTORY] = History((first,))
-    found: History = st.session_state[_HISTORY]
-    return found
+    history: History = st.session_state[_HISTORY]
+    return history
 
 
-def problem_of_link() -> CurationError | None:
-    """What was wrong with the link that was opened; told once."""
-    found: CurationError | None = st.session_state.pop(_PROBLEM, None)
-    return found
+def pop_link_error() -> CurationError | None:
+    """Why the link that was opened could not be read; returned once."""
+    error: CurationError | None = st.session_state.pop(_LINK_ERROR, None)
+    return error
 
 
 def start(recipe: Recipe, with_marks: bool) -> None:
-    """Go on from another recipe."""
+    """Continue from another recipe."""
     draft = Draft.of(recipe, with_marks)
     before: History | None = st.session_state.get(_HISTORY)
     st.session_state[_HISTORY] = History((draft,)) if before is None else before.changed(draft)
 
 
 def change(edit: Callable[[Draft], Draft]) -> None:
-    st.session_state[_HISTORY] = history().changed(edit(history().now))
+    st.session_state[_HISTORY] = history().changed(edit(history().current))
 
 
 def move(by: int) -> None:
@@ -151,28 +156,31 @@ def move(by: int) -> None:
     st.session_state[_HISTORY] = history().moved(by)
 
 
-def text() -> str:
-    """The draft as YAML, for another page to begin with; empty where there is none yet."""
-    found: History | None = st.session_state.get(_HISTORY)
-    if found is None or not (found.now.lines or found.now.keep or found.now.drop):
+def to_yaml() -> str:
+    """The draft with its marks as YAML; empty where there is none yet."""
+    history: History | None = st.session_state.get(_HISTORY)
+    if history is None:
         return ""
-    return found.now.recipe(Marks.of(shell.workspace()).all()).to_yaml()
+    draft = history.current
+    if not (draft.lines or draft.keep or draft.drop):
+        return ""
+    return draft.recipe(Marks.of(shell.workspace()).all()).to_yaml()
 
 
-def tell(draft: Draft) -> bool:
-    """Put the draft into the URL; False where it is too long for it."""
+def write_to_url(draft: Draft) -> bool:
+    """Write the draft into the URL; False where it is too long for a link."""
     _set("marks", None if draft.with_marks else "off")
     recipe = draft.recipe()
     if recipe == Recipe(NAME):
         _set("recipe", None)
         return True
-    # A long list of uids is left out: the steps alone say more than a link that nobody can send.
+    # Long uid lists are left out, so that the steps still fit into a link.
     if len(recipe.keep) + len(recipe.drop) > _MOST_UIDS:
         recipe = replace(recipe, keep=(), drop=())
     packed = recipe.packed()
     fits = len(packed) <= LONGEST
     if fits:
-        st.session_state[_TOLD].add(packed)
+        st.session_state[_IN_URL].add(packed)
     _set("recipe", packed if fits else None)
     return fits
 

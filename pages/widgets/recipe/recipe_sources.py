@@ -1,4 +1,4 @@
-"""Where a recipe begins: the paper's, the Quadrants page's lines, a saved one, a file, nothing."""
+"""What a recipe starts from: a paper recipe, a saved one, a quadrant, a file, or nothing."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ KINDS = {
     "file": "File",
     "empty": "Empty",
 }
-# Megabytes; a recipe that names ten thousand uids has 0.4.
+# Megabytes; a recipe with ten thousand uids has 0.4.
 _LARGEST = 10
 _OPEN = "start_panel"
-_WRONG = "start_problem"
+_ERROR = "start_error"
 
 
 _CSS = """
@@ -40,12 +40,12 @@ _CSS = """
 
 
 def panel(catalog: Catalog, saved: Sequence[SavedSelection], is_open: bool) -> None:
-    """The choice, folded away once there is a recipe."""
+    """The panel of sources, folded away once there is a recipe."""
     st.session_state.setdefault(_OPEN, is_open)
-    folded = st.expander("Start from", icon=":material/start:", key=_OPEN, on_change="rerun")
-    if not folded.open:
+    expander = st.expander("Start from", icon=":material/start:", key=_OPEN, on_change="rerun")
+    if not expander.open:
         return
-    with folded:
+    with expander:
         st.html(f"<style>{_CSS}</style>")
         kind = choose(
             st.segmented_control,
@@ -55,8 +55,8 @@ def panel(catalog: Catalog, saved: Sequence[SavedSelection], is_open: bool) -> N
             required=True,
             label_visibility="collapsed",
         )
-        if _WRONG in st.session_state:
-            show_error(st.session_state.pop(_WRONG))
+        if _ERROR in st.session_state:
+            show_error(st.session_state.pop(_ERROR))
         if kind == "paper":
             _paper(catalog)
         elif kind == "saved":
@@ -68,14 +68,14 @@ def panel(catalog: Catalog, saved: Sequence[SavedSelection], is_open: bool) -> N
                 "Recipe (YAML)",
                 ["yaml", "yml"],
                 key="upload",
-                on_change=_take_file,
+                on_change=_read_file,
                 max_upload_size=_LARGEST,
             )
         else:
             st.button(
                 "Start with an empty recipe",
                 icon=":material/select_all:",
-                on_click=_begin,
+                on_click=_start,
                 args=(Recipe(drafts.NAME), True),
             )
 
@@ -92,7 +92,7 @@ def _paper(catalog: Catalog) -> None:
                 key=f"paper_{number}",
                 type="tertiary",
                 disabled=bool(offer.missing),
-                on_click=_begin,
+                on_click=_start,
                 args=(offer.recipe, True),
             )
             needs = f"{plain(offer.missing[:1].upper() + offer.missing[1:])}."
@@ -117,13 +117,13 @@ def _quadrant(catalog: Catalog) -> None:
     st.button(
         f"Start from this quadrant ({count})",
         key="take_quadrant",
-        on_click=_begin,
+        on_click=_start,
         args=(recipe, True),
     )
 
 
 def _saved(saved: Sequence[SavedSelection]) -> None:
-    """The saved selections, and what can be done with each."""
+    """The saved selections, each with its buttons."""
     if not saved:
         st.info(
             "No saved selections yet. Save one on this page, or with "
@@ -131,67 +131,69 @@ def _saved(saved: Sequence[SavedSelection]) -> None:
         )
         return
     decisions = shell.decisions()
-    for one in saved:
-        with st.container(horizontal=True, vertical_alignment="center", key=f"saved_{one.name}"):
-            with st.container(gap=None, key=f"offer_{one.name}"):
+    for selection in saved:
+        with st.container(
+            horizontal=True, vertical_alignment="center", key=f"saved_{selection.name}"
+        ):
+            with st.container(gap=None, key=f"offer_{selection.name}"):
                 st.button(
-                    one.name,
-                    key=f"load_{one.name}",
+                    selection.name,
+                    key=f"load_{selection.name}",
                     type="tertiary",
-                    on_click=_begin,
-                    args=(one.recipe, False),
+                    on_click=_start,
+                    args=(selection.recipe, False),
                     help="Load this selection",
                 )
-                steps = formatting.plural(len(one.recipe.steps), "step")
-                st.caption(f"{steps} · saved {one.saved.replace('T', ' ')[:16]} UTC")
-            with st.popover("Rename", type="tertiary", key=f"renaming_{one.name}"):
-                new = st.text_input("New name", one.name, key=f"new_name_{one.name}")
+                steps = formatting.plural(len(selection.recipe.steps), "step")
+                st.caption(f"{steps} · saved {selection.saved.replace('T', ' ')[:16]} UTC")
+            with st.popover("Rename", type="tertiary", key=f"renaming_{selection.name}"):
+                new = st.text_input("New name", selection.name, key=f"new_name_{selection.name}")
                 st.button(
                     "Rename",
-                    key=f"rename_{one.name}",
+                    key=f"rename_{selection.name}",
                     type="primary",
                     on_click=_rename,
-                    args=(decisions, one.name, new),
+                    args=(decisions, selection.name, new),
                 )
-            with st.popover("Delete", type="tertiary", key=f"deleting_{one.name}"):
-                st.write(f"Delete `{one.name}`? This cannot be undone. Exported files stay.")
+            with st.popover("Delete", type="tertiary", key=f"deleting_{selection.name}"):
+                st.write(f"Delete `{selection.name}`? This cannot be undone. Exported files stay.")
                 st.button(
                     "Delete selection",
-                    key=f"delete_{one.name}",
+                    key=f"delete_{selection.name}",
                     type="primary",
                     on_click=_delete,
-                    args=(decisions, one.name),
+                    args=(decisions, selection.name),
                 )
 
 
-def _begin(recipe: Recipe, with_marks: bool) -> None:
+def _start(recipe: Recipe, with_marks: bool) -> None:
     drafts.start(recipe, with_marks)
     st.session_state[_OPEN] = False
 
 
-def _take_file() -> None:
+def _read_file() -> None:
     file = st.session_state.get("upload")
     if file is None:
         return
     try:
         text = file.getvalue().decode("utf-8")
     except UnicodeDecodeError:
-        st.session_state[_WRONG] = CurationError(f"{file.name} is not a text file")
+        st.session_state[_ERROR] = CurationError(f"{file.name} is not a text file")
         return
     try:
-        _begin(Recipe.parse(text, file.name), False)
+        _start(Recipe.parse(text, file.name), False)
     except CurationError as error:
-        st.session_state[_WRONG] = error
+        st.session_state[_ERROR] = error
 
 
 def _rename(decisions: Decisions, name: str, new: str) -> None:
     try:
         decisions.rename(name, new)
-        if drafts.history().now.name == name:
+        if drafts.history().current.name == name:
             drafts.change(lambda draft: draft.named(new))
         st.toast(f"Renamed to {new}", icon=":material/bookmark:")
     except CurationError as error:
-        st.session_state[_WRONG] = error
+        st.session_state[_ERROR] = error
 
 
 def _delete(decisions: Decisions, name: str) -> None:
@@ -199,4 +201,4 @@ def _delete(decisions: Decisions, name: str) -> None:
         decisions.delete(name)
         st.toast(f"Deleted {name}", icon=":material/delete:")
     except CurationError as error:
-        st.session_state[_WRONG] = error
+        st.session_state[_ERROR] = error

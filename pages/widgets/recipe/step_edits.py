@@ -1,4 +1,4 @@
-"""What is entered into the fields of a recipe's steps, as edits of the draft."""
+"""Callbacks of the fields of recipe steps: each one edits the draft."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pages.widgets.recipe import draft as drafts
 from pages.widgets.recipe.draft import Draft
 from pages.widgets.state import caches
 
-# Scores in the order in which the paper's recipes use them.
+# Prefixes of scores, in the order in which the paper's recipes use them.
 _USUAL = ("neg_clip_loss", "norm_sim_inf", "clip_score")
 _CONDITIONS = {
     "basic_filter": "basic_filter",
@@ -24,10 +24,13 @@ _CONDITIONS = {
 }
 
 
-def new(catalog: Catalog, draft: Draft, share: float) -> Step:
-    """A step to begin with where this share of the pool is left.
+def new_step(catalog: Catalog, draft: Draft, share: float) -> Step:
+    """A first suggestion for a new step.
 
-    By a score that has no step yet it keeps two thirds of that, as the paper's recipes do.
+    Like the paper's recipes, it keeps two thirds of what remains, by a score without a step yet.
+
+    Args:
+        share: the share of the pool that remains before the step.
     """
     used = {line.step.score for line in draft.lines if isinstance(line.step, ScoreStep)}
     names = [c.name for c in (catalog.scores or catalog.numbers)]
@@ -38,16 +41,18 @@ def new(catalog: Catalog, draft: Draft, share: float) -> Step:
     return ScoreStep(next(usual, free[0]), "top", 0.3 if share >= 1 else round(2 / 3 * share, 3))
 
 
-def restated(catalog: Catalog, step: ScoreStep, rule: str, place: int, walk: Walk) -> ScoreStep:
-    """The step by another rule (``pool`` and ``survivors`` are top), keeping what it keeps now.
+def with_rule(catalog: Catalog, step: ScoreStep, rule: str, index: int, walk: Walk) -> ScoreStep:
+    """The step by another rule that keeps the same samples, shares to a tenth of a percent.
 
-    A share is as near as a tenth of a percent can be.
+    Args:
+        rule: a key of ``steps.RULES``; ``pool`` and ``survivors`` are the rule top.
+        index: the position of the step in the recipe.
     """
     left = [len(catalog), *walk.selection.remaining]
-    if place + 1 >= len(left):
-        # The step, or one before it, is wrong: there is nothing to go by.
-        return _started(catalog, step.score, rule)
-    before, after = left[place], left[place + 1]
+    if index + 1 >= len(left):
+        # This step or an earlier one is invalid, so what it keeps is not known.
+        return _default_step(catalog, step.score, rule)
+    before, after = left[index], left[index + 1]
     if rule == "pool":
         return ScoreStep(step.score, "top", round(after / max(left[0], 1), 3), "pool")
     if rule == "survivors":
@@ -56,40 +61,40 @@ def restated(catalog: Catalog, step: ScoreStep, rule: str, place: int, walk: Wal
         return ScoreStep(step.score, "count", after)
     if step.rule in ("at_least", "at_most"):
         return replace(step, rule="at_least" if rule == "at_least" else "at_most")
-    # Still there after this step: left out by none, or by a later one.
-    survived = (walk.left_out_by == 0) | (walk.left_out_by > place + 1)
+    # Samples that remain after this step: removed by no step, or by a later one.
+    survived = (walk.left_out_by == 0) | (walk.left_out_by > index + 1)
     values = catalog.array(step.score)[survived]
     values = values[~np.isnan(values)]
     if not len(values):
-        return _started(catalog, step.score, rule)
-    return _at(step.score, rule, values.min())
+        return _default_step(catalog, step.score, rule)
+    return _value_step(step.score, rule, values.min())
 
 
 def set_kind(catalog: Catalog, key: int, names: Sequence[str]) -> None:
     kind = st.session_state[f"step_{key}_kind"]
 
     def edit(draft: Draft) -> Draft:
-        old = draft.lines[draft.place(key)].step
+        old = draft.lines[draft.index(key)].step
         if kind in SET_OPERATIONS:
             name = old.name if isinstance(old, SetStep) else next(iter(names), "")
             return draft.with_step(key, SetStep(kind, name))
         if kind == "where":
             return draft.with_step(key, WhereStep(_condition(catalog)))
-        return draft.with_step(key, new(catalog, draft, 1))
+        return draft.with_step(key, new_step(catalog, draft, 1))
 
     drafts.change(edit)
 
 
 def set_score(catalog: Catalog, key: int, walk: Walk) -> None:
-    """Another score: a share still means something, a value of the old one does not."""
+    """Change the score; a value of the old score becomes a share."""
     score = st.session_state[f"step_{key}_score"]
 
     def edit(draft: Draft) -> Draft:
-        place = draft.place(key)
-        step = draft.lines[place].step
+        index = draft.index(key)
+        step = draft.lines[index].step
         assert isinstance(step, ScoreStep)
         if step.rule in ("at_least", "at_most"):
-            step = restated(catalog, step, "pool", place, walk)
+            step = with_rule(catalog, step, "pool", index, walk)
         return draft.with_step(key, replace(step, score=score))
 
     drafts.change(edit)
@@ -99,21 +104,21 @@ def set_rule(catalog: Catalog, key: int, walk: Walk) -> None:
     rule = st.session_state[f"step_{key}_rule"]
 
     def edit(draft: Draft) -> Draft:
-        place = draft.place(key)
-        step = draft.lines[place].step
+        index = draft.index(key)
+        step = draft.lines[index].step
         assert isinstance(step, ScoreStep)
-        return draft.with_step(key, restated(catalog, step, rule, place, walk))
+        return draft.with_step(key, with_rule(catalog, step, rule, index, walk))
 
     drafts.change(edit)
 
 
 def set_number(key: int, unit: str) -> None:
     number = float(st.session_state[f"step_{key}_{unit}"])
-    # 27.5 / 100, and not 0.27500000000000002.
+    # 0.275 instead of 0.27500000000000002.
     value = round(number / 100, 10) if unit == "percent" else number
 
     def edit(draft: Draft) -> Draft:
-        step = draft.lines[draft.place(key)].step
+        step = draft.lines[draft.index(key)].step
         assert isinstance(step, ScoreStep)
         return draft.with_step(key, replace(step, value=value))
 
@@ -129,7 +134,7 @@ def set_name(key: int) -> None:
     name = st.session_state[f"step_{key}_name"]
 
     def edit(draft: Draft) -> Draft:
-        step = draft.lines[draft.place(key)].step
+        step = draft.lines[draft.index(key)].step
         assert isinstance(step, SetStep)
         return draft.with_step(key, replace(step, name=name))
 
@@ -141,25 +146,25 @@ def toggle_marks() -> None:
     drafts.change(lambda draft: replace(draft, with_marks=applied))
 
 
-def forget_own() -> None:
-    """Leave out the uids that the recipe brought along."""
+def remove_own_uids() -> None:
+    """Remove the keep and drop lists of the recipe itself."""
     drafts.change(lambda draft: replace(draft, keep=(), drop=()))
 
 
-def _started(catalog: Catalog, score: str, rule: str) -> ScoreStep:
+def _default_step(catalog: Catalog, score: str, rule: str) -> ScoreStep:
     if rule == "count":
         return ScoreStep(score, "count", round(0.3 * len(catalog)))
     if rule in ("at_least", "at_most"):
         known = score in catalog.columns and catalog.columns[score].is_number
         middle = caches.distribution(catalog, score).median if known else 0.0
-        return _at(score, rule, np.float32(0 if np.isnan(middle) else middle))
+        return _value_step(score, rule, np.float32(0 if np.isnan(middle) else middle))
     return ScoreStep(score, "top", 0.3, "survivors" if rule == "survivors" else "pool")
 
 
-def _at(score: str, rule: str, value: np.float32) -> ScoreStep:
-    # The shortest decimal that is this float32, so that the recipe reads well and is exact.
+def _value_step(score: str, rule: str, value: np.float32) -> ScoreStep:
+    # The shortest decimal that gives this float32: readable and exact.
     return ScoreStep(score, "at_least" if rule == "at_least" else "at_most", float(str(value)))
 
 
 def _condition(catalog: Catalog) -> str:
-    return next((said for name, said in _CONDITIONS.items() if name in catalog.columns), "")
+    return next((text for name, text in _CONDITIONS.items() if name in catalog.columns), "")

@@ -1,4 +1,4 @@
-"""The steps of a recipe as cards: what each asks, and how much of the pool it leaves."""
+"""The steps of a recipe as cards, each with its fields and what remains after it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from curation.selection.marks import describe_counts
 from curation.selection.recipe import ScoreStep, SetStep, Step, WhereStep
 from curation.selection.select import Walk
 from curation.selection.where import FUNCTIONS
+from pages.widgets.app.html import Html, element, join
 from pages.widgets.app.markdown import plain
 from pages.widgets.recipe import draft as drafts
 from pages.widgets.recipe import step_edits
@@ -40,15 +41,15 @@ _CSS = """
   > [data-testid="stColumn"] {min-width: min(100%, 620px)}
 [class*="st-key-step_card_"] {gap: .45rem; padding-bottom: .8rem}
 [class*="st-key-step_act_"] button {min-height: 1.9rem; padding: 0 .35rem}
-/* What a button does is told to those who hear the page; the others have its icon. */
+/* The label is for screen readers; the icon is for everybody else. */
 [class*="st-key-step_act_"] button p {position: absolute; width: 1px; height: 1px;
   overflow: hidden; clip-path: inset(50%)}
-.funnel-told {display: flex; justify-content: space-between; gap: 12px; font-size: 15px;
+.funnel-count {display: flex; justify-content: space-between; gap: 12px; font-size: 15px;
   line-height: 1.3; font-variant-numeric: tabular-nums}
-.funnel-told small {opacity: .72; font-size: 13px}
+.funnel-count small {opacity: .72; font-size: 13px}
 .funnel-bar {height: 6px; border-radius: 3px; overflow: hidden; display: flex;
   background: rgba(128, 138, 152, .18)}
-.funnel-told + .funnel-bar {margin-top: 7px}
+.funnel-count + .funnel-bar {margin-top: 7px}
 .funnel-bar .left {background: var(--funnel-left)}
 .funnel-bar .taken {background: var(--funnel-left); opacity: .28}
 """
@@ -60,30 +61,30 @@ def style(dark: bool) -> None:
 
 
 def show(catalog: Catalog, draft: Draft, walk: Walk, names: Sequence[str]) -> None:
-    """Every step with its fields, the number left after it, and what can be done with it.
+    """Show each step with its fields, its buttons and the number of samples that remain.
 
     Args:
-        names: the saved selections and uid lists that a step can name.
+        names: the saved selections and uid lists that a step can use.
     """
     pool, left = len(catalog), walk.selection.remaining
     with st.container(border=True, key="step_card_pool"):
-        st.html(_told("Pool", pool, 0) + _bar(pool, pool, pool))
-    for place, line in enumerate(draft.lines):
-        before = ([pool, *left][place]) if place <= len(left) else None
-        after = left[place] if place < len(left) else None
+        st.html(join(_count("Pool", pool, 0), _bar(pool, pool, pool)))
+    for index, line in enumerate(draft.lines):
+        before = [pool, *left][index] if index <= len(left) else None
+        after = left[index] if index < len(left) else None
         with st.container(border=True, key=f"step_card_{line.key}"):
             with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-                _fields(catalog, line, place, walk, names)
-            if place == len(left) and walk.problem is not None:
+                _fields(catalog, line, index, walk, names)
+            if index == len(left) and walk.problem is not None:
                 st.error(plain(walk.problem), icon=":material/error:")
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.html(_told("", after, pool), width="stretch")
-                _actions(catalog, draft, line, place, after)
+                st.html(_count("", after, pool), width="stretch")
+                _actions(catalog, draft, line, index, after)
             st.html(_bar(before, after, pool))
 
 
 def marks_row(draft: Draft, walk: Walk, marked: tuple[int, int]) -> None:
-    """The uids that go in and out whatever the steps say: the last row."""
+    """Show the last row: marks, which override the steps, and what is selected."""
     pool, left = len(walk.left_out_by), walk.selection.remaining
     with st.container(border=True, key="step_card_marks"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -98,24 +99,26 @@ def marks_row(draft: Draft, walk: Walk, marked: tuple[int, int]) -> None:
                     "Remove these uids",
                     key="own_out",
                     type="tertiary",
-                    on_click=step_edits.forget_own,
+                    on_click=step_edits.remove_own_uids,
                 )
         if walk.problem is None:
             count = walk.selection.count
             bar = _bar(left[-1] if left else pool, count, pool)
-            st.html(_told("Selected", count, pool) + bar)
+            st.html(join(_count("Selected", count, pool), bar))
         unknown = walk.selection.unknown
         if unknown:
             absent = formatting.plural(len(unknown), "uid")
             st.caption(f"{absent} marked but not in this dataset (first: `{unknown[0]}`)")
 
 
-def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequence[str]) -> None:
+def _fields(catalog: Catalog, line: Line, index: int, walk: Walk, names: Sequence[str]) -> None:
     step, key = line.step, f"step_{line.key}"
-    kinds = {k: said for k, said in KINDS.items() if names or k in ("score", "where", _kind(step))}
+    kinds = {
+        k: title for k, title in KINDS.items() if names or k in ("score", "where", _kind(step))
+    }
     _field(
         st.selectbox,
-        f"Step {place + 1}",
+        f"Step {index + 1}",
         f"{key}_kind",
         _kind(step),
         step_edits.set_kind,
@@ -128,7 +131,7 @@ def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequenc
     )
     match step:
         case ScoreStep():
-            _score_fields(catalog, step, line.key, place, walk)
+            _score_fields(catalog, step, line.key, walk)
         case WhereStep(condition):
             _field(
                 st.text_input,
@@ -154,7 +157,7 @@ def _fields(catalog: Catalog, line: Line, place: int, walk: Walk, names: Sequenc
             )
 
 
-def _score_fields(catalog: Catalog, step: ScoreStep, line: int, place: int, walk: Walk) -> None:
+def _score_fields(catalog: Catalog, step: ScoreStep, line: int, walk: Walk) -> None:
     key, about = f"step_{line}", catalog.columns.get(step.score)
     titles = {c.name: c.title for c in catalog.numbers}
     titles |= {} if step.score in titles else {step.score: f"{step.score} (missing)"}
@@ -211,7 +214,7 @@ def _score_fields(catalog: Catalog, step: ScoreStep, line: int, place: int, walk
 def _field(
     widget: Any, label: str, key: str, now: Any, edit: Any, *args: Any, **settings: Any
 ) -> None:
-    """A widget that shows what the draft says; what is entered becomes an edit of it."""
+    """A widget that shows the draft; what is entered becomes an edit of the draft."""
     st.session_state[key] = now
     widget(label, key=key, on_change=edit, args=args, **settings)
 
@@ -223,59 +226,65 @@ def _where_help(catalog: Catalog) -> str:
     )
 
 
-def _actions(catalog: Catalog, draft: Draft, line: Line, place: int, after: int | None) -> None:
+def _actions(catalog: Catalog, draft: Draft, line: Line, index: int, after: int | None) -> None:
     share = 0.3 if after is None else after / max(len(catalog), 1)
-    # Said for each step, so that they can be told apart when they are read aloud.
+    # Each label names its step, so that a screen reader tells the buttons apart.
     acts = (
-        ("Move up", "arrow_upward", place == 0, lambda d: d.moved(line.key, -1)),
+        ("Move up", "arrow_upward", index == 0, lambda d: d.moved(line.key, -1)),
         (
             "Move down",
             "arrow_downward",
-            place == len(draft.lines) - 1,
+            index == len(draft.lines) - 1,
             lambda d: d.moved(line.key, 1),
         ),
-        ("Duplicate", "content_copy", False, lambda d: d.added(line.step, place + 1)),
+        ("Duplicate", "content_copy", False, lambda d: d.with_new_step(line.step, index + 1)),
         (
             "Add step below",
             "add",
             False,
-            lambda d: d.added(step_edits.new(catalog, d, share), place + 1),
+            lambda d: d.with_new_step(step_edits.new_step(catalog, d, share), index + 1),
         ),
         ("Delete", "delete", False, lambda d: d.without(line.key)),
     )
     with st.container(horizontal=True, gap=None, width="content", key=f"step_act_{line.key}"):
-        for said, icon, disabled, edit in acts:
+        for label, icon, disabled, edit in acts:
             st.button(
-                f"{said}, step {place + 1}",
+                f"{label}, step {index + 1}",
                 icon=f":material/{icon}:",
                 type="tertiary",
                 key=f"step_{line.key}_{icon}",
                 disabled=disabled,
-                help=said,
+                help=label,
                 on_click=drafts.change,
                 args=(edit,),
             )
 
 
-def _told(name: str, after: int | None, pool: int) -> str:
-    """How many are left, and their share of the pool unless that is 0."""
-    head = f"<b>{name}</b>" if name else ""
+def _count(name: str, after: int | None, pool: int) -> Html:
+    """How many samples remain, and their share of the pool unless ``pool`` is 0."""
     if after is None:
-        return f"<div class='funnel-told'>{head}<span>—</span></div>"
-    left = "" if name else " remaining"
-    share = f" <small>· {formatting.share(after, pool)} of the pool</small>" if pool else ""
-    number = f"<b>{formatting.count(after)}</b>{left}{share}"
-    return f"<div class='funnel-told'>{head}<span>{number}</span></div>"
+        number = element("span", "—")
+    else:
+        share = element("small", f"· {formatting.share(after, pool)} of the pool") if pool else None
+        number = element(
+            "span",
+            element("b", formatting.count(after)),
+            " " if name else " remaining ",
+            share,
+        )
+    return element("div", element("b", name) if name else None, number, class_="funnel-count")
 
 
-def _bar(before: int | None, after: int | None, pool: int) -> str:
-    """What is left as a bar of the pool, and paler what was just taken away."""
+def _bar(before: int | None, after: int | None, pool: int) -> Html:
+    """What remains as a share of the pool, and in a paler color what the step removed."""
     if after is None or before is None:
-        return "<div class='funnel-bar'></div>"
-    left, taken = (100 * n / max(pool, 1) for n in (after, max(before - after, 0)))
-    return (
-        f"<div class='funnel-bar'><span class='left' style='width: {min(left, 100):.2f}%'></span>"
-        f"<span class='taken' style='width: {taken:.2f}%'></span></div>"
+        return element("div", class_="funnel-bar")
+    left, removed = (100 * n / max(pool, 1) for n in (after, max(before - after, 0)))
+    return element(
+        "div",
+        element("span", class_="left", style=f"width: {min(left, 100):.2f}%"),
+        element("span", class_="taken", style=f"width: {removed:.2f}%"),
+        class_="funnel-bar",
     )
 
 

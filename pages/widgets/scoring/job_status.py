@@ -1,9 +1,8 @@
-"""A job on the screen: how far it is, what came of it, and those before it."""
+"""The status of a job: its progress, its result, and a list of earlier jobs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +13,10 @@ from curation.errors import CurationError
 from curation.jobs import jobs
 from curation.jobs.jobs import Job, State, Status
 from pages.widgets.app import shell
+from pages.widgets.app.html import element, join
 from pages.widgets.app.markdown import plain, show_error
 
-# Seconds between two looks at a running job.
+# Seconds between two updates of a running job.
 EVERY = 1.0
 LISTED = 8
 ICONS: dict[Status, str] = {
@@ -26,15 +26,15 @@ ICONS: dict[Status, str] = {
     "cancelled": ":material/cancel:",
     "lost": ":material/help:",
 }
-REST = "Starting, loading the model, publishing"
-_SURE = "sure_to_cancel"
+REST = "Startup, model loading, publishing"
+_CONFIRMING = "job_to_cancel"
 _CSS = """<style>
 .stages {display: grid; grid-template-columns: 1.4rem 1fr auto; row-gap: 3px; font-size: .92rem;
   font-variant-numeric: tabular-nums}
 .stages span:nth-child(3n) {text-align: right}
 .stages .tick {color: #009E73}
 .stages .rest {opacity: .7}
-.said {font-size: .84rem; opacity: .72; overflow-wrap: anywhere; line-height: 1.5}
+.messages {font-size: .84rem; opacity: .72; overflow-wrap: anywhere; line-height: 1.5}
 .st-key-job_history {gap: .1rem}
 .st-key-job_history button, .st-key-job_history button > div {justify-content: flex-start}
 .st-key-job_history button {padding: 0 .2rem; min-height: 2rem}
@@ -52,11 +52,12 @@ def show(
     done: Callable[[State], None] | None = None,
     started: Callable[[Job], None] | None = None,
 ) -> None:
-    """A job: while it runs, looked at anew every second; once it is done, what ``done`` draws.
+    """Show a job: its progress, updated every second, and its result once it has ended.
 
     Args:
-        title: what it does, as in "Scoring into pairs".
-        started: called with the new job when it is resumed; by default it comes into the URL.
+        title: what the job does, such as "Scoring into pairs".
+        done: draws the result of a job that succeeded.
+        started: called with the new job when the job is resumed; by default ``follow``.
     """
     st.html(_CSS)
     with st.container(border=True, key="job_status"):
@@ -67,32 +68,36 @@ def show(
 
 
 def follow(job: Job) -> None:
-    """Have the URL say which job is looked at."""
+    """Write the job into the URL, so that the page shows it."""
     st.query_params["job"] = job.id
 
 
-def history(looked_at: Job | None, choose: Callable[[Job], None] = follow) -> None:
-    """The jobs there are, newest first; ``choose`` is called with the one that is clicked."""
-    every = jobs.list_jobs(folder())
-    if not every:
+def history(shown: Job | None, choose: Callable[[Job], None] = follow) -> None:
+    """List the jobs, newest first; a click calls ``choose``.
+
+    Args:
+        shown: the job that the page shows.
+    """
+    all_jobs = jobs.list_jobs(folder())
+    if not all_jobs:
         return
     st.html(_CSS)
     st.subheader("Jobs", anchor=False)
-    shown = len(every) if st.session_state.get("all_jobs") else LISTED
+    count = len(all_jobs) if st.session_state.get("all_jobs") else LISTED
     with st.container(key="job_history"):
-        for job in every[:shown]:
-            _line(job, looked_at is not None and job.id == looked_at.id, choose)
-    if len(every) > LISTED:
-        st.toggle(f"Show all {formatting.count(len(every))}", key="all_jobs")
+        for job in all_jobs[:count]:
+            _line(job, shown is not None and job.id == shown.id, choose)
+    if len(all_jobs) > LISTED:
+        st.toggle(f"Show all {formatting.count(len(all_jobs))}", key="all_jobs")
 
 
-def _line(job: Job, is_looked_at: bool, choose: Callable[[Job], None]) -> None:
+def _line(job: Job, is_shown: bool, choose: Callable[[Job], None]) -> None:
     now = jobs.read_state(job)
-    told = f"{plain(job.workspace.name)} · {now.status} · {jobs.start_time(job)}"
+    label = f"{plain(job.workspace.name)} · {now.status} · {jobs.start_time(job)}"
     if not now.is_running:
-        told += f" · {formatting.duration(now.seconds)}"
+        label += f" · {formatting.duration(now.seconds)}"
     st.button(
-        f"**{told}**" if is_looked_at else told,
+        f"**{label}**" if is_shown else label,
         key=f"job_{job.id}",
         icon=ICONS[now.status],
         type="tertiary",
@@ -105,7 +110,7 @@ def _line(job: Job, is_looked_at: bool, choose: Callable[[Job], None]) -> None:
 def _running(job: Job, title: str) -> None:
     now = jobs.read_state(job)
     if not now.is_running:
-        # The whole page: what it made is to be seen everywhere.
+        # The whole page reruns, because all of it may show what the job made.
         st.rerun(scope="app")
     _heading(job, title, now, "stopping" if now.stopping else "running")
     _stages(now)
@@ -115,30 +120,30 @@ def _running(job: Job, title: str) -> None:
         st.caption(how_far(now))
     else:
         st.progress(0.0, "Preparing the next stage …" if now.finished else "Starting …")
-    _said(now)
+    _messages(now)
     _warnings(now)
     if now.stopping:
         st.caption("Stopping after the current step (20 s at most)")
-    elif st.session_state.get(_SURE) == job.id:
+    elif st.session_state.get(_CONFIRMING) == job.id:
         st.write("Stop this job? Finished work is kept and the next run continues from there.")
         with st.container(horizontal=True):
             st.button(
                 "Stop job", type="primary", icon=":material/stop:", on_click=_cancel, args=(job,)
             )
-            st.button("Continue", on_click=_be_sure, args=(None,))
+            st.button("Continue", on_click=_confirm, args=(None,))
     else:
-        st.button("Cancel", icon=":material/stop:", on_click=_be_sure, args=(job.id,))
+        st.button("Cancel", icon=":material/stop:", on_click=_confirm, args=(job.id,))
 
 
 def how_far(now: State) -> str:
     """30 of 60 samples · 72 samples/s · 12 s left in this stage"""
-    told = [f"{formatting.count(now.done)} of {formatting.plural(now.total, now.unit)}"]
+    parts = [f"{formatting.count(now.done)} of {formatting.plural(now.total, now.unit)}"]
     if now.rate:
         rate = f"{now.rate:,.0f}" if now.rate >= 10 else f"{now.rate:.2g}"
-        told.append(f"{rate} {now.unit}s/s")
+        parts.append(f"{rate} {now.unit}s/s")
     if now.remaining is not None:
-        told.append(f"{formatting.duration(now.remaining)} left in this stage")
-    return " · ".join(told)
+        parts.append(f"{formatting.duration(now.remaining)} left in this stage")
+    return " · ".join(parts)
 
 
 def _ended(
@@ -146,18 +151,18 @@ def _ended(
 ) -> None:
     now = jobs.read_state(job)
     _heading(job, title, now, now.status)
-    where = f" Last stage: {plain(now.stage)}, {how_far(now)}." if now.stage else ""
+    stage = f" Last stage: {plain(now.stage)}, {how_far(now)}." if now.stage else ""
     if now.status == "failed":
         st.error(plain(now.error), icon=":material/error:")
     elif now.status == "lost":
-        st.warning(plain(f"{now.error}.".capitalize()) + where, icon=":material/help:")
+        st.warning(plain(f"{now.error}.".capitalize()) + stage, icon=":material/help:")
     elif now.status == "cancelled":
         st.info(
-            f"Stopped.{where} Finished work is kept; Resume continues from there.",
+            f"Stopped.{stage} Finished work is kept; Resume continues from there.",
             icon=":material/cancel:",
         )
     if now.status != "done":
-        # A callback's error has no place on the page; this one has.
+        # Not a callback: an error must show here, below the button.
         if st.button("Resume", type="primary", icon=":material/play_arrow:"):
             try:
                 started(jobs.resume(job))
@@ -195,24 +200,28 @@ def _heading(job: Job, title: str, now: State, status: str) -> None:
 
 
 def _stages(now: State, rest: float | None = None) -> None:
-    rows = "".join(
-        f"<span class='tick'>✓</span><span>{escape(stage.name)}</span>"
-        f"<span>{formatting.duration(stage.seconds)}</span>"
-        for stage in now.finished
-    )
+    """List the stages that have finished with their durations, and ``rest`` seconds in others."""
+    cells = []
+    for stage in now.finished:
+        cells += [
+            element("span", "✓", class_="tick"),
+            element("span", stage.name),
+            element("span", formatting.duration(stage.seconds)),
+        ]
     if rest is not None:
-        rows += (
-            f"<span></span><span class='rest'>{REST}</span>"
-            f"<span class='rest'>{formatting.duration(max(rest, 0.0))}</span>"
-        )
-    if rows:
-        st.html(f"<div class='stages'>{rows}</div>")
+        cells += [
+            element("span"),
+            element("span", REST, class_="rest"),
+            element("span", formatting.duration(max(rest, 0.0)), class_="rest"),
+        ]
+    if cells:
+        st.html(element("div", *cells, class_="stages"))
 
 
-def _said(now: State) -> None:
+def _messages(now: State) -> None:
     if now.said:
-        lines = "<br>".join(escape(line) for line in now.said[-4:])
-        st.html(f"<div class='said'>{lines}</div>")
+        lines = [join(line, element("br")) for line in now.said[-4:]]
+        st.html(element("div", *lines, class_="messages"))
 
 
 def _warnings(now: State) -> None:
@@ -220,13 +229,13 @@ def _warnings(now: State) -> None:
         st.warning(plain(line), icon=":material/warning:")
 
 
-def _be_sure(id: str | None) -> None:
-    st.session_state[_SURE] = id
+def _confirm(id: str | None) -> None:
+    st.session_state[_CONFIRMING] = id
 
 
 def _cancel(job: Job) -> None:
     jobs.cancel(job)
-    _be_sure(None)
+    _confirm(None)
 
 
 def _forget(job: Job) -> None:

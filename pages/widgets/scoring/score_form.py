@@ -1,4 +1,4 @@
-"""The fields of ``score`` for its model, targets and source, and the arguments they come to."""
+"""Fields of the ``score`` command: model, targets and source; each returns its arguments."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from curation.models import devices, encoder
 from curation.pipeline import targets
 from curation.readers import READERS
 from pages.widgets.state.url import choose
-from pages.widgets.state.url_text_field import field, in_url, tidy
+from pages.widgets.state.url_text_field import text_field, tidy, write_to_url
 
 MODELS = {
     "small": "Bundled demo model",
     "open_clip": "open_clip",
     "folder": "Local model",
 }
+# Option, label, placeholder and help of each field for reading the source.
 READING = (
     (
         "caption_column",
@@ -60,14 +61,14 @@ def model() -> list[str]:
     """The arguments for the model.
 
     Raises:
-        CurationError: it is not named, or not there.
+        CurationError: it is not named, or does not exist.
     """
     kind = choose(st.segmented_control, "Model", MODELS, "model_from", required=True)
     if kind == "small":
         st.caption("A demo model trained on clip art; use an open_clip model for photographs.")
         return []
     if kind == "folder":
-        path = field(
+        path = text_field(
             "Model folder",
             "model",
             placeholder="models/mine",
@@ -81,14 +82,14 @@ def model() -> list[str]:
     left, right = st.columns(2)
     with left:
         known = architectures()
-        name = field(
+        name = text_field(
             "Architecture",
             "model",
             placeholder="ViT-L-14",
             help=f"One of open_clip's {len(known)} architectures, or hf-hub:…",
         )
     with right:
-        tag = field(
+        tag = text_field(
             "Pretrained weights",
             "pretrained",
             placeholder="openai",
@@ -97,9 +98,9 @@ def model() -> list[str]:
     if not name:
         raise CurationError("enter the model architecture, such as ViT-L-14")
     if ":" not in name and "/" not in name and name not in known:
-        like = [n for n in known if n.lower().startswith(name.lower()[:5])][:6]
-        others = f"; similar: {', '.join(like)}" if like else ""
-        raise CurationError(f"open_clip has no architecture {name!r}{others}")
+        similar = [n for n in known if n.lower().startswith(name.lower()[:5])][:6]
+        hint = f"; similar: {', '.join(similar)}" if similar else ""
+        raise CurationError(f"open_clip has no architecture {name!r}{hint}")
     if not tag and ":" not in name:
         raise CurationError(
             "enter the pretrained weights: a tag such as openai, or a checkpoint file"
@@ -109,22 +110,22 @@ def model() -> list[str]:
 
 @st.cache_data(show_spinner=False)
 def architectures() -> list[str]:
-    """What open_clip knows, without importing it (and torch)."""
-    found = importlib.util.find_spec("open_clip")
-    folders = (found and found.submodule_search_locations) or []
+    """The architectures of open_clip, read without importing it and torch."""
+    spec = importlib.util.find_spec("open_clip")
+    folders = (spec and spec.submodule_search_locations) or []
     return sorted(f.stem for folder in folders for f in Path(folder).glob("model_configs/*.json"))
 
 
 def target_rows() -> list[str]:
-    """The arguments for the targets: rows of a name and a source; empty ones count for nothing.
+    """The arguments for the targets: rows with a name and a source; empty rows are ignored.
 
     Raises:
-        CurationError: a name or a source will not do.
+        CurationError: a name or a source is invalid.
     """
     if _ROWS not in st.session_state:
-        told = [text.partition("=")[::2] for text in st.query_params.get_all("target")]
-        st.session_state[_ROWS] = list(range(max(len(told), 1)))
-        for row, (name, source) in enumerate(told):
+        linked = [text.partition("=")[::2] for text in st.query_params.get_all("target")]
+        st.session_state[_ROWS] = list(range(max(len(linked), 1)))
+        for row, (name, source) in enumerate(linked):
             st.session_state[f"target_name_{row}"] = name
             st.session_state[f"target_source_{row}"] = source
     rows: list[int] = st.session_state[_ROWS]
@@ -139,7 +140,7 @@ def target_rows() -> list[str]:
         if source or name:
             given.append((name, source))
     st.button("Add target", icon=":material/add:", type="tertiary", on_click=_add_row)
-    in_url("target", [f"{name}={source}" for name, source in given])
+    write_to_url("target", [f"{name}={source}" for name, source in given])
     names = [name for name, _ in given]
     for name, source in given:
         if not source:
@@ -188,30 +189,29 @@ def _target_row(row: int, is_first: bool) -> tuple[str, str]:
     return tidy(name) or suggested, tidy(source)
 
 
-def name_for(source: str, otherwise: str) -> str:
-    """A name made of a source's last part: letters, digits and _, beginning with a letter."""
+def name_for(source: str, default: str) -> str:
+    """A name from the last part of a source: letters, digits and _, beginning with a letter."""
     last = source.rstrip("/").rpartition("/")[2]
     stem = last.partition(".")[0] if last.strip(".") else ""
     name = "".join(c if c.isascii() and c.isalnum() else "_" for c in stem.lower()).strip("_")
-    return name.lstrip("0123456789_")[:60] or otherwise
+    return name.lstrip("0123456789_")[:60] or default
 
 
 def reading() -> dict[str, str]:
-    """How to read the source: what is not empty, by the option's name."""
+    """How to read the source: the options that are filled in, by name."""
     readers = {"auto": "auto"} | {name: name for name in READERS}
     columns = st.columns(3)
     with columns[0]:
-        said = {"reader": choose(st.selectbox, "Reader", readers, "reader")}
-    for place, (name, label, usual, told) in enumerate(READING, 1):
-        with columns[place % 3]:
-            said[name] = field(label, name, placeholder=usual, help=told)
-    if said["reader"] == "auto":
-        del said["reader"]
-    return {name: text for name, text in said.items() if text}
+        reader = choose(st.selectbox, "Reader", readers, "reader")
+    options = {} if reader == "auto" else {"reader": reader}
+    for number, (name, label, default, help_) in enumerate(READING, 1):
+        with columns[number % 3]:
+            options[name] = text_field(label, name, placeholder=default, help=help_)
+    return {name: text for name, text in options.items() if text}
 
 
 def computing() -> list[str]:
-    """The arguments for where and how precisely to embed."""
+    """The arguments for device and precision."""
     left, right = st.columns(2)
     with left:
         device = choose(st.selectbox, "Device", list(devices.CHOICES), "device")
@@ -219,8 +219,8 @@ def computing() -> list[str]:
         precision = choose(
             st.selectbox, "Embedding precision", list(encoder.PRECISIONS), "embed_precision"
         )
-    found = {"--device": device, "--embed-precision": precision}
-    return [text for option, said in found.items() if said != "auto" for text in (option, said)]
+    options = {"--device": device, "--embed-precision": precision}
+    return [text for name, value in options.items() if value != "auto" for text in (name, value)]
 
 
 def _add_row() -> None:
@@ -230,7 +230,7 @@ def _add_row() -> None:
 
 def _drop_row(row: int) -> None:
     left = [r for r in st.session_state[_ROWS] if r != row]
-    # The field that is left is an empty one, not the one that was.
+    # The last row is replaced by an empty one with another key.
     st.session_state[_ROWS] = left or [row + 1]
     for key in (f"target_name_{row}", f"target_source_{row}"):
         st.session_state.pop(key, None)

@@ -1,4 +1,8 @@
-"""What depends on a catalog alone, worked out once for all visitors."""
+"""Look-ups that all sessions share.
+
+What depends on the catalog alone is cached until the catalog changes. What also depends on files
+beside it (images, targets, saved selections) is cached for five minutes.
+"""
 
 from __future__ import annotations
 
@@ -8,95 +12,121 @@ from numpy.typing import NDArray
 
 from curation.analysis import distribution as distributions
 from curation.analysis import grid as grids
-from curation.analysis import label_auc
+from curation.analysis import label_auc, neighbors
 from curation.analysis.distribution import Distribution
+from curation.analysis.embedding_store import Side
 from curation.analysis.grid import Grid, Scale
 from curation.analysis.label_auc import LabelResult
+from curation.analysis.neighbors import Confused, NearestItems
 from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
+from curation.images import large
 from curation.selection.decisions import Decisions
 from curation.selection.recipe import Recipe
 from curation.selection.select import select
+from curation.storage import locations
+from curation.storage.workspace import Workspace
 
 Zoom = tuple[float, float, float, float]
+
+_SECONDS = 300
+
+
+def catalog_key(catalog: Catalog) -> str:
+    """A cache key that differs for a catalog and the one that replaces it at the same path."""
+    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
+
+
+def _axes(over: Grid) -> str:
+    return str([(axis.score, axis.scale, axis.start, axis.end) for axis in (over.x, over.y)])
 
 
 def grid(
     catalog: Catalog, x: str, y: str, scale: Scale = "value", zoom: Zoom | None = None
 ) -> Grid:
-    """How many samples lie where over two scores."""
-    return _grid(catalog, catalog_key(catalog), x, y, scale, zoom)
+    """The 2-D histogram of two scores."""
+    # Streamlit's cache key leaves defaults out, so pass every argument.
+    return _grid(catalog, x, y, scale, zoom)
 
 
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs={Catalog: catalog_key})
+def _grid(catalog: Catalog, x: str, y: str, scale: Scale, zoom: Zoom | None) -> Grid:
+    return grids.grid(catalog, x, y, scale, zoom)
+
+
+@st.cache_resource(
+    max_entries=16, show_spinner=False, hash_funcs={Catalog: catalog_key, Grid: _axes}
+)
 def mean(catalog: Catalog, over: Grid, score: str) -> NDArray[np.float32]:
-    """The mean of a third score in each cell of a grid's picture."""
-    return _mean(catalog, over, catalog_key(catalog), _axes(over), score)
+    """The mean of a third score in each cell of a grid."""
+    return grids.mean(catalog, over, catalog.array(score))
 
 
+@st.cache_resource(
+    max_entries=16,
+    ttl=_SECONDS,
+    show_spinner=False,
+    hash_funcs={Catalog: catalog_key, Grid: _axes, Recipe: Recipe.to_yaml},
+)
 def share(
-    catalog: Catalog, over: Grid, recipe: Recipe, decisions: Decisions
+    catalog: Catalog, over: Grid, recipe: Recipe, _decisions: Decisions
 ) -> NDArray[np.float32]:
-    """What share of each cell of a grid's picture a recipe keeps.
+    """The share of each cell of a grid that a recipe keeps.
 
     Raises:
         CurationError: as ``selection.select``.
     """
-    return _share(
-        catalog, over, recipe, decisions, catalog_key(catalog), _axes(over), recipe.to_yaml()
-    )
+    kept = select(recipe, catalog, _decisions).mask
+    return grids.mean(catalog, over, kept.astype(np.float32))
 
 
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs={Catalog: catalog_key})
 def distribution(catalog: Catalog, name: str) -> Distribution:
-    """How a column is spread."""
-    return _distribution(catalog, catalog_key(catalog), name)
+    """The histogram, range and median of a column."""
+    return distributions.distribution(catalog, name)
 
 
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={Catalog: catalog_key})
 def judge(catalog: Catalog, label: str, keep: float) -> list[LabelResult]:
-    """Every score against a label."""
-    return _judge(catalog, catalog_key(catalog), label, keep)
+    """How well each score separates the samples that have a label."""
+    return label_auc.judge_scores(catalog, label, keep)
 
 
-def _axes(over: Grid) -> tuple[object, ...]:
-    return tuple((a.score, a.scale, a.start, a.end) for a in (over.x, over.y))
+@st.cache_resource(
+    max_entries=256,
+    ttl=_SECONDS,
+    show_spinner="Comparing with every sample …",
+    hash_funcs={Catalog: catalog_key},
+)
+def confused(_workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Confused:
+    """What fits one side of a sample better, or nearly as well, as its own other side.
+
+    Raises:
+        CurationError: as ``neighbors.most_confused``.
+    """
+    return neighbors.most_confused(_workspace, catalog, rowid, side)
 
 
-def catalog_key(catalog: Catalog) -> str:
-    """What tells a catalog from the one that it replaced, for these and others' caches."""
-    # It is another object; both have the path.
-    return f"{catalog.path} {id(catalog)} {catalog.dataset.published}"
+@st.cache_resource(
+    max_entries=256, ttl=_SECONDS, show_spinner=False, hash_funcs={Catalog: catalog_key}
+)
+def nearest(_workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> NearestItems:
+    """The items of a target that are nearest to a sample's image.
+
+    Raises:
+        CurationError: as ``neighbors.nearest_items``.
+    """
+    return neighbors.nearest_items(_workspace, catalog, rowid, target)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _grid(_catalog: Catalog, key: str, x: str, y: str, scale: Scale, zoom: Zoom | None) -> Grid:
-    return grids.grid(_catalog, x, y, scale, zoom)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _mean(
-    _catalog: Catalog, _over: Grid, key: str, axes: object, score: str
-) -> NDArray[np.float32]:
-    return grids.mean(_catalog, _over, _catalog.array(score))
-
-
-# For a while only: the lists that a recipe refers to may change.
-@st.cache_resource(max_entries=16, ttl=300, show_spinner=False)
-def _share(
-    _catalog: Catalog,
-    _over: Grid,
-    _recipe: Recipe,
-    _decisions: Decisions,
-    key: str,
-    axes: object,
-    recipe: str,
-) -> NDArray[np.float32]:
-    kept = select(_recipe, _catalog, _decisions).mask
-    return grids.mean(_catalog, _over, kept.astype(np.float32))
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _distribution(_catalog: Catalog, key: str, name: str) -> Distribution:
-    return distributions.distribution(_catalog, name)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _judge(_catalog: Catalog, key: str, label: str, keep: float) -> list[LabelResult]:
-    return label_auc.judge_scores(_catalog, label, keep)
+@st.cache_resource(
+    max_entries=64, ttl=_SECONDS, show_spinner=False, hash_funcs={Catalog: catalog_key}
+)
+def picture(catalog: Catalog, rowid: int, from_the_web: bool) -> tuple[bytes | None, str]:
+    """A sample's image as JPEG bytes and "", or None and the reason why there is no image."""
+    (row,) = catalog.rows([rowid])
+    try:
+        root = locations.parse(catalog.dataset.image_root)
+        return large.load(root, row, from_the_web), ""
+    except CurationError as error:
+        return None, str(error)

@@ -1,4 +1,4 @@
-"""Text fields that are in the URL, under keys of their own."""
+"""Text fields whose text is in the URL."""
 
 from __future__ import annotations
 
@@ -9,27 +9,37 @@ from typing import Any
 import streamlit as st
 
 
-def field(label: str, name: str, changed: Callable[[], None] | None = None, **settings: Any) -> str:
-    """A text field that is in the URL as ``name``; what a link says counts first.
+def text_field(
+    label: str,
+    name: str,
+    changed: Callable[[], None] | None = None,
+    key: str | None = None,
+    **settings: Any,
+) -> str:
+    """A text field that is in the URL as ``name``; the URL's text comes before the session's.
 
-    ``changed`` is called when someone edits it, not when a link fills it.
+    Args:
+        changed: called when someone edits the field, but not when a link fills it.
+        key: of the widget; by default ``score_<name>``.
+        settings: other arguments of ``st.text_input``.
     """
-    key = f"score_{name}"
-    st.session_state[key] = st.query_params.get(name, st.session_state.get(key, ""))
+    key = key or f"score_{name}"
+    text = st.query_params.get(name, st.session_state.get(key, ""))
+    st.session_state[key] = text[: settings.get("max_chars")]
     st.text_input(
         label,
         key=key,
         on_change=_changed,
-        args=(name, changed),
+        args=(name, key, changed),
         persist_state="session",
         **settings,
     )
-    _tell(name)
+    _write(name, key)
     return tidy(st.session_state[key])
 
 
 def tidy(text: str) -> str:
-    """A path or a name as it was meant: no space around it, the home folder in full."""
+    """A path or a name without surrounding space, and with the home folder in full."""
     text = text.strip().replace("\0", "")
     try:
         return str(Path(text).expanduser()) if text.startswith("~") else text
@@ -37,20 +47,20 @@ def tidy(text: str) -> str:
         return text
 
 
-def in_url(name: str, values: Sequence[str]) -> None:
-    """Have the URL say these values, or nothing where there are none."""
+def write_to_url(name: str, values: Sequence[str]) -> None:
+    """Set a query parameter to these values, or remove it where there are none."""
     if values:
         st.query_params[name] = list(values)
     else:
         st.query_params.pop(name, None)
 
 
-def _changed(name: str, then: Callable[[], None] | None) -> None:
-    _tell(name)
+def _changed(name: str, key: str, then: Callable[[], None] | None) -> None:
+    _write(name, key)
     if then is not None:
         then()
 
 
-def _tell(name: str) -> None:
-    text = st.session_state[f"score_{name}"]
-    in_url(name, [text] if text.strip() else [])
+def _write(name: str, key: str) -> None:
+    text = st.session_state[key]
+    write_to_url(name, [text] if text.strip() else [])

@@ -1,4 +1,4 @@
-"""How the ranks of all samples change from one score to another: tiles, density, pictures."""
+"""How ranks change from one score to another: metrics, density, and the samples that move most."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MOVES = {"up": "Most promoted", "down": "Most demoted"}
 
 
 def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
-    """What changes from score a to score b.
+    """Show how ranks change from score a to score b.
 
     Args:
-        most: how many pictures a person might page through.
-        prefix: what keeps this page's URL and state apart from others'.
+        most: at most how many samples the gallery has.
+        prefix: of the query parameters and keys, which differ from page to page.
     """
-    compared = _ranks(catalog, caches.catalog_key(catalog), a, b)
+    compared = _ranks(catalog, a, b)
     if not compared.count:
         st.info("No sample has both scores: choose another pair.")
         return
@@ -37,7 +37,7 @@ def show(catalog: Catalog, a: str, b: str, most: int, prefix: str = "") -> None:
     titles = {key: catalog.column(name).title for key, name in (("a", a), ("b", b))}
     with st.container(key="desk"):
         left, right = st.columns([11, 9], gap="medium")
-    # Pictures first: the browser draws them while it loads the chart.
+    # The gallery comes first, so that the browser draws it while it loads the chart.
     with right:
         _moved(catalog, a, b, compared, titles, most, prefix)
     with left:
@@ -78,7 +78,7 @@ def _moved(
     most: int,
     prefix: str,
 ) -> None:
-    """The samples that the two scores disagree on most."""
+    """Show the samples on which the two scores disagree most."""
     move = choose(
         st.segmented_control,
         "Samples",
@@ -102,6 +102,8 @@ def _moved(
     )
 
 
-@st.cache_resource(max_entries=4, show_spinner="Ranking …")
-def _ranks(_catalog: Catalog, key: str, a: str, b: str) -> RankComparison:
-    return compare.compare_ranks(_catalog, a, b)
+@st.cache_resource(
+    max_entries=4, show_spinner="Ranking …", hash_funcs={Catalog: caches.catalog_key}
+)
+def _ranks(catalog: Catalog, a: str, b: str) -> RankComparison:
+    return compare.compare_ranks(catalog, a, b)

@@ -1,4 +1,4 @@
-"""The form that adds a target, the command it comes to, and the job that runs it."""
+"""The form that adds a target, its command, and the job that runs the command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from curation.storage.workspace import Workspace
 from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.scoring import job_status
 from pages.widgets.state.url import choose
-from pages.widgets.state.url_text_field import field
+from pages.widgets.state.url_text_field import text_field
 
 _SIDES = {
     "": "Same as other targets",
@@ -36,14 +36,14 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
     """The fields, and the button that starts the job."""
     left, right = st.columns([2, 3])
     with left:
-        name = field(
+        name = text_field(
             "Name",
             "new",
             placeholder="food",
             help="Becomes part of the column names, as in norm_sim_inf_food.",
         )
     with right:
-        source = field(
+        source = text_field(
             "Source",
             "from",
             placeholder="data/targets/food, class_names.txt, in1k.npy",
@@ -57,8 +57,9 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
         st.button("Add target", type="primary", icon=":material/add:", disabled=True)
         return
     given = f"{name}={source}"
-    told = given if not given.startswith("-") else f"./{given}"
-    command = ["add-target", formatting.path(workspace.path), told, *options]
+    # A leading dash would read as an option.
+    argument = f"./{given}" if given.startswith("-") else given
+    command = ["add-target", formatting.path(workspace.path), argument, *options]
     st.code(jobs.command(command), language="bash", wrap_lines=True)
     ready = True
     try:
@@ -74,7 +75,7 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
 
 
 def start(command: list[str], workspace: Workspace) -> None:
-    """Run a command on this workspace; the URL says which job it is."""
+    """Run a command on this workspace as a job, and write the job into the URL."""
     try:
         job_status.follow(jobs.start(job_status.folder(), command, workspace.path))
     except CurationError as error:
@@ -83,35 +84,39 @@ def start(command: list[str], workspace: Workspace) -> None:
         st.rerun()
 
 
-def job(workspace: Workspace) -> Job | None:
+def current_job(workspace: Workspace) -> Job | None:
     """The job on this workspace's targets that the URL names, or that is running."""
     folder, mine = job_status.folder(), workspace.path.resolve()
     wanted = st.query_params.get("job")
     named = None if wanted is None else jobs.find_job(folder, wanted)
-    found = named or jobs.running_in(folder, workspace.path)
-    return found if found is not None and found.workspace.resolve() == mine else None
+    job = named or jobs.running_in(folder, workspace.path)
+    return job if job is not None and job.workspace.resolve() == mine else None
 
 
-def watch(found: Job, workspace: Workspace, done: Callable[[str], None]) -> None:
-    """How a job is; once it is done, ``done`` draws what comes of the target that it is about."""
+def watch(job: Job, workspace: Workspace, done: Callable[[str], None]) -> None:
+    """Show the status of a job.
+
+    Args:
+        done: draws the result; called with the name of the target that was added, or "".
+    """
     verb = {"add-target": "Adding target", "remove-target": "Removing target"}
-    name = found.arguments[2].partition("=")[0] if len(found.arguments) > 2 else ""
-    kind = found.arguments[0]
+    name = job.arguments[2].partition("=")[0] if len(job.arguments) > 2 else ""
+    kind = job.arguments[0]
     title = f"{verb[kind]} {name}" if kind in verb else f"Writing into {workspace.path.name}"
 
     def ended(state: State) -> None:
         done(name if kind == "add-target" else "")
 
-    job_status.show(found, title, ended)
+    job_status.show(job, title, ended)
 
 
 def _check(
     workspace: Workspace, catalog: Catalog, target: TargetSource, options: list[str]
 ) -> None:
-    """Say what a target's name and source mean here.
+    """Check a target, and show a note if one of its name exists.
 
     Raises:
-        CurationError: the source is not there, or nothing here can embed it.
+        CurationError: the source does not exist, or no model is known that can embed it.
     """
     source = target.source
     if isinstance(source, Path) and not source.exists():
@@ -135,19 +140,19 @@ def _check(
 
 
 def _options(workspace: Workspace, catalog: Catalog) -> list[str]:
-    """The options that are not as usual."""
-    found: list[str] = []
+    """The arguments of the fields that differ from their defaults."""
+    arguments: list[str] = []
     left, right = st.columns(2)
     with left:
         side = choose(st.selectbox, "Compare with", _SIDES, "against")
     with right:
         device = choose(st.selectbox, "Device", list(devices.CHOICES), "target_device")
     if side:
-        found += ["--target-side", side]
+        arguments += ["--target-side", side]
     if device != "auto":
-        found += ["--device", device]
+        arguments += ["--device", device]
     with left:
-        model = field(
+        model = text_field(
             "Model",
             "target_model",
             placeholder="same as dataset",
@@ -155,12 +160,12 @@ def _options(workspace: Workspace, catalog: Catalog) -> list[str]:
             "folder).",
         )
     with right:
-        tag = field(
+        tag = text_field(
             "Pretrained weights",
             "target_pretrained",
             placeholder="openai",
             help="A tag or a checkpoint file.",
         )
     if model:
-        found += ["--model", model, *(["--pretrained", tag] if tag else [])]
-    return found
+        arguments += ["--model", model, *(["--pretrained", tag] if tag else [])]
+    return arguments

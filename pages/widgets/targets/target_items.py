@@ -1,10 +1,8 @@
-"""A target's items as small pictures, or in words where they have none."""
+"""The items of a target: small pictures, or captions where it has no pictures."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from html import escape
 
 import streamlit as st
 
@@ -14,14 +12,15 @@ from curation.analysis.target_summary import Item, TargetSummary
 from curation.catalog.columns import ALL_TARGETS
 from curation.errors import CurationError
 from pages.widgets.app import shell
+from pages.widgets.app.html import Html, element, join, picture, style
 from pages.widgets.app.markdown import show_error
 from pages.widgets.gallery import web_images
-from pages.widgets.state.url import number
+from pages.widgets.state.url import page_number
 
-# Items a page, and in a strip.
+# Items per page, and in a strip.
 PAGE, STRIP = 28, 8
-# Seconds: an image of a target may be another one tomorrow.
-_KEPT = 300
+# Seconds, because the images of a target may change.
+_SECONDS = 300
 
 _CSS = """
 .items {display: grid; grid-template-columns: repeat(auto-fill, minmax(92px, 1fr)); gap: 8px}
@@ -39,7 +38,7 @@ _CSS = """
 
 
 def paged(about: TargetSummary) -> None:
-    """The target's items, a page at a time."""
+    """Show the items of a target one page at a time."""
     if about.is_ready_made:
         st.info(
             "This target was given as embeddings; it has no images to show.",
@@ -47,79 +46,70 @@ def paged(about: TargetSummary) -> None:
         )
         return
     total = max(about.images, about.captions)
-    pages = max(1, -(-total // PAGE))
-    page = 1
-    if pages > 1:
-        key = f"items_{about.name}"
-        with st.container(horizontal=True, vertical_alignment="center"):
-            page = int(
-                number(
-                    "Page of target items",
-                    key,
-                    1.0,
-                    1.0,
-                    float(pages),
-                    0,
-                    step=1.0,
-                    width=150,
-                    label_visibility="collapsed",
-                )
-            )
-            st.caption(
-                f"Page {page} of {formatting.count(pages)} · {formatting.plural(total, 'item')}"
-            )
-    show(some(about.name, (page - 1) * PAGE, PAGE))
+    page = page_number(
+        f"items_{about.name}",
+        total,
+        PAGE,
+        formatting.plural(total, "item"),
+        "Page of target items",
+    )
+    show(items(about.name, page * PAGE, PAGE))
 
 
 def strip(name: str) -> None:
-    """The first of a target's items, to know it by."""
+    """Show the first items of a target."""
     if name == ALL_TARGETS:
         st.caption("All targets as one set.")
         return
     try:
-        found = some(name, 0, STRIP)
+        first = items(name, 0, STRIP)
     except CurationError as error:
         show_error(error)
         return
-    if found:
-        show(found, strip=True)
+    if first:
+        show(first, strip=True)
     else:
         st.caption("Given as embeddings; no images to show.")
 
 
 def show(items: Sequence[Item], strip: bool = False) -> None:
-    """The items in their order; in one row of at most eight where it is a strip."""
+    """Show items in their order.
+
+    Args:
+        strip: show one row of at most eight.
+    """
     if any(item.picture for item in items):
-        kind = "items strip" if strip else "items"
-        inside = "".join(_card(item) for item in items)
+        body = element("div", *map(_card, items), class_="items strip" if strip else "items")
     else:
-        kind = "words"
-        inside = "".join(f"<span>{escape(item.text) or '—'}</span>" for item in items)
-    st.html(f"<style>{_CSS}</style><div class='{kind}'>{inside}</div>")
+        words = [element("span", item.text or "—") for item in items]
+        body = element("div", *words, class_="words")
+    st.html(join(style(_CSS), body))
 
 
 def about(name: str, model: str) -> TargetSummary:
-    """Raises:
-    CurationError: the target is not there any more.
+    """What is known of a target.
+
+    Raises:
+        CurationError: the target no longer exists.
     """
     return _about(str(shell.workspace().path), _changed(name), name, model)
 
 
-def some(name: str, start: int, count: int) -> list[Item]:
-    """Raises:
-    CurationError: as ``about``.
+def items(name: str, start: int, count: int) -> list[Item]:
+    """The items of a target from ``start`` on.
+
+    Raises:
+        CurationError: the target no longer exists.
     """
     path = str(shell.workspace().path)
     return _items(path, _changed(name), name, start, count, web_images.is_on())
 
 
-def _card(item: Item) -> str:
-    text = escape(item.text)
+def _card(item: Item) -> Html:
     if item.picture is None:
-        return f"<div class='item none' title='{text}'>{text or 'No image'}</div>"
-    data = base64.b64encode(item.picture).decode()
-    picture = f"<img alt='{text}' src='data:image/jpeg;base64,{data}'>"
-    return f"<div class='item' title='{text}'>{picture}</div>"
+        text = item.text or "No image"
+        return element("div", text, class_="item none", title=item.text)
+    return element("div", picture(item.picture, item.text), class_="item", title=item.text)
 
 
 def _changed(name: str) -> int:
@@ -134,6 +124,6 @@ def _about(path: str, changed: int, name: str, model: str) -> TargetSummary:
     return target_summary.summarize(shell.workspace(), name, model)
 
 
-@st.cache_resource(max_entries=64, ttl=_KEPT, show_spinner=False)
+@st.cache_resource(max_entries=64, ttl=_SECONDS, show_spinner=False)
 def _items(path: str, changed: int, name: str, start: int, count: int, web: bool) -> list[Item]:
     return target_summary.load_items(shell.workspace(), name, start, count, web)
