@@ -19,6 +19,7 @@ from curation.selection.select import select
 from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open, html, metrics
+from tests.pages.read_app import query_parameters, shown_uids
 
 LISTED = 100
 
@@ -34,31 +35,21 @@ def recipe(score: str) -> Recipe:
 
 @pytest.fixture
 def decided(sample_workspace: Workspace, catalog: Catalog, tmp_path: Path) -> Path:
-    """A folder with a copy of the sample's workspace in which something is saved."""
+    """A folder with a copy of the sample workspace that has saved selections."""
     copy = Workspace(Path(shutil.copytree(sample_workspace.path, tmp_path / "all" / "sample")))
     copy.curation.unlink(missing_ok=True)
     decisions = Decisions.of(copy)
     decisions.save_recipe("clip30", recipe("clip_score"))
     decisions.save_recipe("ncl30", recipe("neg_clip_loss"))
-    # Twice each, and one that the dataset lacks.
+    # Each uid twice, and one that the dataset lacks.
     words = catalog.uids.words[:LISTED]
     words = np.concatenate([words, words, uids.to_words([make.uid(1)])])
     decisions.save_uid_list("mine", words, "file.npy")
     return copy.path.parent
 
 
-def shown(app: AppTest) -> list[str]:
-    return re.findall(r"data-uid='([0-9a-f]{32})'", html(app))
-
-
-def address(app: AppTest) -> dict[str, str]:
-    """What the page's URL says."""
-    said = app.query_params.items()
-    return {key: value[0] if isinstance(value, list) else value for key, value in said}
-
-
 def rows(catalog: Catalog, app: AppTest) -> list[int]:
-    return [row for row in map(catalog.find, shown(app)) if row is not None]
+    return [row for row in map(catalog.find, shown_uids(app)) if row is not None]
 
 
 def test_two_saved_selections_are_counted(open_page: Open, decided: Path, catalog: Catalog) -> None:
@@ -72,7 +63,7 @@ def test_two_saved_selections_are_counted(open_page: Open, decided: Path, catalo
     }
 
 
-def test_a_list_counts_each_sample_once_and_tells_what_is_absent(
+def test_a_list_counts_each_sample_once_and_says_what_is_absent(
     open_page: Open, decided: Path, catalog: Catalog
 ) -> None:
     app = open_page("compare", root=decided, a="pool", b="list:mine")
@@ -114,13 +105,15 @@ def test_gallery_shows_samples_of_the_part_in_order(
         assert catalog.array("norm_sim_inf_food")[found].tolist() == ranked[:24].tolist()
 
 
-def test_where_nothing_is_saved_it_says_how_to(open_page: Open, decided: Path) -> None:
+def test_without_saved_selections_the_page_says_how_to_save_one(
+    open_page: Open, decided: Path
+) -> None:
     Workspace(decided / "sample").curation.unlink()
     app = open_page("compare", root=decided)
     assert any("Export page" in info.value and "import-uids" in info.value for info in app.info)
     assert app.selectbox(key="a").value == "quadrant"
     assert metrics(app)["Only A"] == "0"
-    # The first part that has any.
+    # The first part with samples.
     assert app.segmented_control(key="part").value == "only_b"
 
 
@@ -133,7 +126,7 @@ def test_a_selection_that_does_not_fit_is_explained_in_place(
     assert "no_such_score" in app.error[0].value.replace("\\", "")
 
 
-def test_what_is_saved_anew_is_counted_anew(open_page: Open, decided: Path) -> None:
+def test_a_selection_that_is_saved_again_is_counted_again(open_page: Open, decided: Path) -> None:
     app = open_page("compare", root=decided, a="saved:ncl30", b="pool")
     before = metrics(app)["Both"]
     decisions = Decisions.of(Workspace(decided / "sample"))
@@ -152,17 +145,15 @@ def test_scores_open_on_clip_score_against_neg_clip_loss(open_page: Open, catalo
     assert rows(catalog, app) == ranked.moved(True, 24).tolist()
 
 
-def test_most_demoted_fall_most_and_tell_both_percentiles(
-    open_page: Open, catalog: Catalog
-) -> None:
+def test_most_demoted_samples_show_both_percentiles(open_page: Open, catalog: Catalog) -> None:
     app = open_page("compare", compare="scores", moved="down")
     ranked = compare.compare_ranks(catalog, "clip_score", "neg_clip_loss")
     found = rows(catalog, app)
     assert found == ranked.moved(False, 24).tolist()
-    shown = re.findall(r"<span class='top'>(top|bottom) ([\d.]+) %</span>", html(app))
-    from_top = [float(n) if end == "top" else 100 - float(n) for end, n in shown]
+    positions = re.findall(r"<span class='top'>(top|bottom) ([\d.]+) %</span>", html(app))
+    from_top = [float(n) if end == "top" else 100 - float(n) for end, n in positions]
     wanted = 100 - np.stack(ranked.percentiles(np.array(found)), axis=1).ravel()
-    # A card counts the sample itself, and whole percents.
+    # A card shows whole percents and counts the sample itself.
     assert np.abs(np.array(from_top) - wanted).max() < 0.7
 
 
@@ -177,15 +168,15 @@ def test_the_view_is_in_the_url(open_page: Open, decided: Path) -> None:
     app.selectbox(key="b").set_value("list:mine").run()
     app.segmented_control(key="part").set_value("both").run()
     app.selectbox(key="sort").set_value("worst").run()
-    parameters = address(app)
+    parameters = query_parameters(app)
     assert parameters["b"] == "list:mine"
     again = open_page("compare", root=decided, **parameters)
-    assert (metrics(again), shown(again)) == (metrics(app), shown(app))
+    assert (metrics(again), shown_uids(again)) == (metrics(app), shown_uids(app))
     app.segmented_control(key="compare").set_value("scores").run()
     app.selectbox(key="score_a").set_value("width").run()
-    parameters = address(app)
+    parameters = query_parameters(app)
     again = open_page("compare", root=decided, **parameters)
-    assert (metrics(again), shown(again)) == (metrics(app), shown(app))
+    assert (metrics(again), shown_uids(again)) == (metrics(app), shown_uids(app))
 
 
 @pytest.mark.parametrize(

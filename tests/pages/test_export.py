@@ -21,20 +21,15 @@ from curation.exporters.trial import Size
 from curation.selection.recipe import Recipe
 from curation.storage.workspace import Workspace
 from tests.pages.conftest import Open, metrics
+from tests.pages.read_app import query_parameters
 
 PREVIEW = "Preview"
 
 
 def sizes(app: AppTest) -> str:
-    """What the page says will be written."""
-    told = " will be written to"
-    return next(c.value.split(told)[0] for c in app.caption if told in c.value)
-
-
-def address(app: AppTest) -> dict[str, str]:
-    """The query parameters, each of which is there once."""
-    told = app.query_params.items()
-    return {name: value if isinstance(value, str) else value[0] for name, value in told}
+    """The estimated size of the files to be written."""
+    phrase = " will be written to"
+    return next(c.value.split(phrase)[0] for c in app.caption if phrase in c.value)
 
 
 def file_name(app: AppTest) -> TextInput:
@@ -52,9 +47,7 @@ def test_a_quadrant_exports_what_the_quadrants_page_counts(open_page: Open) -> N
     assert metrics(open_page("export", **parameters))["Selected"] == counted
 
 
-def test_every_quadrant_has_a_recipe_of_its_own(
-    open_page: Open, sample_workspace: Workspace
-) -> None:
+def test_every_quadrant_has_its_own_recipe(open_page: Open, sample_workspace: Workspace) -> None:
     total = 0
     for quadrant in ("high_high", "low_high", "high_low", "low_low"):
         total += int(metrics(open_page("export", quadrant=quadrant))["Selected"].replace(",", ""))
@@ -115,7 +108,7 @@ def test_text_takes_one_column(open_page: Open, exports: Path) -> None:
     assert (exports / "paths.txt").read_text().startswith("images/")
 
 
-def test_a_format_of_many_files_takes_their_size(open_page: Open, exports: Path) -> None:
+def test_a_format_with_several_files_takes_their_size(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe", "format": "webdataset"})
     app.number_input(key="shard_size").set_value(200).run()
     file_name(app).set_value("in-parts").run()
@@ -206,7 +199,7 @@ def test_a_folder_is_previewed_by_its_files_with_their_pictures(
             assert all((folder / name).is_file() for name in shown[names])
 
 
-def test_the_size_is_told_before_anything_is_written(open_page: Open) -> None:
+def test_the_size_is_shown_before_anything_is_written(open_page: Open) -> None:
     app = open_page("export", **{"from": "recipe", "format": "datacomp"})
     selected = int(metrics(app)["Selected"])
     assert sizes(app) == formatting.file_size(128 + 16 * selected)
@@ -216,7 +209,7 @@ def test_the_size_is_told_before_anything_is_written(open_page: Open) -> None:
     assert sizes(app).startswith("About ")
 
 
-def test_the_resharder_is_told_of_for_its_own_format_only(open_page: Open, exports: Path) -> None:
+def test_the_resharder_command_is_shown_for_datacomp_only(open_page: Open, exports: Path) -> None:
     app = open_page("export", **{"from": "recipe"})
     file_name(app).set_value("my list").run()
     (command,) = [code.value for code in app.code if "resharder.py" in code.value]
@@ -230,15 +223,15 @@ def test_the_whole_view_comes_back_from_its_address(open_page: Open) -> None:
     app.selectbox(key="quadrant").set_value("low_low").run()
     app.selectbox(key="format").set_value("csv").run()
     app.multiselect(key="columns_csv").set_value(["clip_score"]).run()
-    told = address(app)
-    assert told["columns_csv"] == "clip_score"
-    again = open_page("export", **told)
+    parameters = query_parameters(app)
+    assert parameters["columns_csv"] == "clip_score"
+    again = open_page("export", **parameters)
     assert again.multiselect(key="columns_csv").value == ["clip_score"]
     assert metrics(again) == metrics(app)
     assert previewed(again)[0] == previewed(app)[0]
     again.selectbox(key="format").set_value("txt").run()
     again.selectbox(key="columns_txt").set_value("image_file").run()
-    assert address(again)["columns_txt"] == "image_file"
+    assert query_parameters(again)["columns_txt"] == "image_file"
     assert "columns_csv" not in again.query_params
 
 
@@ -272,7 +265,7 @@ def test_the_file_is_named_after_the_selection_that_is_shown(open_page: Open) ->
     assert file_name(app).value.endswith("low-low")
 
 
-def test_another_selection_does_not_take_the_place_of_a_recipe_unasked(
+def test_another_selection_overwrites_only_after_a_confirmation(
     open_page: Open, exports: Path
 ) -> None:
     def export_as_sel(parameters: dict[str, str]) -> AppTest:
@@ -290,7 +283,7 @@ def test_another_selection_does_not_take_the_place_of_a_recipe_unasked(
     assert "sel" in app.checkbox[-1].label
     app.checkbox[-1].check().run()
     app.button[-1].click().run()
-    # The list of before would lie beside a recipe that is not its own.
+    # The earlier list would be next to a recipe that is not its own.
     assert "sel.npy" in app.error[0].value
     assert not (exports / "sel.csv").exists()
     (exports / "sel.npy").unlink()
@@ -310,7 +303,7 @@ def test_a_recipe_s_name_is_shown_as_text(open_page: Open) -> None:
     name = "q`![](http:&#47;&#47;elsewhere.test&#47;x.png)`"
     recipe = Recipe.parse(f"{{name: '{name}', steps: []}}")
     app = open_page("export", **{"from": "recipe", "recipe": recipe.packed(), "format": "txt"})
-    (told,) = [c.value for c in app.caption if "will be written to" in c.value]
-    # In a fence of two backticks, which the name does not have, and so cannot end.
-    assert f"{name}.txt ``," in told
-    assert told.count("``") == 2
+    (caption,) = [c.value for c in app.caption if "will be written to" in c.value]
+    # The fence has two backticks, so the single ones of the name do not end it.
+    assert f"{name}.txt ``," in caption
+    assert caption.count("``") == 2

@@ -24,7 +24,7 @@ from tests.pages.test_export import file_name
 
 @pytest.fixture
 def root(tmp_path: Path, sample_workspace: Workspace) -> Path:
-    """The scored sample, of a test's own."""
+    """A folder with a copy of the sample workspace."""
     shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")
     return tmp_path / "own"
 
@@ -49,7 +49,7 @@ def listed(page: str) -> list[str]:
     return re.findall(r"class='marked-row' data-uid='([0-9a-f]{32})'", page)
 
 
-def test_where_nothing_is_marked_it_says_how_to(open_page: Open, root: Path) -> None:
+def test_without_marks_the_page_says_how_to_mark(open_page: Open, root: Path) -> None:
     app = open_page("marks", root=root)
     assert metrics(app) == {"Manually kept": "0", "Manually dropped": "0"}
     assert "press K to keep or D to drop" in app.info[0].value
@@ -78,7 +78,7 @@ def test_marks_are_listed_with_their_samples_newest_first(
     assert f"href='sample?ws=sample&amp;uid={some[0]}'" in page
 
 
-def test_a_line_of_the_log_is_reverted_while_it_stands(
+def test_a_log_entry_can_be_reverted_while_it_is_current(
     open_page: Open, root: Path, marks: Marks, some: list[str]
 ) -> None:
     marks.mark([some[0], make.uid(7)], "keep")
@@ -100,7 +100,7 @@ def test_a_line_of_the_log_is_reverted_while_it_stands(
     assert not app.exception
 
 
-def test_the_view_and_its_page_are_in_the_address(
+def test_the_view_and_its_page_are_in_the_url(
     open_page: Open, root: Path, marks: Marks, some: list[str]
 ) -> None:
     marks.mark(some, "keep")
@@ -111,11 +111,11 @@ def test_the_view_and_its_page_are_in_the_address(
     assert "log_page" not in app.query_params
 
 
-def test_marks_that_cannot_be_changed_say_why_and_the_page_goes_on(
+def test_a_failed_change_shows_its_error_and_the_page_still_works(
     open_page: Open, root: Path, marks: Marks, some: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     marks.mark(some[:2], "keep")
-    # Root may write whatever a file's mode says: have DuckDB open it as if it could not.
+    # Root ignores file modes, so DuckDB opens the file read-only instead.
     connect = duckdb.connect
 
     def for_reading(path: str, **settings: Any) -> duckdb.DuckDBPyConnection:
@@ -134,7 +134,7 @@ def test_marks_that_cannot_be_changed_say_why_and_the_page_goes_on(
     assert not app.error
 
 
-def test_one_is_reverted_and_that_is_undone(
+def test_reverting_one_mark_can_be_undone(
     open_page: Open, root: Path, marks: Marks, some: list[str]
 ) -> None:
     marks.mark(some[:2], "keep")
@@ -150,7 +150,7 @@ def test_one_is_reverted_and_that_is_undone(
     assert not app.exception
 
 
-def test_all_are_cleared_and_that_is_undone(
+def test_clearing_all_marks_can_be_undone(
     open_page: Open, root: Path, marks: Marks, some: list[str]
 ) -> None:
     marks.mark(some[:3], "drop")
@@ -162,7 +162,7 @@ def test_all_are_cleared_and_that_is_undone(
     assert sorted(listed(html(app))) == sorted(some[:3])
 
 
-def test_many_are_shown_a_page_at_a_time(
+def test_many_marks_are_shown_one_page_at_a_time(
     open_page: Open, root: Path, marks: Marks, some: list[str]
 ) -> None:
     marks.mark(some, "keep")
@@ -174,7 +174,7 @@ def test_many_are_shown_a_page_at_a_time(
     assert not app.exception
 
 
-def test_an_exported_quadrant_has_what_was_kept_and_lacks_what_was_dropped(
+def test_an_exported_quadrant_has_kept_samples_and_lacks_dropped_ones(
     open_page: Open, root: Path, workspace: Workspace, marks: Marks
 ) -> None:
     catalog = Catalog.of(workspace)
@@ -199,7 +199,7 @@ def test_an_exported_quadrant_has_what_was_kept_and_lacks_what_was_dropped(
         assert manifest["selected"] == wanted
 
 
-def test_an_export_can_be_had_without_marks(
+def test_an_export_can_ignore_marks(
     open_page: Open, root: Path, marks: Marks, some: list[str]
 ) -> None:
     before = metrics(open_page("export", root=root))
@@ -208,7 +208,9 @@ def test_an_export_can_be_had_without_marks(
     assert metrics(open_page("export", root=root, marks="without")) == before
 
 
-def test_of_very_many_marks_the_page_shows_a_few(open_page: Open, root: Path, marks: Marks) -> None:
+def test_the_page_shows_only_some_of_very_many_marks(
+    open_page: Open, root: Path, marks: Marks
+) -> None:
     many = [make.uid(n) for n in range(5000)]
     marks.mark(many, "drop")
     app = open_page("export", root=root)
@@ -218,7 +220,7 @@ def test_of_very_many_marks_the_page_shows_a_few(open_page: Open, root: Path, ma
     assert metrics(open_page("marks", root=root))["Not in this dataset"] == "5,000"
 
 
-def test_a_recipe_of_ones_own_takes_no_marks(
+def test_a_typed_recipe_ignores_marks(
     open_page: Open, root: Path, marks: Marks, some: list[str]
 ) -> None:
     parameters = {"from": "recipe"}
@@ -227,7 +229,7 @@ def test_a_recipe_of_ones_own_takes_no_marks(
     assert metrics(open_page("export", root=root, **parameters)) == before
 
 
-def test_a_damaged_file_of_marks_is_one_message_beside_the_cards(
+def test_a_damaged_marks_file_is_one_error_and_the_cards_still_show(
     open_page: Open, root: Path, workspace: Workspace
 ) -> None:
     workspace.curation.write_bytes(b"this is not a database")

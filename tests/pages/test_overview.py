@@ -7,7 +7,7 @@ from curation.storage.workspace import Workspace
 from tests.pages.conftest import Open, html, metrics
 
 
-def test_it_says_what_is_in_the_dataset(open_page: Open, sample_workspace: Workspace) -> None:
+def test_the_tiles_describe_the_dataset(open_page: Open, sample_workspace: Workspace) -> None:
     catalog = Catalog.of(sample_workspace)
     tiles = metrics(open_page("overview"))
     assert tiles["Samples"] == f"{len(catalog):,}"
@@ -15,7 +15,7 @@ def test_it_says_what_is_in_the_dataset(open_page: Open, sample_workspace: Works
     assert tiles["Targets"] == "animals, food"
 
 
-def test_every_score_has_its_distribution_and_every_measure_in_numbers(
+def test_every_score_and_numeric_measure_has_a_histogram(
     open_page: Open, sample_workspace: Workspace
 ) -> None:
     catalog = Catalog.of(sample_workspace)
@@ -24,20 +24,20 @@ def test_every_score_has_its_distribution_and_every_measure_in_numbers(
     assert len(charts) == len(catalog.scores) + len(numbers)
 
 
-def test_a_measure_in_words_has_its_commonest_values(open_page: Open) -> None:
+def test_a_text_measure_shows_its_most_common_values(open_page: Open) -> None:
     captions = [c.value for c in open_page("overview").caption]
     assert any(c.startswith("en 86.9 %, it 5.2 %") and c.endswith("others") for c in captions)
     assert "false 100.0 %" in captions
 
 
-def test_measures_are_no_labels_to_judge_scores_by(open_page: Open) -> None:
+def test_measures_are_not_used_as_labels(open_page: Open) -> None:
     titles = [s.value for s in open_page("overview").subheader]
     assert [t for t in titles if t.startswith("How well")] == [
         "How well each score finds “swapped”"
     ]
 
 
-def test_it_says_how_well_each_score_finds_swapped_captions(open_page: Open) -> None:
+def test_the_table_shows_how_well_scores_find_swapped_captions(open_page: Open) -> None:
     app = open_page("overview")
     table = next(d.value for d in app.dataframe if "AUC" in d.value.columns)
     auc = dict(zip(table["Score"], table["AUC"], strict=True))
@@ -47,14 +47,14 @@ def test_it_says_how_well_each_score_finds_swapped_captions(open_page: Open) -> 
     assert 0.4 < auc["NormSim∞ (animals)"] < 0.6
 
 
-def test_another_handful_shows_other_samples(open_page: Open) -> None:
+def test_shuffle_shows_other_samples(open_page: Open) -> None:
     app = open_page("overview")
     before = html(app)
     app.button[0].click().run()
     assert html(app) != before
 
 
-def test_nothing_skipped_is_said(open_page: Open) -> None:
+def test_the_page_says_that_nothing_was_skipped(open_page: Open) -> None:
     assert any("Nothing was skipped" in s.value for s in open_page("overview").success)
 
 

@@ -35,11 +35,11 @@ def captions(app: AppTest) -> str:
 
 
 def marking(app: AppTest) -> list[dict[str, Any]]:
-    """What the page tells the cards that take marks, gallery by gallery."""
+    """The data of the marking component of each gallery."""
     return [json.loads(element.proto.json)[0] for element in app.get("bidi_component")]
 
 
-def test_it_shows_one_sample_whole(open_page: Open, catalog: Catalog) -> None:
+def test_the_page_shows_everything_about_one_sample(open_page: Open, catalog: Catalog) -> None:
     (row,) = catalog.rows([7])
     app = open_page("sample", uid=row["uid"])
     assert metrics(app) == {
@@ -56,13 +56,13 @@ def test_it_shows_one_sample_whole(open_page: Open, catalog: Catalog) -> None:
     ]
     page = html(app)
     assert f"class='gallery portrait'><figure data-uid='{row['uid']}'>" in page
-    # Its own picture, and four rows of six.
+    # The sample and four rows of six.
     assert page.count("src='data:image/jpeg;base64,") == 25
     assert row["image_file"] in page
     assert captions(app).count("of 1,499 other") == 2
 
 
-def test_it_stands_somewhere_in_every_score(open_page: Open, catalog: Catalog) -> None:
+def test_the_table_has_the_percentile_in_every_score(open_page: Open, catalog: Catalog) -> None:
     app = open_page("sample", uid=uid_of(catalog, 3))
     table = app.dataframe[0].value
     assert table["Score"].tolist() == [c.title for c in catalog.scores]
@@ -70,7 +70,7 @@ def test_it_stands_somewhere_in_every_score(open_page: Open, catalog: Catalog) -
     assert table["Percentile"][0] == pytest.approx(100 * (values < values[3]).mean())
 
 
-def test_neighbours_lead_to_their_own_page(open_page: Open, catalog: Catalog) -> None:
+def test_neighbors_link_to_their_own_pages(open_page: Open, catalog: Catalog) -> None:
     uid = uid_of(catalog, 3)
     app = open_page("sample", uid=uid, x_top="12")
     own, *rows = marking(app)
@@ -81,11 +81,11 @@ def test_neighbours_lead_to_their_own_page(open_page: Open, catalog: Catalog) ->
         kept = dict(row["parameters"])
         assert kept["x_top"].startswith("12")
         assert "uid" not in kept
-    # A target's images are no samples: they have no mark.
+    # The images of a target are not samples, so they take no marks.
     assert html(app).count("<figure>") == 12
 
 
-def test_it_and_its_neighbours_have_the_marks_that_were_made_elsewhere(
+def test_the_sample_and_its_neighbors_show_marks_made_elsewhere(
     open_page: Open, scored_copy: Workspace
 ) -> None:
     uid, root = uid_of(Catalog.of(scored_copy), 0), scored_copy.path
@@ -100,16 +100,14 @@ def test_it_and_its_neighbours_have_the_marks_that_were_made_elsewhere(
     assert own["total"] == row["total"] == "1 kept and 1 dropped by hand"
 
 
-def test_the_chance_to_flip_is_told_where_the_score_is_an_axis(
+def test_the_flip_probability_is_shown_only_if_the_score_is_an_axis(
     open_page: Open, catalog: Catalog
 ) -> None:
     app = open_page("sample", uid=uid_of(catalog, 3), x="clip_score")
     assert "Flip probability" not in metrics(app)
 
 
-def test_without_a_uid_it_says_what_to_do_and_takes_one_at_random(
-    open_page: Open, catalog: Catalog
-) -> None:
+def test_without_a_uid_the_page_offers_a_random_sample(open_page: Open, catalog: Catalog) -> None:
     app = open_page("sample")
     assert headings(app) == ["Explain a sample"]
     app.button[0].click().run()
@@ -121,18 +119,18 @@ def test_without_a_uid_it_says_what_to_do_and_takes_one_at_random(
 
 
 @pytest.mark.parametrize(
-    ("uid", "told"),
+    ("uid", "message"),
     [("0" * 32, "This workspace has no sample"), ("![x](http://a.example/b.png)", "A uid is 32")],
 )
-def test_an_unknown_uid_is_one_clear_message(open_page: Open, uid: str, told: str) -> None:
+def test_an_unknown_uid_is_one_clear_error(open_page: Open, uid: str, message: str) -> None:
     app = open_page("sample", uid=uid)
     assert headings(app) == ["Sample not found"]
     (error,) = app.error
-    assert error.value.startswith(told)
+    assert error.value.startswith(message)
     assert "example" not in error.value
 
 
-def test_a_uid_that_is_entered_is_in_the_address(open_page: Open, catalog: Catalog) -> None:
+def test_an_entered_uid_is_in_the_url(open_page: Open, catalog: Catalog) -> None:
     app = open_page("sample", uid=uid_of(catalog, 1))
     other = uid_of(catalog, 2)
     app.text_input(key="uid_field").set_value(f" {other.upper()} ").run()
@@ -141,7 +139,7 @@ def test_a_uid_that_is_entered_is_in_the_address(open_page: Open, catalog: Catal
     assert not app.error
 
 
-def test_one_comes_back_to_the_sample(open_page: Open, catalog: Catalog) -> None:
+def test_the_page_returns_to_the_last_sample(open_page: Open, catalog: Catalog) -> None:
     uid = uid_of(catalog, 4)
     app = open_page("sample", uid=uid)
     app.switch_page("pages/overview.py").run()
@@ -150,19 +148,19 @@ def test_one_comes_back_to_the_sample(open_page: Open, catalog: Catalog) -> None
     assert app.text_input(key="uid_field").value == uid
 
 
-def test_embeddings_that_are_gone_are_one_message(open_page: Open, scored_copy: Workspace) -> None:
+def test_missing_embeddings_are_one_error(open_page: Open, scored_copy: Workspace) -> None:
     uid = uid_of(Catalog.of(scored_copy), 0)
     shutil.rmtree(scored_copy.path / "embeddings")
     app = open_page("sample", root=scored_copy.path, uid=uid)
     (error,) = app.error
     assert "cannot be read" in error.value
-    # What the catalog holds is shown all the same.
+    # The page still shows what the catalog has.
     assert "negCLIPLoss" in metrics(app)
     assert metrics(app)["Standard error"] != "0 (exact)"
     assert "3 random pools of 16 pairs" in captions(app)
 
 
-def test_a_target_that_is_gone_leaves_the_others(open_page: Open, scored_copy: Workspace) -> None:
+def test_a_missing_target_leaves_the_others(open_page: Open, scored_copy: Workspace) -> None:
     uid = uid_of(Catalog.of(scored_copy), 0)
     shutil.rmtree(scored_copy.target("dots").path)
     app = open_page("sample", root=scored_copy.path, uid=uid)
@@ -171,7 +169,9 @@ def test_a_target_that_is_gone_leaves_the_others(open_page: Open, scored_copy: W
     assert html(app).count("<figure>") == 5
 
 
-def test_without_scores_it_says_so_and_captions_are_text(open_page: Open, tmp_path: Path) -> None:
+def test_without_scores_the_page_says_so_and_captions_are_escaped(
+    open_page: Open, tmp_path: Path
+) -> None:
     root = workspace(tmp_path / "web", ["a.jpg", "https://<b onclick=x>.example/c.jpg"])
     catalog = Catalog.of(Workspace(root))
     app = open_page("sample", root=root, uid=uid_of(catalog, 1))

@@ -39,17 +39,18 @@ def fill(app: AppTest, **fields: object) -> AppTest:
 
 
 def command(app: AppTest) -> list[str]:
-    """The command line that the page shows, as a shell would take it."""
+    """The arguments of the command line that the page shows."""
     return shlex.split(app.code[0].value.replace("\\\n", ""))
 
 
-def says(app: AppTest) -> str:
-    told = [e.value for e in (*app.caption, *app.error, *app.info, *app.warning)]
-    return re.sub(r"\\(.)", r"\1", " ".join(told))
+def notes(app: AppTest) -> str:
+    """The text of all captions and messages, without escapes."""
+    texts = [e.value for e in (*app.caption, *app.error, *app.info, *app.warning)]
+    return re.sub(r"\\(.)", r"\1", " ".join(texts))
 
 
-def start(app: AppTest) -> bool:
-    """Whether the button to start can be pressed."""
+def can_start(app: AppTest) -> bool:
+    """Whether the button that starts the job is enabled."""
     (button,) = (b for b in app.button if b.label == "Start scoring")
     return not button.disabled
 
@@ -60,7 +61,8 @@ def press(app: AppTest, label: str) -> AppTest:
     return app
 
 
-def ended(job: Job) -> str:
+def wait_for(job: Job) -> str:
+    """Wait until a job ends; returns its status."""
     deadline = time.monotonic() + 90
     while jobs.is_running(job):
         assert time.monotonic() < deadline, jobs.read_log(job)
@@ -72,10 +74,10 @@ def test_a_source_is_recognized_before_anything_starts(
     open_page: Open, root: Path, photos: Path
 ) -> None:
     app = open_page("score", root=root)
-    assert not start(app)
+    assert not can_start(app)
     fill(app, score_source=photos)
-    assert "Read as **table**, 1 shard" in says(app)
-    assert start(app)
+    assert "Read as **table**, 1 shard" in notes(app)
+    assert can_start(app)
     assert command(app) == [
         "python",
         "-m",
@@ -86,10 +88,10 @@ def test_a_source_is_recognized_before_anything_starts(
         str(root / "photos"),
     ]
     fill(app, score_shard_size="5")
-    assert "3 shards" in says(app)
+    assert "3 shards" in notes(app)
     fill(app, score_source=photos / "000.jpg")
-    assert "is not recognized" in says(app)
-    assert not start(app)
+    assert "is not recognized" in notes(app)
+    assert not can_start(app)
     assert not (root / jobs.FOLDER).exists()
 
 
@@ -98,20 +100,20 @@ def test_a_link_alone_reads_no_source(open_page: Open, root: Path, photos: Path)
     app.query_params["source"] = str(photos)
     app.run()
     assert app.text_input(key="score_source").value == str(photos)
-    assert "Read as" not in says(app)
-    assert not start(app)
+    assert "Read as" not in notes(app)
+    assert not can_start(app)
     press(app, "Check source")
-    assert "Read as **table**" in says(app)
-    assert start(app)
+    assert "Read as **table**" in notes(app)
+    assert can_start(app)
 
 
-def test_every_field_comes_to_an_argument(
+def test_every_field_becomes_an_argument(
     open_page: Open, root: Path, photos: Path, model_folder: Path, target_folders: dict[str, Path]
 ) -> None:
     app = fill(open_page("score", root=root), score_source=photos)
     assert app.checkbox(key="pick_norm_sim").disabled
     app.segmented_control(key="model_from").set_value("folder").run()
-    assert "enter the model folder" in says(app).lower()
+    assert "enter the model folder" in notes(app).lower()
     fill(app, score_model=model_folder, score_name="mine")
     fill(app, target_source_0=target_folders["dots"])
     assert not app.checkbox(key="pick_norm_sim").disabled
@@ -124,8 +126,8 @@ def test_every_field_comes_to_an_argument(
     fill(app, score_p_p="inf, 4", score_p_batch_size="16", score_caption_column="caption")
     app.selectbox(key="p_negatives").set_value("partition").run()
     app.selectbox(key="device").set_value("cpu").run()
-    asked = command(app)[5:]
-    options = list(zip(asked[::2], asked[1::2], strict=True))
+    arguments = command(app)[5:]
+    options = list(zip(arguments[::2], arguments[1::2], strict=True))
     assert options == [
         ("--workspace", str(root / "mine")),
         ("--model", str(model_folder)),
@@ -140,7 +142,7 @@ def test_every_field_comes_to_an_argument(
         ("--p", "4"),
         ("--caption-column", "caption"),
     ]
-    assert start(app)
+    assert can_start(app)
     again = open_page("quadrants", root=root)
     for name in app.query_params:
         again.query_params[name] = app.query_params[name]
@@ -149,7 +151,7 @@ def test_every_field_comes_to_an_argument(
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
         ("score_name", "../else", "nvalid workspace name"),
         ("score_name", ".jobs", "nvalid workspace name"),
@@ -162,56 +164,54 @@ def test_every_field_comes_to_an_argument(
         ("target_name_0", "Food!", "has no source"),
     ],
 )
-def test_what_will_not_do_is_said_before_it_starts(
+def test_invalid_input_is_reported_before_a_job_starts(
     open_page: Open,
     root: Path,
     photos: Path,
     scored: Workspace,
     field: str,
     value: str,
-    told: str,
+    message: str,
 ) -> None:
     (root / "taken").mkdir()
     (root / "taken" / "thesis.tex").touch()
     (root / "other").symlink_to(scored.path)
     app = fill(open_page("score", root=root), score_source=photos)
-    assert start(app)
+    assert can_start(app)
     fill(app, **{field: value})
-    assert told in says(app)
-    assert not start(app)
+    assert message in notes(app)
+    assert not can_start(app)
 
 
-def test_an_architecture_that_open_clip_lacks_is_told(
-    open_page: Open, root: Path, photos: Path
-) -> None:
+def test_an_unknown_architecture_is_reported(open_page: Open, root: Path, photos: Path) -> None:
     app = fill(open_page("score", root=root), score_source=photos)
     app.segmented_control(key="model_from").set_value("open_clip").run()
     fill(app, score_model="ViT-L-41")
-    assert "similar: ViT-L-14" in says(app)
+    assert "similar: ViT-L-14" in notes(app)
     fill(app, score_model="ViT-L-14")
-    assert "enter the pretrained weights" in says(app).lower()
+    assert "enter the pretrained weights" in notes(app).lower()
     fill(app, score_pretrained="openai")
     assert command(app)[-4:] == ["--model", "ViT-L-14", "--pretrained", "openai"]
-    assert start(app)
+    assert can_start(app)
 
 
-def test_a_job_runs_and_what_it_made_is_shown(open_page: Open, root: Path, photos: Path) -> None:
+def test_a_job_runs_and_its_result_is_shown(open_page: Open, root: Path, photos: Path) -> None:
     app = fill(open_page("score", root=root), score_source=photos)
     app.selectbox(key="device").set_value("cpu").run()
     press(app, "Start scoring")
     (job,) = jobs.list_jobs(root / jobs.FOLDER)
     assert app.query_params["job"] in (job.id, [job.id])
-    assert "running for" in says(app)
-    # The same again would be in its way.
+    assert "running for" in notes(app)
+    # A second job on the same workspace is refused.
     deadline = time.monotonic() + 60
     while not (root / "photos" / "workspace.toml").is_file():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     app.run()
     if jobs.is_running(job):
-        assert "a job is writing into photos" in says(app).lower()
-        assert not start(app)
-    assert ended(job) == "done"
+        assert "a job is writing into photos" in notes(app).lower()
+        assert not can_start(app)
+    assert wait_for(job) == "done"
     app.run()
     assert metrics(app) == {"Samples": "12", "Skipped": "2", "Scores": "2"}
     reasons = app.dataframe[0].value
@@ -223,23 +223,23 @@ def test_a_job_runs_and_what_it_made_is_shown(open_page: Open, root: Path, photo
     assert len(Catalog.of(Workspace.open(root / "photos"))) == 12
 
 
-def test_a_failed_job_says_why_and_can_be_resumed_or_forgotten(
+def test_a_failed_job_shows_its_error_and_can_be_resumed_or_deleted(
     open_page: Open, root: Path, photos: Path
 ) -> None:
     folder = root / jobs.FOLDER
     evil = "![x](http://example.invalid/a.png)"
     job = jobs.start(folder, ["score", f"./{evil}", "-w", str(root / "w")], root / "w")
-    assert ended(job) == "failed"
+    assert wait_for(job) == "failed"
     app = open_page("score", root=root)
     press(app, f"w · failed · {jobs.start_time(job)} · {jobs.read_state(job).seconds:.1f} s")
-    assert "does not exist" in says(app)
+    assert "does not exist" in notes(app)
     assert all("![x](http" not in error.value for error in app.error)
     press(app, "Resume")
     newest, first = jobs.list_jobs(folder)
     assert first == job
     assert newest.arguments == job.arguments
     assert app.query_params["job"] in (newest.id, [newest.id])
-    assert ended(newest) == "failed"
+    assert wait_for(newest) == "failed"
     app.run()
     press(app, "Delete job record")
     assert jobs.list_jobs(folder) == [job]
@@ -260,10 +260,10 @@ def test_nonsense_in_the_url_is_ignored(open_page: Open, root: Path) -> None:
         app.query_params[name] = value
     app.switch_page("pages/score.py").run()
     assert not app.exception
-    assert not start(app)
+    assert not can_start(app)
 
 
-def test_no_workspace_points_to_this_page(open_page: Open, root: Path) -> None:
+def test_without_a_workspace_the_app_links_to_this_page(open_page: Open, root: Path) -> None:
     app = open_page("quadrants", root=root)
     (link,) = app.get("page_link")
     assert link.proto.page == "score"

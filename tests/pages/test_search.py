@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from curation.catalog.catalog import Catalog
 from curation.storage.workspace import Workspace, read_toml, write_toml
 from tests.pages.conftest import Open, html
+from tests.pages.read_app import shown_uids
 
 
 @pytest.fixture
@@ -19,17 +20,13 @@ def catalog(sample_workspace: Workspace) -> Catalog:
     return Catalog.of(sample_workspace)
 
 
-def uids(app: AppTest) -> list[str]:
-    return re.findall(r"data-uid='([0-9a-f]{32})'", html(app))
-
-
 def cosines(app: AppTest) -> list[float]:
-    told = re.findall(r">Cosine</span><span class='value'><span>([−\d.]+)</span>", html(app))
-    return [float(text.replace("−", "-")) for text in told]
+    values = re.findall(r">Cosine</span><span class='value'><span>([−\d.]+)</span>", html(app))
+    return [float(text.replace("−", "-")) for text in values]
 
 
 def share_of(catalog: Catalog, samples: list[str], *words: str) -> float:
-    """Of the samples that have their own captions, how many have one of the words in it."""
+    """The share of samples whose own caption has one of the words; swapped ones do not count."""
     rows = catalog.rows([row for row in map(catalog.find, samples) if row is not None])
     captions = [row["caption"].lower() for row in rows if not row["swapped"]]
     return sum(any(word in caption for word in words) for caption in captions) / len(captions)
@@ -37,7 +34,7 @@ def share_of(catalog: Catalog, samples: list[str], *words: str) -> float:
 
 @pytest.mark.parametrize(
     ("text", "words", "least"),
-    # Only one in fifteen pictures is tagged as an animal, and not all that are one.
+    # One in fifteen pictures is tagged as an animal, and some animals are not tagged.
     [
         ("dog", ("mammal", "animal"), 0.4),
         ("flag", ("flag",), 0.9),
@@ -49,60 +46,62 @@ def test_a_text_finds_what_a_person_expects(
 ) -> None:
     app = open_page("search", text=text)
     assert app.subheader[0].value == f"Nearest to “{text}”"
-    found = uids(app)
+    found = shown_uids(app)
     assert len(set(found)) == 24
     assert share_of(catalog, found, *words) >= least
     assert cosines(app) == sorted(cosines(app), reverse=True)
 
 
-def test_typing_another_text_finds_others_and_the_address_says_so(open_page: Open) -> None:
+def test_another_text_finds_other_samples_and_is_in_the_url(open_page: Open) -> None:
     app = open_page("search", text="dog")
-    before = uids(app)
+    before = shown_uids(app)
     app.text_input(key="text").set_value("flag").run()
     assert app.query_params["text"] == "flag"
-    assert set(uids(app)).isdisjoint(before)
+    assert set(shown_uids(app)).isdisjoint(before)
     app.text_input(key="text").set_value(" ").run()
     assert "text" not in app.query_params
     assert "as a caption would" in app.info[0].value
 
 
-def test_a_sample_is_the_first_of_those_like_it(open_page: Open, catalog: Catalog) -> None:
+def test_a_sample_is_its_own_nearest_match(open_page: Open, catalog: Catalog) -> None:
     (sample,) = catalog.rows([700])
     app = open_page("search", like=sample["uid"], many="96")
     assert app.segmented_control(key="by").value == "sample"
-    found = uids(app)
+    found = shown_uids(app)
     assert (found[0], len(found), cosines(app)[0]) == (sample["uid"], 96, 1.0)
     app.segmented_control(key="side").set_value("text").run()
     assert app.query_params["side"] == "text"
-    assert uids(app) != found
+    assert shown_uids(app) != found
     assert sample["caption"][:20] in app.subheader[0].value
 
 
-def test_a_random_sample_is_looked_up(open_page: Open) -> None:
+def test_a_random_sample_can_be_searched_for(open_page: Open) -> None:
     app = open_page("search", by="sample")
     assert "Enter a uid" in app.info[0].value.replace("\\", "")
     app.button[0].click().run()
-    # Not always the first: another sample may have the same image.
-    assert app.query_params["like"] in uids(app)
+    # Another sample with the same image may come first.
+    assert app.query_params["like"] in shown_uids(app)
     assert cosines(app)[0] == 1.0
 
 
-def test_each_way_is_kept_while_another_is_looked_at(open_page: Open, catalog: Catalog) -> None:
+def test_each_kind_of_query_is_kept_while_another_is_shown(
+    open_page: Open, catalog: Catalog
+) -> None:
     app = open_page("search", text="dog")
-    found = uids(app)
+    found = shown_uids(app)
     app.segmented_control(key="by").set_value("sample").run()
     assert "text" not in app.query_params
     app.text_input(key="like").set_value(catalog.rows([3])[0]["uid"]).run()
     app.segmented_control(key="by").set_value("text").run()
     assert "like" not in app.query_params
-    assert uids(app) == found
+    assert shown_uids(app) == found
 
 
 @pytest.mark.parametrize("uid", ["nonsense", "0" * 32, "' OR 1=1"])
-def test_an_unknown_sample_is_a_clear_message(open_page: Open, uid: str) -> None:
+def test_an_unknown_sample_is_a_clear_error(open_page: Open, uid: str) -> None:
     app = open_page("search", like=uid)
     assert "has no sample" in app.error[0].value
-    assert not uids(app)
+    assert not shown_uids(app)
 
 
 def test_an_image_finds_itself(
@@ -113,7 +112,7 @@ def test_an_image_finds_itself(
     app = open_page("search", by="picture")
     assert "Upload an image" in app.info[0].value
     app.file_uploader[0].set_value(("a.jpg", data, "image/jpeg")).run()
-    assert uids(app)[0] == row["uid"]
+    assert shown_uids(app)[0] == row["uid"]
     app.file_uploader[0].set_value(("b.jpg", b"nonsense", "image/jpeg")).run()
     assert "not an image" in app.error[0].value
 
@@ -126,7 +125,7 @@ def test_the_samples_found_are_marked_on_the_chart(open_page: Open) -> None:
     assert not figure["layout"].get("annotations")
 
 
-def test_where_no_model_is_known_only_samples_can_be_looked_for(
+def test_without_a_known_model_only_samples_can_be_searched_for(
     open_page: Open, scored_copy: Workspace
 ) -> None:
     file = scored_copy.embeddings("tiny").path / "model.toml"
@@ -135,12 +134,12 @@ def test_where_no_model_is_known_only_samples_can_be_looked_for(
     app = open_page("search", root=scored_copy.path, text="dog")
     assert app.text_input(key="text").disabled
     assert "came ready" in app.info[0].value.replace("\\", "")
-    assert not uids(app)
-    assert uids(open_page("search", root=scored_copy.path, like=uid))[0] == uid
+    assert not shown_uids(app)
+    assert shown_uids(open_page("search", root=scored_copy.path, like=uid))[0] == uid
     assert open_page("search", root=scored_copy.path).segmented_control(key="by").value == "sample"
 
 
-def test_a_model_that_does_not_load_is_a_clear_message(
+def test_a_model_that_does_not_load_is_a_clear_error(
     open_page: Open, scored_copy: Workspace, tmp_path: Path
 ) -> None:
     file = scored_copy.embeddings("tiny").path / "model.toml"
@@ -150,7 +149,7 @@ def test_a_model_that_does_not_load_is_a_clear_message(
     assert "no architecture" in app.error[0].value or "cannot be loaded" in app.error[0].value
 
 
-def test_what_strangers_wrote_is_shown_as_text(open_page: Open, catalog: Catalog) -> None:
+def test_text_from_strangers_is_escaped(open_page: Open, catalog: Catalog) -> None:
     evil = "![x](http://example.invalid/a.png)<script>"
     app = open_page("search", text=evil)
     assert "![x](" not in app.subheader[0].value

@@ -19,6 +19,7 @@ from curation.selection.select import select
 from curation.storage.workspace import Workspace
 from tests import make
 from tests.pages.conftest import Open, html, metrics
+from tests.pages.read_app import query_parameters, shown_uids
 
 PAPER = Recipe.parse(
     "name: ncl30_animals20\n"
@@ -33,30 +34,26 @@ def catalog(sample_workspace: Workspace) -> Catalog:
 
 @pytest.fixture
 def own(sample_workspace: Workspace, tmp_path: Path) -> Workspace:
-    """The scored sample, of a test's own, with nothing decided."""
+    """A copy of the sample workspace without marks and saved selections."""
     copy = Workspace(Path(shutil.copytree(sample_workspace.path, tmp_path / "own" / "sample")))
     copy.curation.unlink(missing_ok=True)
     return copy
 
 
 def funnel(app: AppTest) -> list[str]:
-    """What each row says is left: the pool, the steps, and what is selected."""
+    """The counts of all rows: the pool, the steps, and what is selected."""
     found = re.findall(r"funnel-count'>(?:<b>[^<]*</b>)?<span>(?:<b>)?([\d,]+|—)", html(app))
     return list(found)
 
 
-def shown(app: AppTest) -> set[str]:
-    return set(re.findall(r"data-uid='([0-9a-f]{32})'", html(app)))
-
-
 def link(app: AppTest) -> dict[str, str]:
-    """The recipe in the page's URL."""
-    said = {k: v[0] if isinstance(v, list) else v for k, v in app.query_params.items()}
-    return {key: said[key] for key in ("recipe", "marks") if key in said}
+    """The parameters of the URL that hold the recipe."""
+    parameters = query_parameters(app)
+    return {key: parameters[key] for key in ("recipe", "marks") if key in parameters}
 
 
 def key(app: AppTest, step: int, field: str) -> str:
-    """The key of a step's field, as its step has it."""
+    """The widget key of a field of a step, counted from 1."""
     kinds = [box.key for box in app.selectbox if re.fullmatch(r"step_\d+_kind", str(box.key))]
     return str(kinds[step - 1]).replace("kind", field)
 
@@ -70,7 +67,9 @@ def numbers(*counts: int) -> list[str]:
     return [formatting.count(count) for count in counts]
 
 
-def test_a_paper_recipe_shows_what_each_step_leaves(open_page: Open, catalog: Catalog) -> None:
+def test_a_paper_recipe_shows_what_remains_after_each_step(
+    open_page: Open, catalog: Catalog
+) -> None:
     app = open_page("select")
     assert metrics(app)["Selected"] == formatting.count(len(catalog))
     press(app, "negCLIPLoss 30 % ∩ NormSim∞ (animals) 20 %")
@@ -79,7 +78,7 @@ def test_a_paper_recipe_shows_what_each_step_leaves(open_page: Open, catalog: Ca
     assert metrics(app)["Selected"] == formatting.count(left[-1])
 
 
-def test_what_lacks_a_score_is_offered_with_what_it_needs(open_page: Open) -> None:
+def test_a_paper_recipe_without_its_score_says_what_it_needs(open_page: Open) -> None:
     app = open_page("select")
     (without,) = (b for b in app.button if "NormSim₂" in b.label)
     assert without.disabled
@@ -101,14 +100,14 @@ def test_steps_are_added_moved_copied_and_deleted(open_page: Open, catalog: Cata
     ]
     press(app, "Delete, step 2")
     press(app, "Add step below, step 1")
-    # A score that no step has, and fewer than the step above leaves.
+    # A score that no step uses, and fewer samples than remain after the step above.
     assert app.selectbox(key=key(app, 2, "score")).value == "norm_sim_inf_food"
     assert app.number_input(key=key(app, 2, "percent")).value == 13.3
     press(app, "Add step")
     assert len(funnel(app)) == 6
 
 
-def test_every_edit_is_undone_and_done_again(open_page: Open) -> None:
+def test_every_edit_can_be_undone_and_redone(open_page: Open) -> None:
     app = open_page("select", recipe=PAPER.packed())
     states = [funnel(app)]
     app.number_input(key=key(app, 1, "percent")).set_value(40.0).run()
@@ -130,7 +129,7 @@ def test_every_edit_is_undone_and_done_again(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("rule", ["survivors", "count", "at_least"])
-def test_another_rule_keeps_what_is_kept(open_page: Open, rule: str) -> None:
+def test_another_rule_keeps_the_same_samples(open_page: Open, rule: str) -> None:
     app = open_page("select", recipe=PAPER.packed())
     before = funnel(app)
     app.selectbox(key=key(app, 2, "rule")).set_value(rule).run()
@@ -140,7 +139,7 @@ def test_another_rule_keeps_what_is_kept(open_page: Open, rule: str) -> None:
     assert app.number_input(key=key(app, 2, "percent")).value == 20.0
 
 
-def test_another_score_forgets_a_value_of_the_old_one(open_page: Open) -> None:
+def test_another_score_drops_the_value_of_the_old_one(open_page: Open) -> None:
     recipe = Recipe("x", (ScoreStep("neg_clip_loss", "at_least", -0.4),))
     app = open_page("select", recipe=recipe.packed())
     app.selectbox(key=key(app, 1, "score")).set_value("width").run()
@@ -148,7 +147,7 @@ def test_another_score_forgets_a_value_of_the_old_one(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "message"),
     [
         ("{where: 'width >'}", "is not a condition"),
         ("{where: 'nothing > 2'}", "no column 'nothing'"),
@@ -156,11 +155,11 @@ def test_another_score_forgets_a_value_of_the_old_one(open_page: Open) -> None:
         ("{union: gone}", "no selection or uid list 'gone'"),
     ],
 )
-def test_what_is_wrong_stands_at_its_step(open_page: Open, step: str, said: str) -> None:
+def test_an_error_is_shown_at_its_step(open_page: Open, step: str, message: str) -> None:
     recipe = Recipe.parse(f"steps: [{{score: clip_score, count: 300}}, {step}, {{where: width}}]")
     app = open_page("select", recipe=recipe.packed())
     assert funnel(app) == ["1,500", "300", "—", "—"]
-    assert [said in error.value.replace("\\", "") for error in app.error] == [True]
+    assert [message in error.value.replace("\\", "") for error in app.error] == [True]
     assert metrics(app) == {"Remaining before step 2 (invalid)": "300"}
     assert app.button(key="save_new").disabled
     assert app.button(key="export_this").disabled
@@ -168,7 +167,7 @@ def test_what_is_wrong_stands_at_its_step(open_page: Open, step: str, said: str)
     assert "width is not true or false" in app.error[0].value.replace("\\", "")
 
 
-def test_a_condition_is_written_in_place(open_page: Open, catalog: Catalog) -> None:
+def test_a_condition_can_be_edited_in_its_step(open_page: Open, catalog: Catalog) -> None:
     app = open_page("select", recipe=PAPER.packed())
     app.selectbox(key=key(app, 2, "kind")).set_value("where").run()
     app.text_input(key=key(app, 2, "where")).set_value("word_count > 4").run()
@@ -185,17 +184,17 @@ def test_a_copied_link_shows_the_same_steps(open_page: Open) -> None:
     assert funnel(again) == funnel(app)
     assert again.text_input(key="recipe_name").value == "ncl30_animals20"
     assert not again.toggle(key="with_marks").value
-    # Until something is changed there is nothing to undo.
+    # A link is no edit, so there is nothing to undo.
     assert again.button(key="undo_step").disabled
 
 
-def test_a_link_that_was_cut_is_one_clear_message(open_page: Open) -> None:
+def test_a_truncated_link_is_one_clear_error(open_page: Open) -> None:
     app = open_page("select", recipe=PAPER.packed()[:-8])
     assert "the recipe in the address cannot be read" in app.error[0].value
     assert metrics(app)["Selected"] == "1,500"
 
 
-def test_the_draft_outlives_a_visit_to_another_page(open_page: Open) -> None:
+def test_the_draft_survives_a_visit_to_another_page(open_page: Open) -> None:
     app = open_page("select", recipe=PAPER.packed())
     press(app, "Delete, step 1")
     before = funnel(app)
@@ -206,7 +205,7 @@ def test_the_draft_outlives_a_visit_to_another_page(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_pictures_are_of_what_a_step_left_out(
+def test_the_gallery_shows_what_a_step_removed(
     open_page: Open, catalog: Catalog, number: int
 ) -> None:
     parameters = {"recipe": PAPER.packed(), "out": f"step{number}", "out_order": "cut"}
@@ -215,10 +214,10 @@ def test_pictures_are_of_what_a_step_left_out(
     gone = np.flatnonzero(masks[0] & ~masks[1])
     values = catalog.array(PAPER.steps[number - 1].score)[gone]
     nearest = gone[np.argsort(-values, kind="stable")][:24]
-    assert shown(app) == {row["uid"] for row in catalog.rows(nearest)}
+    assert set(shown_uids(app)) == {row["uid"] for row in catalog.rows(nearest)}
 
 
-def test_marks_are_the_last_row_and_can_be_left_out(
+def test_marks_are_the_last_row_and_can_be_switched_off(
     open_page: Open, own: Workspace, catalog: Catalog
 ) -> None:
     masks = select(PAPER, catalog).mask
@@ -228,12 +227,12 @@ def test_marks_are_the_last_row_and_can_be_left_out(
     app = open_page("select", root=own.path.parent, recipe=PAPER.packed(), out="marks")
     assert any(caption.value == "3 kept and 1 dropped by hand" for caption in app.caption)
     assert funnel(app)[-2:] == ["300", "302"]
-    assert shown(app) == set(drop[:1])
+    assert set(shown_uids(app)) == set(drop[:1])
     app.toggle(key="with_marks").set_value(False).run()
     assert funnel(app)[-2:] == ["300", "300"]
 
 
-def test_uids_that_a_recipe_brought_hold_until_they_are_left_out(open_page: Open) -> None:
+def test_uids_of_the_recipe_apply_until_they_are_removed(open_page: Open) -> None:
     recipe = Recipe("x", (ScoreStep("clip_score", "count", 10),), keep=(make.uid(1),))
     app = open_page("select", recipe=recipe.packed())
     assert any("its own uids: 1 kept" in caption.value for caption in app.caption)
@@ -251,7 +250,7 @@ def test_the_hash_is_that_of_the_selection(open_page: Open, catalog: Catalog) ->
     assert not app.code
 
 
-def test_the_lines_of_the_quadrants_page_become_steps(open_page: Open) -> None:
+def test_the_cutoffs_of_the_quadrants_page_become_steps(open_page: Open) -> None:
     lines = {"x_top": "17", "y_top": "42"}
     counted = next(iter(metrics(open_page("quadrants", **lines)).values()))
     app = open_page("select", start="quadrant", **lines)
@@ -260,7 +259,7 @@ def test_the_lines_of_the_quadrants_page_become_steps(open_page: Open) -> None:
     assert len(funnel(app)) == 4
 
 
-def test_export_begins_with_what_is_here(open_page: Open, catalog: Catalog) -> None:
+def test_export_starts_with_the_draft(open_page: Open, catalog: Catalog) -> None:
     app = open_page("select", recipe=PAPER.packed())
     app.number_input(key=key(app, 2, "percent")).set_value(10.0).run()
     app.button(key="export_this").click().run()
@@ -269,7 +268,7 @@ def test_export_begins_with_what_is_here(open_page: Open, catalog: Catalog) -> N
     assert metrics(app)["Selected"] == formatting.count(round(0.1 * len(catalog)))
 
 
-def test_a_recipe_is_saved_and_replaced_only_when_asked_again(
+def test_a_saved_recipe_is_overwritten_only_after_a_confirmation(
     open_page: Open, own: Workspace
 ) -> None:
     app = open_page("select", root=own.path.parent, recipe=PAPER.packed())
@@ -284,7 +283,7 @@ def test_a_recipe_is_saved_and_replaced_only_when_asked_again(
     assert saved is not None and saved.steps[1].record()["top"] == 0.1
 
 
-def test_a_name_that_cannot_be_one_is_explained(open_page: Open, own: Workspace) -> None:
+def test_an_invalid_name_is_explained(open_page: Open, own: Workspace) -> None:
     app = open_page("select", root=own.path.parent, recipe=PAPER.packed())
     app.text_input(key="recipe_name").set_value("No name!").run()
     app.button(key="save_new").click().run()
@@ -311,7 +310,7 @@ def test_saved_selections_are_loaded_renamed_and_deleted(open_page: Open, own: W
     assert funnel(app) == ["1,500", "1,500"]
 
 
-def test_a_step_names_a_saved_selection(open_page: Open, own: Workspace) -> None:
+def test_a_step_can_use_a_saved_selection(open_page: Open, own: Workspace) -> None:
     Decisions.of(own).save_recipe("one", PAPER)
     app = open_page(
         "select",
@@ -336,21 +335,19 @@ def test_a_file_becomes_the_recipe(open_page: Open) -> None:
     assert funnel(app) == ["1,500", "1,500"]
 
 
-def test_a_wrong_file_is_one_clear_message(open_page: Open) -> None:
+def test_an_invalid_file_is_one_clear_error(open_page: Open) -> None:
     app = open_page("select", start="file")
-    for content, said in (
+    for content, message in (
         (b"\xff\xfe\x00", "mine.yaml is not a text file"),
         (b"steps: [{score: a, top: 30}]", "mine.yaml, step 1: top is 30"),
         (b"a picture", "mine.yaml is not a recipe"),
     ):
         app.file_uploader(key="upload").set_value(("mine.yaml", content, "text/yaml")).run()
-        assert said in app.error[0].value.replace("\\", "")
+        assert message in app.error[0].value.replace("\\", "")
         assert funnel(app) == ["1,500", "1,500"]
 
 
-def test_an_undecided_workspace_gets_no_file_for_being_looked_at(
-    open_page: Open, own: Workspace
-) -> None:
+def test_viewing_the_page_writes_no_file(open_page: Open, own: Workspace) -> None:
     app = open_page("select", root=own.path.parent, start="saved", recipe=PAPER.packed())
     app.session_state["start_panel"] = True
     app.run()

@@ -25,7 +25,7 @@ def test_no_workspace_says_how_to_make_one(open_page: Open, tmp_path: Path) -> N
     assert "python -m curation score" in app.code[0].value
 
 
-def test_unfinished_workspace_says_how_to_go_on(
+def test_unfinished_workspace_says_how_to_continue(
     open_page: Open, tmp_path: Path, sample_workspace: Workspace
 ) -> None:
     Workspace(tmp_path / "half").write_info(sample_workspace.info())
@@ -33,7 +33,7 @@ def test_unfinished_workspace_says_how_to_go_on(
     assert app.title[0].value == "Not scored yet"
 
 
-def test_damaged_catalog_is_one_clear_message(
+def test_damaged_catalog_is_one_clear_error(
     open_page: Open, tmp_path: Path, sample_workspace: Workspace
 ) -> None:
     broken = Workspace(tmp_path / "broken")
@@ -87,7 +87,7 @@ def test_every_page_first_goes_through_app_py(page: str) -> None:
     assert page in PAGES
 
 
-def test_a_change_of_workspace_keeps_what_the_other_has_too(
+def test_a_change_of_workspace_keeps_shared_settings(
     open_page: Open, tmp_path: Path, sample_workspace: Workspace, scored: Workspace
 ) -> None:
     for name, workspace in (("a", sample_workspace), ("b", scored)):
@@ -101,7 +101,7 @@ def test_a_change_of_workspace_keeps_what_the_other_has_too(
     assert len(app.metric) == 4
 
 
-def test_columns_named_by_strangers_are_shown_as_text(
+def test_column_names_from_strangers_are_escaped(
     open_page: Open, tmp_path: Path, model_folder: Path
 ) -> None:
     evil = "a` ![x](http://example.invalid/a.png) `"
@@ -118,7 +118,7 @@ def test_columns_named_by_strangers_are_shown_as_text(
     assert not any("![x](" in text for text in texts)
 
 
-def test_without_a_target_it_says_how_to_have_norm_sim(
+def test_without_a_target_the_page_says_how_to_get_norm_sim(
     open_page: Open, tmp_path: Path, source: Path, model_folder: Path
 ) -> None:
     job = Job(source, tmp_path / "w" / "plain", model=ModelSpec(str(model_folder)))

@@ -1,4 +1,4 @@
-"""Images that are only addresses: shown where the switch in the sidebar says so."""
+"""Images that are web addresses: shown only if the switch in the sidebar is on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SWITCH = "web_images"
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Pictures of which the fourth is gone."""
+    """A server of pictures, of which the fourth is missing."""
     monkeypatch.setenv(connect.PRIVATE, "1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     pages = pictures(COUNT)
@@ -37,7 +37,7 @@ def web(tmp_path: Path, site: Site) -> Path:
 
 
 def frames(app: AppTest) -> list[str]:
-    """What stands in each card's frame: ``picture``, or words."""
+    """What each frame shows: ``picture``, or the text of the placeholder."""
     found = re.findall(r"<div class='frame.*?</div>", html(app))
     return [
         "picture" if "<img" in frame else " ".join(re.sub("<[^>]*>", " ", frame).split())
@@ -54,7 +54,7 @@ def frames(app: AppTest) -> list[str]:
         ("overview", {}),
     ],
 )
-def test_nothing_is_fetched_until_it_is_asked_for(
+def test_nothing_is_fetched_until_the_switch_is_on(
     open_page: Open, web: Path, site: Site, page: str, parameters: dict[str, str]
 ) -> None:
     app = open_page(page, root=web, **parameters)
@@ -66,7 +66,7 @@ def test_nothing_is_fetched_until_it_is_asked_for(
     assert not app.exception
 
 
-def test_what_is_shown_is_made_here_and_no_address_is_a_link(
+def test_pictures_are_inlined_and_no_address_is_a_link(
     open_page: Open, web: Path, site: Site
 ) -> None:
     app = open_page("quadrants", root=web, **ALL)
@@ -80,7 +80,7 @@ def test_what_is_shown_is_made_here_and_no_address_is_a_link(
     assert shown.format == "JPEG"
 
 
-def test_an_image_is_asked_for_once_and_one_that_failed_again_after_a_while(
+def test_an_image_is_fetched_once_and_a_failed_one_again_later(
     open_page: Open, web: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_page("quadrants", root=web, **ALL)
@@ -98,14 +98,14 @@ def test_an_image_is_asked_for_once_and_one_that_failed_again_after_a_while(
     assert set(frames(app)) == {"picture"}
 
 
-def test_switched_off_again_there_are_no_pictures(open_page: Open, web: Path) -> None:
+def test_switching_off_hides_the_pictures(open_page: Open, web: Path) -> None:
     app = open_page("quadrants", root=web, **ALL)
     app.toggle(key=SWITCH).set_value(True).run()
     app.toggle(key=SWITCH).set_value(False).run()
     assert set(frames(app)) == {"Image on the web 127.0.0.1"}
 
 
-def test_the_switch_is_the_sessions_own(open_page: Open, web: Path, site: Site) -> None:
+def test_the_switch_belongs_to_the_session(open_page: Open, web: Path, site: Site) -> None:
     app = open_page("quadrants", root=web, **ALL)
     app.toggle(key=SWITCH).set_value(True).run()
     for page in ("export", "overview", "export", "quadrants"):
@@ -120,13 +120,13 @@ def test_the_switch_is_the_sessions_own(open_page: Open, web: Path, site: Site) 
     assert site.asked == []
 
 
-def test_where_all_images_are_files_there_is_no_switch(open_page: Open, tmp_path: Path) -> None:
+def test_without_web_images_there_is_no_switch(open_page: Open, tmp_path: Path) -> None:
     app = open_page("quadrants", root=workspace(tmp_path / "files", ["a.jpg", "b.jpg"]), **ALL)
     assert not app.toggle
     assert frames(app) == ["picture"] * 2
 
 
-def test_images_in_files_are_shown_whatever_the_switch_says(
+def test_images_in_files_do_not_need_the_switch(
     open_page: Open, tmp_path: Path, site: Site
 ) -> None:
     images = ["a.jpg", f"{site.address}/1.jpg", "c.jpg"]
@@ -138,7 +138,7 @@ def test_images_in_files_are_shown_whatever_the_switch_says(
     assert site.asked == ["/1.jpg"]
 
 
-def test_addresses_are_shown_as_text(open_page: Open, tmp_path: Path) -> None:
+def test_addresses_are_escaped(open_page: Open, tmp_path: Path) -> None:
     images = ["https://<b onclick=x>'&.example/'><script>a.jpg", "http://[::1/a.jpg"]
     app = open_page("quadrants", root=workspace(tmp_path / "odd", images), **ALL)
     assert "<script" not in html(app)
@@ -150,7 +150,7 @@ def test_addresses_are_shown_as_text(open_page: Open, tmp_path: Path) -> None:
     assert not app.exception
 
 
-def test_of_ones_own_network_nothing_is_shown(
+def test_private_addresses_are_not_fetched(
     open_page: Open, web: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(connect.PRIVATE)
