@@ -1,4 +1,4 @@
-"""Quadrants: two scores, a line across each, and what lies on every side of them."""
+"""Quadrants: two scores, a threshold on each, and the samples on either side."""
 
 import numpy as np
 import streamlit as st
@@ -6,7 +6,7 @@ import streamlit as st
 from curation import formatting
 from curation.analysis import quadrants
 from curation.analysis.grid import Grid, Scale
-from curation.analysis.quadrants import QUADRANTS, Cut, View
+from curation.analysis.quadrants import AXES, QUADRANTS, Cut, View
 from curation.errors import CurationError
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import plain, show_error
@@ -28,27 +28,21 @@ def main() -> None:
     web_images.switch(catalog)
     shell.dataset_facts(catalog)
     names = quadrant_names(view)
-    cards(view, names)
+    show_counts(view, names)
     with st.container(key="desk"):
         left, right = st.columns([11, 9], gap="medium")
     box = sample_lists.read_box()
     with left:
-        scale, color_by = how(view)
+        scale, color_by = chart_options(view)
         over = caches.grid(catalog, view.x, view.y, scale, read_zoom())
-        place = chart.picture(view, over, color(view, over, color_by), box, _moved, _zoomed)
-        below(over)
-    # Plotly comes last, and the browser shows the rest while it loads. But what comes from the web
-    # may take seconds.
-    if web_images.is_on():
-        chart.pointer(place, catalog, over, box, _boxed)
+        chart.show(view, over, read_color(view, over, color_by), box, _move, _select_box, _zoom)
+        show_hints(over)
     with right:
         sample_lists.show(view, names, box)
-    if not web_images.is_on():
-        chart.pointer(place, catalog, over, box, _boxed)
 
 
-def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
-    """Count and share of each quadrant; the first is what an export keeps."""
+def show_counts(view: View, names: dict[quadrants.Quadrant, str]) -> None:
+    """The number and the share of samples in each quadrant; an export keeps the first."""
     counts = view.counts()
     total = sum(counts.values())
     with st.container(key="quadrant_cards"):
@@ -69,33 +63,33 @@ def cards(view: View, names: dict[quadrants.Quadrant, str]) -> None:
         )
 
 
-def how(view: View) -> tuple[Scale, str]:
-    """What the axes say, and what the colors."""
+def chart_options(view: View) -> tuple[Scale, str]:
+    """The controls above the chart: the scale of its axes, and what it is colored by."""
     catalog = view.catalog
-    colors = {"density": "Color: density"}
-    colors |= {f"in:{name}": f"Share kept by {name}" for name in saved()}
+    colors = {"density": "Color by: density"}
+    colors |= {f"in:{name}": f"Color by: share kept by {name}" for name in saved_selections()}
     others = [c for c in catalog.numbers if c.name not in (view.x, view.y)]
-    colors |= {f"of:{c.name}": f"Mean of {c.title}" for c in others}
+    colors |= {f"of:{c.name}": f"Color by: mean {c.title}" for c in others}
     with st.container(horizontal=True, vertical_alignment="center"):
         scale = choose(
             st.segmented_control,
-            "Axes",
+            "Axis scale",
             SCALES,
             "scale",
             required=True,
-            on_change=_whole,
+            on_change=_show_all,
             label_visibility="collapsed",
         )
         color_by = choose(
-            st.selectbox, "Color", colors, "color", label_visibility="collapsed", width=270
+            st.selectbox, "Color by", colors, "color", label_visibility="collapsed", width=270
         )
         if read_zoom():
-            st.button("Show all", on_click=_whole, icon=":material/zoom_out_map:")
+            st.button("Show all", on_click=_show_all, icon=":material/zoom_out_map:")
     return scale, color_by
 
 
-def saved() -> list[str]:
-    """The saved selections; none where they cannot be read, which the page then says."""
+def saved_selections() -> list[str]:
+    """Names of the saved selections; if they cannot be read, an error on the page and none."""
     try:
         return shell.decisions().selection_names()
     except CurationError as error:
@@ -104,17 +98,17 @@ def saved() -> list[str]:
 
 
 def read_zoom() -> caches.Zoom | None:
-    """What of the axes is shown: x from and to, y from and to; None for all."""
-    found = numbers("zoom", 4)
-    if found is None or not (found[0] < found[1] and found[2] < found[3]):
+    """The part of the axes in the URL: x from and to, y from and to; None for everything."""
+    ends = numbers("zoom", 4)
+    if ends is None or not (ends[0] < ends[1] and ends[2] < ends[3]):
         keep_numbers("zoom", None)
         return None
-    return found[0], found[1], found[2], found[3]
+    return ends[0], ends[1], ends[2], ends[3]
 
 
-def color(view: View, over: Grid, by: str) -> Color | None:
-    """What the cells are colored by; None for how many samples they hold."""
-    kind, _, name = by.partition(":")
+def read_color(view: View, over: Grid, color_by: str) -> Color | None:
+    """What the cells are colored by; None for the number of samples."""
+    kind, _, name = color_by.partition(":")
     if kind == "of":
         title = f"mean {view.catalog.column(name).title}"
         return Color(title, caches.mean(view.catalog, over, name))
@@ -130,62 +124,59 @@ def color(view: View, over: Grid, by: str) -> Color | None:
     return None
 
 
-def below(over: Grid) -> None:
-    if over.x.zoomed:
-        beyond = f"{formatting.plural(over.beyond, 'sample')} outside this part still count."
-    elif over.beyond:
-        beyond = f"{formatting.plural(over.beyond, 'sample')} far outside the picture still count."
+def show_hints(over: Grid) -> None:
+    """Whether the chart shows all samples, and how to use it."""
+    if not over.outside:
+        shown = "All samples shown."
     else:
-        beyond = "Every sample is in this picture."
+        samples = formatting.plural(over.outside, "sample")
+        where = "this part" if over.x.zoomed else "the chart"
+        shown = f"{samples} outside {where}, included in the counts."
     st.caption(
-        f"{beyond} Drag a line, or focus it and use the arrow keys; drag a box to look inside it; "
-        "the bar above the chart zooms."
+        f"{shown} Drag a line, or focus it and use the arrow keys. Drag a box to see its samples. "
+        "To zoom in, choose Zoom and drag; double-click to show all."
     )
 
 
-def _moved() -> None:
-    """A line was let go: where the axes are percentiles it is a share, else a value."""
-    moved = chart.told("moved") or {}
-    # As the chart had it: the scale may be another one by now.
-    is_share = moved.get("percentile", False)
-    for axis in ("x", "y"):
-        if axis not in moved:
-            # Else it would move with the other, and the counts that were seen would not hold.
-            thresholds.pin(axis)
-    for axis in ("x", "y"):
-        if axis in moved and is_share:
-            thresholds.move(axis, round(100 - moved[axis], 6), "top")
-        elif axis in moved:
-            thresholds.move(axis, moved[axis], "value")
-
-
-def _zoomed() -> None:
-    shown = chart.told("zoom")
-    if shown and shown != "all":
-        keep_numbers("zoom", shown)
-    else:
-        _whole()
-
-
-def _whole() -> None:
-    keep_numbers("zoom", None)
-
-
-def _boxed() -> None:
-    """A selection is lost when the figure changes: keep it, in the URL, as values."""
-    boxes = [b for b in st.session_state.chart.selection.box if b.get("xref", "x") == "x"]
-    boxes = [b for b in boxes if b.get("yref", "y") == "y"]
-    if not boxes:
+def _move() -> None:
+    moved = chart.moved_lines()
+    if moved is None:
         return
-    ends = [*sorted(boxes[0]["x"]), *sorted(boxes[0]["y"])]
-    if st.session_state.get("scale") == "percentile":
+    for axis in AXES:
+        if axis not in moved.positions:
+            # A line stated by what the other one leaves would move too, and change the counts.
+            thresholds.pin(axis)
+    for axis, position in moved.positions.items():
+        if moved.percentile:
+            thresholds.move(axis, round(100 - position, 6), "top")
+        else:
+            thresholds.move(axis, position, "value")
+
+
+def _select_box() -> None:
+    """Keep the box in the URL, in values of the scores."""
+    dragged = chart.dragged_box()
+    if dragged is None:
+        return
+    ends = dragged.range
+    if dragged.percentile:
         catalog = shell.catalog()
         scores = [st.session_state[axis] for axis in ("x", "x", "y", "y")]
-        ends = [
-            quadrants.line(catalog, score, Cut("percentile", float(np.clip(at, 0, 100))))
-            for score, at in zip(scores, ends, strict=True)
-        ]
-    sample_lists.write_box(ends[0], ends[1], ends[2], ends[3])
+        x0, x1, y0, y1 = (
+            quadrants.line(catalog, score, Cut("percentile", float(np.clip(end, 0, 100))))
+            for score, end in zip(scores, ends, strict=True)
+        )
+        ends = x0, x1, y0, y1
+    sample_lists.write_box(*ends)
+
+
+def _zoom() -> None:
+    dragged = chart.dragged_zoom()
+    keep_numbers("zoom", None if dragged is None else dragged.range)
+
+
+def _show_all() -> None:
+    keep_numbers("zoom", None)
 
 
 main()

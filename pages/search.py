@@ -22,7 +22,8 @@ from pages.widgets.app import shell
 from pages.widgets.app.html import element, style
 from pages.widgets.app.markdown import plain, show_error
 from pages.widgets.gallery import gallery, web_images
-from pages.widgets.quadrants import still, thresholds
+from pages.widgets.quadrants import thresholds
+from pages.widgets.quadrants.density_figure import density_figure
 from pages.widgets.quadrants.names import quadrant_names
 from pages.widgets.state import caches
 from pages.widgets.state.url import choose
@@ -245,7 +246,7 @@ def figure(view: View, found: Matches) -> Any:
     """The chart of the Quadrants page, small, with the samples found on top."""
     dark = shell.is_dark()
     grid = caches.grid(view.catalog, view.x, view.y)
-    drawn = still.still(view, grid, dark)
+    drawn = density_figure(view, grid, dark)
     # Samples beyond an end of an axis are drawn on it.
     x, y = (
         np.clip(view.catalog.array(axis.score)[found.rowids], axis.start, axis.end)

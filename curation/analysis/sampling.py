@@ -102,7 +102,7 @@ def _inside(view: View, quadrant: Quadrant) -> Iterator[NDArray[np.int64]]:
     """A quadrant's rowids, ascending, a part of the samples at a time."""
     x_line, y_line = np.float32(view.x_line), np.float32(view.y_line)
     x_side, y_side = quadrant.split("_")
-    for start, x, y in view.parts():
+    for start, x, y in view.chunks():
         inside = x >= x_line if x_side == "high" else x < x_line
         inside &= y >= y_line if y_side == "high" else y < y_line
         yield np.flatnonzero(inside) + start

@@ -13,7 +13,7 @@ from curation.exporters import datacomp
 from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, settled, shown_uids, tiles
 
-KEPT = "High quality · like animals"
+KEPT = "High quality · relevant to animals"
 
 
 def sql_uids(workspace: Workspace, condition: str) -> set[str]:
@@ -29,7 +29,7 @@ def in_url(page: Page, part: str) -> None:
 
 
 def set_threshold(page: Page, axis: str, by: str, value: str) -> None:
-    label = f"{'Across' if axis == 'x' else 'Up'} threshold"
+    label = f"{axis.upper()} axis threshold"
     field = page.get_by_role("spinbutton", name=label, exact=True)
     # While the page changes, the field that was there and the one that comes both are.
     expect(field).to_have_count(1)
@@ -39,7 +39,7 @@ def set_threshold(page: Page, axis: str, by: str, value: str) -> None:
 
 
 def state_by_value(page: Page, axis: str) -> None:
-    label = f"{'Across' if axis == 'x' else 'Up'} threshold by"
+    label = f"{axis.upper()} axis threshold by"
     page.get_by_role("combobox", name=label, exact=True).click()
     page.get_by_role("option", name="Value", exact=True).click()
     in_url(page, f"{axis}_by=value")
@@ -84,7 +84,7 @@ def test_new_user_finds_moves_looks_and_exports(
 
 def test_dragging_a_box_shows_what_is_in_it(visit: Visit) -> None:
     page = visit("/quadrants")
-    plot = page.locator(".js-plotly-plot .draglayer .xy .nsewdrag").bounding_box()
+    plot = page.locator(".qc-surface").bounding_box()
     assert plot is not None
     left, top = plot["x"] + 0.5 * plot["width"], plot["y"] + 0.4 * plot["height"]
     page.mouse.move(left, top)
@@ -98,7 +98,7 @@ def test_dragging_a_box_shows_what_is_in_it(visit: Visit) -> None:
     page.reload()
     expect(page.get_by_text("in the box,")).to_be_visible()
     assert shown_uids(page) == in_box
-    page.get_by_role("button", name="Clear the box").click()
+    page.get_by_role("button", name="Clear box").click()
     expect(page.get_by_text("in the box,")).to_have_count(0)
     assert "box=" not in page.url
 
@@ -116,7 +116,7 @@ def test_a_threshold_can_be_moved_by_keyboard(visit: Visit) -> None:
 def test_view_comes_back_from_its_url(visit: Visit) -> None:
     page = visit("/quadrants")
     set_threshold(page, "x", "top", "12")
-    page.get_by_text("At a line", exact=True).click()
+    page.get_by_text("Near cutoff", exact=True).click()
     in_url(page, "shown=line")
     seen = tiles(page), shown_uids(page)
     again = visit(page.url.removeprefix(page.url.split("/quadrants")[0]))
@@ -125,7 +125,7 @@ def test_view_comes_back_from_its_url(visit: Visit) -> None:
 
 def test_view_goes_along_from_page_to_page(visit: Visit) -> None:
     page = visit("/quadrants?x_top=12&y=norm_sim_inf_food")
-    name = "High quality · like food"
+    name = "High quality · relevant to food"
     kept = tiles(page)[name]
     for _ in range(2):
         page.get_by_role("link", name="Export").click()

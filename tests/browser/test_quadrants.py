@@ -14,7 +14,7 @@ from tests.browser.test_first_visit import KEPT, in_url, sql_uids
 
 
 def handle(page: Page, axis: str) -> Locator:
-    return page.get_by_role("slider", name=f"{'Across' if axis == 'x' else 'Up'}: line")
+    return page.get_by_role("slider", name=f"{axis.upper()} axis cutoff")
 
 
 def grab(page: Page, axis: str) -> None:
@@ -132,9 +132,8 @@ def test_zoom_counts_as_before_and_comes_back_from_the_url(
 ) -> None:
     page = visit("/quadrants")
     before = tiles(page)
-    page.locator(".js-plotly-plot").hover()
-    page.locator(".modebar-btn[data-val=zoom]").click()
-    plot = page.locator(".js-plotly-plot .draglayer .xy .nsewdrag").bounding_box()
+    page.get_by_role("button", name="Zoom", exact=True).click()
+    plot = page.locator(".qc-surface").bounding_box()
     assert plot is not None
     left, top = plot["x"] + 0.55 * plot["width"], plot["y"] + 0.3 * plot["height"]
     page.mouse.move(left, top)
@@ -142,7 +141,7 @@ def test_zoom_counts_as_before_and_comes_back_from_the_url(
     page.mouse.move(left + 0.35 * plot["width"], top + 0.5 * plot["height"], steps=8)
     page.mouse.up()
     in_url(page, "zoom=")
-    expect(page.get_by_text("outside this part still count")).to_be_visible()
+    expect(page.get_by_text("outside this part, included in the counts")).to_be_visible()
     assert tiles(page) == before
     again = visit(page.url[page.url.index("/quadrants") :])
     drag(again, "x", 40)
@@ -152,7 +151,7 @@ def test_zoom_counts_as_before_and_comes_back_from_the_url(
     again.mouse.up()
     in_url(again, "x_by=value")
     again.get_by_role("button", name="Show all").click()
-    expect(again.get_by_text("Every sample is in this picture")).to_be_visible()
+    expect(again.get_by_text("All samples shown.")).to_be_visible()
     assert list(tiles(again).values()) == [f"{count:,}" for count in live]
 
 
@@ -168,7 +167,7 @@ def sql_line(workspace: Workspace) -> float:
 
 
 @pytest.mark.parametrize(
-    ("color", "legend"), [("density", "samples a cell"), ("of:clip_score", "mean CLIPScore")]
+    ("color", "legend"), [("density", "samples per cell"), ("of:clip_score", "mean CLIPScore")]
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_picture_is_painted_and_explained(
@@ -178,7 +177,7 @@ def test_the_picture_is_painted_and_explained(
     expect(page.locator(".qc-legend")).to_contain_text(legend)
     colors = page.evaluate(
         """() => {
-            const canvas = document.querySelector(".qc-under canvas");
+            const canvas = document.querySelector(".qc-chart canvas");
             const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return new Set(new Uint32Array(pixels.data.buffer)).size;
         }"""
@@ -188,10 +187,10 @@ def test_the_picture_is_painted_and_explained(
 
 def test_a_box_is_made_and_mended_by_keyboard(visit: Visit) -> None:
     page = visit("/quadrants?shown=box")
-    page.get_by_role("button", name="Box around the middle").press("Enter")
+    page.get_by_role("button", name="Select middle half").press("Enter")
     in_url(page, "box=")
     expect(page.get_by_text("in the box,")).to_be_visible()
-    page.get_by_text("Its edges").click()
+    page.get_by_text("Box bounds").click()
     page.get_by_label(re.compile("negCLIPLoss from")).fill("-0.2")
     page.get_by_label(re.compile("negCLIPLoss from")).press("Enter")
     # The other edge lies below: the two change places.

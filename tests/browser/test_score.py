@@ -79,7 +79,7 @@ def test_a_dataset_is_scored_from_the_browser(visit: Visit, tmp_path: Path) -> N
         expect(page).to_have_url(re.compile(r"/quadrants.*ws=photos"))
         settled(page)
         counts = tiles(page)
-        assert "High quality · like food" in counts
+        assert "High quality · relevant to food" in counts
         assert sum(int(count) for count in counts.values()) == PAIRS
         assert set(shown_uids(page)) <= {make.uid(number) for number in range(PAIRS)}
         assert shown_uids(page)

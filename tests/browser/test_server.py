@@ -22,7 +22,7 @@ def test_a_deep_link_on_a_fresh_server_shows_that_page_and_the_navigation(
         assert f"/{page_name}" in page.url
         assert "x_top=10" in page.url
         if page_name == "quadrants":
-            assert tiles(page)["High quality · unlike animals"]
+            assert tiles(page)["High quality · not relevant to animals"]
         # And the next visitor has the whole app too.
         other = visit("/", at=address)
         expect(other.get_by_test_id("stTopNavLink")).to_have_count(len(make.PAGES))

@@ -16,10 +16,10 @@ from curation.storage.workspace import Workspace
 from tests.pages.conftest import Open, html, metrics
 
 NAMES = (
-    "High quality · like animals",
-    "Low quality · like animals",
-    "High quality · unlike animals",
-    "Low quality · unlike animals",
+    "High quality · relevant to animals",
+    "Low quality · relevant to animals",
+    "High quality · not relevant to animals",
+    "Low quality · not relevant to animals",
 )
 
 
@@ -131,12 +131,12 @@ def test_uncertain_shows_those_most_likely_to_change_sides(
     score, error = (small.array(name) for name in ("neg_clip_loss", "neg_clip_loss_se"))
     distance = np.abs(score - np.float32(round(at, 7))) / error
     assert rows == np.argsort(distance, kind="stable")[:24].tolist()
-    assert html(app).count("Chance to flip") >= len(rows) > 5
+    assert html(app).count("Flip probability") >= len(rows) > 5
 
 
 def test_a_score_without_an_error_is_not_uncertain(open_page: Open) -> None:
     app = open_page("quadrants", x="clip_score", shown="uncertain")
-    assert any("measured with an error" in info.value for info in app.info)
+    assert any("neither score has a standard error" in info.value for info in app.info)
 
 
 def test_other_random_samples_by_another_seed(open_page: Open) -> None:

@@ -1,223 +1,151 @@
-// The quadrant chart: what is painted below and above Plotly's layers, and what the pointer does there.
+// The quadrant chart: density, axes, histograms and legend, with two threshold lines to drag.
 //
-// The server tells it in two parts, each when it changes: the grid, which is large, and the lines.
-// Its pieces are in sums.js, frame.js, paint.js and lines.js, which
-// are read before this.
+// The server sends two messages, each when it changes: the grid of counts, which is large, and the
+// state of the lines. Both reach this function, which draws into the element of the second.
+// The other scripts of this folder are read before this one.
 
 const charts = new WeakMap();
 
-export default function ({ data: [told], parentElement, setTriggerValue }) {
-  const place = parentElement.closest(`.st-key-${told.key}`);
-  // It may be gone already.
-  if (!place) return;
-  if (!charts.has(place)) charts.set(place, new Chart(place));
-  const chart = charts.get(place);
-  if (told.cells) return chart.hearGrid(told);
-  chart.hearLines(told, parentElement, setTriggerValue);
-  // An earlier call may be cleared away after a later one.
-  const turn = (chart.turn = {});
-  return () => chart.turn === turn && chart.stop();
+export default function ({ data: [message], parentElement, setTriggerValue }) {
+  const container = parentElement.closest(`.st-key-${message.key}`);
+  // Streamlit may have removed it already.
+  if (!container) return;
+  if (!charts.has(container)) charts.set(container, new Chart());
+  const chart = charts.get(container);
+  if (message.cells) return chart.receiveGrid(message);
+  chart.receiveState(message, parentElement, setTriggerValue);
+  // Streamlit may clean up after an earlier call when a later one has begun.
+  const call = (chart.call = {});
+  return () => chart.call === call && chart.remove();
 }
 
 class Chart {
-  constructor(place) {
-    this.place = place;
-    this.painter = new Painter();
+  constructor() {
+    this.density = new Density();
     this.axes = new Axes();
-    this.lines = new Lines(this, () => this.moved(), moved => this.tell("moved", moved));
+    this.lines = new Lines(this, () => this.lineMoved(), moved => this.send("moved", moved));
+    this.pointer = new PlotPointer(this, (name, range) => this.sendRange(name, range));
     this.corners = QUADRANTS.map(name => element("div", `qc-corner ${name}`));
     this.box = element("div", "qc-box");
-    this.under = element("div", "qc-under");
-    this.under.append(this.painter.canvas, this.axes.layer);
-    this.over = element("div", "qc-over");
-    const { x, y, cross } = this.lines;
-    this.over.append(this.box, this.painter.legend, x, y, ...this.corners, cross);
     this.tiles = new Tiles();
-    this.known = new WeakSet();
-    this.again = () => this.soon();
-    this.sizes = new ResizeObserver(this.again);
-    this.comes = new MutationObserver(() => this.listen());
+    this.root = element("div", "qc-chart");
+    const { lines, pointer, density } = this;
+    this.root.append(density.canvas, this.axes.layer, pointer.surface, this.box, pointer.rectangle,
+      density.legend, lines.x, lines.y, ...this.corners, lines.cross, pointer.toolbar, pointer.hint);
+    this.resized = new ResizeObserver(() => this.drawSoon());
   }
 
-  hearGrid(grid) {
-    const same = key => grid[key] === this.nextGrid?.[key];
-    const isSame = ["name", "cells", "dark"].every(same)
+  receiveGrid(grid) {
+    const isSame = ["name", "cells", "dark"].every(key => grid[key] === this.nextGrid?.[key])
       && ["title", "levels"].every(key => grid.color?.[key] === this.nextGrid.color?.[key]);
     if (isSame) return;
     this.nextGrid = grid;
-    this.hear();
+    this.update();
   }
 
-  hearLines(said, foot, tell) {
-    this.tell = tell;
-    this.nextSaid = said;
-    this.hear();
-    if (!this.under.isConnected) {
-      foot.append(this.under, this.over);
-      this.sizes.observe(this.place);
-      this.comes.observe(this.place, { childList: true, subtree: true });
+  receiveState(state, parent, send) {
+    this.send = send;
+    this.nextState = state;
+    if (this.root.parentElement !== parent) {
+      parent.append(this.root);
+      this.resized.observe(this.root);
     }
-    this.listen();
+    this.update();
   }
 
-  // Lines are stated on a grid: neither counts before the other is there.
-  hear() {
-    const { nextGrid, nextSaid } = this;
-    if (!nextGrid || nextGrid.name !== nextSaid?.grid) return;
+  // The state refers to edges of a grid: neither is used before both are there.
+  update() {
+    const { nextGrid, nextState } = this;
+    if (!nextGrid || nextGrid.name !== nextState?.grid) return;
     if (nextGrid !== this.grid) {
-      // Another grid: the edges that lines were moved to are not its.
+      // Lines that were moved are on edges of the grid before.
       if (nextGrid.name !== this.grid?.name) this.lines.forget();
       this.grid = nextGrid;
-      this.sums = new Sums(nextGrid);
-      this.painter.prepare(nextGrid, this.sums);
+      this.counts = new Counts(nextGrid);
+      this.density.prepare(nextGrid, this.counts);
     }
-    // A new session has heard of nothing, and never will.
-    if (nextSaid.session !== this.said?.session) this.lines.forget();
-    this.said = nextSaid;
-    if (this.lines.hear(nextSaid)) this.tiles.uncover();
-    this.soon();
+    // A new session of the server answers no move of the one before.
+    if (nextState.session !== this.state?.session) this.lines.forget();
+    this.state = nextState;
+    this.isLaidOut = false;
+    if (this.lines.receive(nextState)) this.tiles.uncover();
+    this.drawSoon();
   }
 
-  stop() {
-    this.sizes.disconnect();
-    this.comes.disconnect();
+  remove() {
+    this.resized.disconnect();
     this.lines.forget();
     this.tiles.uncover();
-    this.under.remove();
-    this.over.remove();
+    this.root.remove();
   }
 
-  listen() {
-    const plot = this.place.querySelector(".js-plotly-plot");
-    if (!plot?.on || this.known.has(plot)) return;
-    this.known.add(plot);
-    for (const event of ["plotly_relayouting", "plotly_afterplot"]) plot.on(event, this.again);
-    plot.on("plotly_relayout", change => this.zoomed(plot, change));
-    plot.on("plotly_doubleclick", () => {
-      this.doubled = performance.now();
-      this.tell("zoom", "all");
-    });
-    this.soon();
+  // The pointer's position in pixels of the chart.
+  position({ clientX, clientY }) {
+    const { left, top } = this.root.getBoundingClientRect();
+    return { x: clientX - left, y: clientY - top };
   }
 
-  zoomed(plot, change) {
-    this.soon();
-    if (!this.grid || !Object.keys(change).some(key => /^[xy]axis\.(range|autorange)/.test(key))) return;
-    const { x, y } = this.grid.axes;
-    const { xaxis, yaxis } = plot._fullLayout;
-    const shown = [...xaxis.range, ...yaxis.range];
-    const whole = [x.start, endOf(x), y.start, endOf(y)];
-    const moved = shown.some((v, i) => Math.abs(v - whole[i]) > (i < 2 ? x : y).step / 2);
-    // Plotly answers a double click with the axes that it began with.
-    if (moved && !(performance.now() - this.doubled < 500)) this.tell("zoom", shown);
+  sendRange(name, range) {
+    this.send(name, { range, percentile: this.grid.axes.x.percentile });
   }
 
-  moved() {
+  lineMoved() {
     this.tiles.cover();
-    this.soon();
+    this.drawSoon();
   }
 
-  soon() {
-    this.waits ??= requestAnimationFrame(() => {
-      this.waits = null;
-      if (this.under.isConnected && this.said) this.draw();
+  drawSoon() {
+    this.waiting ??= requestAnimationFrame(() => {
+      this.waiting = null;
+      if (this.root.isConnected && this.state) this.draw();
     });
   }
 
   draw() {
-    const { grid, lines, said } = this;
-    const f = (this.frame = new Frame(this.place, { ...grid, frame: said.frame }));
-    const foot = this.under.offsetParent?.getBoundingClientRect() ?? f.place;
-    for (const layer of [this.under, this.over]) {
-      Object.assign(layer.style, {
-        left: px(f.place.left - foot.left), top: px(f.place.top - foot.top),
-        width: px(f.place.width), height: px(f.place.height),
-      });
-    }
-    const pixel = name => (lines.at[name] == null ? null : f.within(name, lines.at[name]));
-    const at = { x: pixel("x"), y: pixel("y") };
-    const counts = this.sums.quadrants(said, lines.index);
-    this.axes.draw(f, grid.axes);
-    this.painter.draw(f, at, { x: lines.row("x"), y: lines.row("y") });
-    lines.draw(f, at, counts);
-    this.drawBox(f);
-    this.drawCorners(f, counts);
-    if (lines.haveMoved) this.tiles.say(counts);
+    const { lines, state } = this;
+    if (!this.isLaidOut || this.frame.chartWidth !== this.root.clientWidth) this.layOut();
+    const { frame } = this;
+    const pixel = name =>
+      lines.values[name] == null ? null : frame.clampedPixel(name, lines.values[name]);
+    const pixels = { x: pixel("x"), y: pixel("y") };
+    const counts = this.counts.quadrants(state, lines.edges);
+    this.density.draw(frame, pixels, { x: lines.nextEdge("x"), y: lines.nextEdge("y") });
+    lines.draw(frame, pixels, counts);
+    this.drawCorners(frame, counts);
+    if (lines.haveMoved) this.tiles.write(counts, this.counts.total);
   }
 
-  drawBox(f) {
-    const { box } = this.said;
+  // What stays where it is while a line moves.
+  layOut() {
+    const frame = (this.frame = new Frame(this.root.clientWidth, this.grid.axes));
+    this.isLaidOut = true;
+    this.axes.draw(frame);
+    this.pointer.layOut(frame);
+    this.drawBox(frame);
+    const { left, chartWidth } = frame;
+    arrange(this.density.legend, { left, top: HEIGHT - 26, maxWidth: chartWidth - left });
+  }
+
+  drawBox(frame) {
+    const { box } = this.state;
     this.box.hidden = !box;
     if (!box) return;
-    const [left, right] = [f.within("x", box[0]), f.within("x", box[1])];
-    const [bottom, top] = [f.within("y", box[2]), f.within("y", box[3])];
+    const [left, right] = [box[0], box[1]].map(value => frame.clampedPixel("x", value));
+    const [bottom, top] = [box[2], box[3]].map(value => frame.clampedPixel("y", value));
     this.box.hidden = right - left < 1 && bottom - top < 1;
-    Object.assign(this.box.style, {
-      left: px(left), top: px(top), width: px(right - left), height: px(bottom - top),
-    });
+    arrange(this.box, { left, top, width: right - left, height: bottom - top });
   }
 
-  drawCorners(f, { each, total }) {
+  drawCorners(frame, counts) {
     this.corners.forEach((corner, i) => {
-      const [right, up] = QUADRANTS[i].split("_").map(side => side === "high");
-      const share = element("b", "", percent(each[i], total));
-      corner.replaceChildren(this.said.names[i], element("br"), share, ` · ${whole(each[i])}`);
-      Object.assign(corner.style, {
-        [right ? "right" : "left"]: px((right ? f.place.width - f.right : f.left) + 5),
-        [up ? "top" : "bottom"]: px((up ? f.top : f.place.height - f.bottom) + 5),
-        maxWidth: px(f.width * 0.46),
+      const [isRight, isTop] = QUADRANTS[i].split("_").map(side => side === "high");
+      const share = element("b", "", formatShare(counts[i], this.counts.total));
+      corner.replaceChildren(this.state.names[i], element("br"), share, ` · ${formatCount(counts[i])}`);
+      arrange(corner, {
+        [isRight ? "right" : "left"]: (isRight ? frame.chartWidth - frame.right : frame.left) + 5,
+        [isTop ? "top" : "bottom"]: (isTop ? frame.top : HEIGHT - frame.bottom) + 5,
+        maxWidth: frame.width * 0.46,
       });
     });
   }
-}
-
-// The page's tiles, whose words are the server's to change: while a line moves, others cover them.
-class Tiles {
-  constructor() {
-    this.words = [];
-  }
-
-  cards() {
-    return [...document.querySelectorAll("[class*=st-key-quadrant_cards] [data-testid=stMetric]")];
-  }
-
-  cover() {
-    const cards = this.cards();
-    if (cards.length && cards.every((card, i) => this.words[i]?.[0]?.parentElement === card)) return;
-    this.uncover();
-    this.words = cards.map(card => ["stMetricValue", "stMetricDelta"].map(name => coverOf(card, name)));
-    cards.forEach((card, i) => {
-      card.append(...this.words[i]);
-      card.classList.add("qc-moving");
-    });
-  }
-
-  uncover() {
-    for (const card of this.cards()) card.classList.remove("qc-moving");
-    for (const word of this.words.flat()) word.remove();
-    this.words = [];
-  }
-
-  say({ each, total }) {
-    this.words.forEach(([number, share], i) => {
-      number.textContent = whole(each[i]);
-      share.textContent = percent(each[i], total) + (i ? "" : " kept");
-    });
-  }
-}
-
-// A word where a tile has one, and like it.
-function coverOf(card, name) {
-  const from = card.getBoundingClientRect();
-  const word = element("span", "qc-live");
-  const said = [...card.querySelectorAll(`[data-testid=${name}], [data-testid=${name}] *`)]
-    .find(part => [...part.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim()));
-  if (!said) return word;
-  const at = said.getBoundingClientRect();
-  const { fontSize, fontWeight, lineHeight, color } = getComputedStyle(said);
-  Object.assign(word.style, {
-    top: px(at.top - from.top - card.clientTop), left: px(at.left - from.left - card.clientLeft),
-    fontSize, fontWeight, lineHeight, color,
-  });
-  return word;
 }

@@ -1,86 +1,88 @@
-// The threshold lines: dragged, or moved by the arrow keys, along the edges of the grid.
+// The threshold lines: dragged, or moved with the arrow keys, along the edges of the grid.
 //
-// What a person holds is theirs: until the server has heard of it, what it says of the lines waits.
+// A line that a person has moved stays where they put it until the server answers that very move;
+// answers to earlier moves are ignored.
 
-const NAMES = { x: "Across", y: "Up" };
+const LINE_NAMES = { x: "X axis cutoff", y: "Y axis cutoff" };
+// Arrow keys count as one move when they rest for so many milliseconds.
+const KEYS_REST = 400;
 
 class Lines {
-  // `chart` has the frame, the axes and what the server said; `changed` is called for every move and
-  // `tell` with where the lines were let go.
-  constructor(chart, changed, tell) {
-    Object.assign(this, { chart, changed, tell });
-    this.x = this.line("x");
-    this.y = this.line("y");
+  // `chart` has the frame, the grid and what the server sent. `changed` is called at every step of a
+  // move, `send` with all moved lines at its end.
+  constructor(chart, changed, send) {
+    Object.assign(this, { chart, changed, send });
+    this.x = this.makeLine("x");
+    this.y = this.makeLine("y");
     this.cross = element("div", "qc-cross");
     this.cross.title = "Drag both lines";
-    this.draggable(this.cross, ["x", "y"]);
-    // Where they are as people read the axes, and on which edge of the grid if they were moved.
-    this.at = { x: null, y: null };
-    this.index = { x: null, y: null };
+    this.makeDraggable(this.cross, ["x", "y"]);
+    // Each line's value on its axis, null where there is none, and its edge if it was moved.
+    this.values = { x: null, y: null };
+    this.edges = { x: null, y: null };
   }
 
-  // What the server says: whether it counts now.
-  hear(said) {
-    const isHeard = !this.sent || said.heard >= this.sent;
-    if (!isHeard || this.isHeld || this.isPressed) return false;
+  // Takes the server's lines unless a move is not answered yet; returns whether it did.
+  receive(state) {
+    const isAnswered = !this.sent || state.answered >= this.sent;
+    if (!isAnswered || this.isDragged || this.isPressed) return false;
     this.haveMoved = false;
-    this.at = { ...said.lines };
-    this.index = { x: null, y: null };
+    this.values = { ...state.lines };
+    this.edges = { x: null, y: null };
     return true;
   }
 
-  // What the server was not told, or not known to have heard, counts no more.
+  // Forgets moves that the server was not sent, or will not answer.
   forget() {
-    clearTimeout(this.rests);
+    clearTimeout(this.keysRest);
     this.isPressed = false;
     this.sent = undefined;
-    this.index = { x: null, y: null };
+    this.edges = { x: null, y: null };
   }
 
-  // The edge that a line lies on, or the next above it.
-  row(name) {
-    return this.index[name] ?? this.chart.said.rows[name];
+  // The edge that a line is on, or the next above it.
+  nextEdge(name) {
+    return this.edges[name] ?? this.chart.state.nextEdges[name];
   }
 
-  line(name) {
+  makeLine(name) {
     const line = element("div", `qc-line ${name}`);
     line.append(element("span", "pill"));
     line.tabIndex = 0;
     line.setAttribute("role", "slider");
-    line.setAttribute("aria-label", `${NAMES[name]}: line`);
+    line.setAttribute("aria-label", LINE_NAMES[name]);
     line.setAttribute("aria-orientation", name === "x" ? "horizontal" : "vertical");
     line.title = "Drag, or use the arrow keys";
-    this.draggable(line, [name]);
+    this.makeDraggable(line, [name]);
     line.addEventListener("keydown", event => this.press(event, name));
-    line.addEventListener("blur", () => this.settle());
+    line.addEventListener("blur", () => this.endKeys());
     return line;
   }
 
-  draggable(handle, names) {
-    let moves = false;
+  makeDraggable(handle, names) {
+    let hasMoved = false;
     handle.addEventListener("pointerdown", event => {
       if (event.button) return;
       event.preventDefault();
       handle.focus({ preventScroll: true });
       handle.setPointerCapture(event.pointerId);
       handle.classList.add("held");
-      this.isHeld = true;
-      moves = false;
+      this.isDragged = true;
+      hasMoved = false;
     });
     handle.addEventListener("pointermove", event => {
       if (!handle.hasPointerCapture(event.pointerId)) return;
-      const { frame, place } = this.chart;
-      const { left, top } = place.getBoundingClientRect();
-      const pointer = { x: event.clientX - left, y: event.clientY - top };
-      for (const name of names) this.move(name, this.nearest(name, frame.from(name, pointer[name])));
-      moves = true;
+      const pointer = this.chart.position(event);
+      for (const name of names)
+        this.move(name, this.nearestEdge(name, this.chart.frame.toValue(name, pointer[name])));
+      hasMoved = true;
     });
     const release = event => {
       if (!handle.hasPointerCapture(event.pointerId)) return;
       handle.releasePointerCapture(event.pointerId);
       handle.classList.remove("held");
-      this.isHeld = false;
-      if (moves) this.letGo();
+      this.isDragged = false;
+      if (hasMoved) this.finish();
     };
     handle.addEventListener("pointerup", release);
     handle.addEventListener("pointercancel", release);
@@ -88,89 +90,90 @@ class Lines {
 
   press(event, name) {
     const { start, step, bins } = this.chart.grid.axes[name];
-    const far = event.shiftKey ? 10 : 1;
-    const up = { ArrowRight: far, ArrowUp: far, PageUp: 10 };
-    const down = { ArrowLeft: -far, ArrowDown: -far, PageDown: -10 };
+    const steps = event.shiftKey ? 10 : 1;
+    const up = { ArrowRight: steps, ArrowUp: steps, PageUp: 10 };
+    const down = { ArrowLeft: -steps, ArrowDown: -steps, PageDown: -10 };
     const end = { Home: 0, End: bins }[event.key];
     const by = { ...up, ...down }[event.key];
     if ((end ?? by) === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    // From between two edges the next one is a step.
-    const between = by > 0 && !this.chart.said.edge[name] ? 1 : 0;
-    const now = this.index[name] ?? this.row(name) - between;
-    const index = end ?? Math.min(Math.max(now + by, 0), bins);
-    // Beyond what is shown there is no edge to go on to.
-    if (end === undefined && (start + index * step - this.at[name]) * by < 0) return;
-    this.move(name, index);
+    // Between two edges, the next edge is the first step up.
+    const isBetween = by > 0 && !this.chart.state.onEdge[name] ? 1 : 0;
+    const now = this.edges[name] ?? this.nextEdge(name) - isBetween;
+    const edge = end ?? clamp(now + by, 0, bins);
+    // A line outside the axis does not jump back onto it when moved further out.
+    if (end === undefined && (start + edge * step - this.values[name]) * by < 0) return;
+    this.move(name, edge);
     this.isPressed = true;
-    clearTimeout(this.rests);
-    this.rests = setTimeout(() => this.settle(), 400);
+    clearTimeout(this.keysRest);
+    this.keysRest = setTimeout(() => this.endKeys(), KEYS_REST);
   }
 
-  settle() {
-    clearTimeout(this.rests);
-    if (this.isPressed) this.letGo();
+  endKeys() {
+    clearTimeout(this.keysRest);
+    if (this.isPressed) this.finish();
     this.isPressed = false;
   }
 
-  nearest(name, value) {
+  nearestEdge(name, value) {
     const { start, step, bins } = this.chart.grid.axes[name];
-    return Math.min(Math.max(Math.round((value - start) / step), 0), bins);
+    return clamp(Math.round((value - start) / step), 0, bins);
   }
 
-  move(name, index) {
+  move(name, edge) {
     const { start, step } = this.chart.grid.axes[name];
-    this.index[name] = index;
-    this.at[name] = start + index * step;
+    this.edges[name] = edge;
+    this.values[name] = start + edge * step;
     this.haveMoved = true;
     this.changed();
   }
 
-  // All that the server has not heard of: one message may overtake another.
-  letGo() {
+  // Sends every line moved since the last answer, as one message may overtake another.
+  finish() {
     this.sent = Math.max(Date.now(), (this.sent ?? 0) + 1);
     const moved = { sent: this.sent, percentile: this.chart.grid.axes.x.percentile };
     for (const name of ["x", "y"]) {
       const { start, step } = this.chart.grid.axes[name];
-      const index = this.index[name];
-      if (index != null) moved[name] = Number((start + index * step).toFixed(digits(step)));
+      const edge = this.edges[name];
+      if (edge != null) moved[name] = Number((start + edge * step).toFixed(digitsOf(step)));
     }
-    this.tell(moved);
+    this.send(moved);
   }
 
-  // `at`: their pixels, or null where there is no line.
-  draw(frame, at, counts) {
+  // `pixels`: those of the lines, null where there is none.
+  draw(frame, pixels, counts) {
     for (const name of ["x", "y"]) {
       const line = this[name];
-      line.hidden = at[name] == null;
+      line.hidden = pixels[name] == null;
       if (line.hidden) continue;
-      Object.assign(line.style, name === "x"
-        ? { left: px(at.x), top: px(frame.outer.top), height: px(frame.bottom - frame.outer.top) }
-        : { top: px(at.y), left: px(frame.left), width: px(frame.outer.right - frame.left) });
-      line.classList.toggle("away", Math.abs(frame.to(name, this.at[name]) - at[name]) > 1);
-      this.say(line, name, counts);
+      arrange(line, name === "x"
+        ? { left: pixels.x, top: frame.outerTop, height: frame.bottom - frame.outerTop }
+        : { top: pixels.y, left: frame.left, width: frame.outerRight - frame.left });
+      const isOutside = Math.abs(frame.toPixel(name, this.values[name]) - pixels[name]) > 1;
+      line.classList.toggle("outside", isOutside);
+      this.describe(line, name, counts);
     }
-    this.cross.hidden = at.x == null || at.y == null;
-    Object.assign(this.cross.style, { left: px(at.x ?? 0), top: px(at.y ?? 0) });
-    if (at.x == null) return;
-    // The value stays above the plot when its line is at an end.
-    const pill = this.x.firstChild;
-    const half = pill.offsetWidth / 2;
-    const room = [frame.left + half - at.x, frame.right - half - at.x];
-    pill.style.marginLeft = px(Math.min(Math.max(0, room[0]), room[1]));
+    this.cross.hidden = pixels.x == null || pixels.y == null;
+    arrange(this.cross, { left: pixels.x ?? 0, top: pixels.y ?? 0 });
+    if (pixels.x == null) return;
+    // The label of the x axis stays above the plot when its line is near an end.
+    const label = this.x.firstChild;
+    const half = label.offsetWidth / 2;
+    const shift = clamp(pixels.x, frame.left + half, frame.right - half) - pixels.x;
+    label.style.marginLeft = px(shift);
   }
 
-  say(line, name, { each, total }) {
+  describe(line, name, counts) {
     const axis = this.chart.grid.axes[name];
-    const value = this.at[name];
-    const kept = percent(each[0] + each[name === "x" ? 2 : 1], total);
+    const value = this.values[name];
+    const kept = counts[0] + counts[name === "x" ? 2 : 1];
     const text = axis.percentile
       ? `top ${(100 - value).toFixed(1)} %`
-      : `${format(value, axis.step)} · top ${kept}`;
+      : `${formatValue(value, axis.step)} · top ${formatShare(kept, this.chart.counts.total)}`;
     line.firstChild.textContent = text;
     line.setAttribute("aria-valuenow", value);
     line.setAttribute("aria-valuemin", axis.start);
     line.setAttribute("aria-valuemax", endOf(axis));
-    line.setAttribute("aria-valuetext", `${axis.title} ${text}, ${whole(each[0])} kept`);
+    line.setAttribute("aria-valuetext", `${axis.title} ${text}, ${formatCount(counts[0])} kept`);
   }
 }

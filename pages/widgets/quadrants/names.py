@@ -1,4 +1,4 @@
-"""What quadrants are called."""
+"""Names of the quadrants."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from curation.catalog.columns import ALL_TARGETS
 
 
 def quadrant_names(view: View) -> dict[Quadrant, str]:
-    """The paper's words for negCLIPLoss and NormSim; the scores' own titles for any other two."""
-    x, y = (_kinds(view.catalog, name) for name in (view.x, view.y))
+    """Quality and relevance for the paper's scores; the titles of other scores."""
+    x, y = (_sides(view.catalog, name) for name in (view.x, view.y))
     if x == y:
         x, y = (_by_title(view.catalog, name) for name in (view.x, view.y))
-    sides = {"high": 0, "low": 1}
-    return {q: f"{x[sides[q.split('_')[0]]]} · {y[sides[q.split('_')[1]]]}" for q in QUADRANTS}
+    index = {"high": 0, "low": 1}
+    return {q: f"{x[index[q.split('_')[0]]]} · {y[index[q.split('_')[1]]]}" for q in QUADRANTS}
 
 
-def _kinds(catalog: Catalog, name: str) -> tuple[str, str]:
+def _sides(catalog: Catalog, name: str) -> tuple[str, str]:
+    """The names of a score's high and low side."""
     column = catalog.column(name)
     if column.score in ("neg_clip_loss", "clip_score") and column.kind == "score":
         return "High quality", "Low quality"
     if column.score == "norm_sim":
         target = "the targets" if column.target == ALL_TARGETS else column.target
-        return f"like {target}", f"unlike {target}"
+        return f"relevant to {target}", f"not relevant to {target}"
     return _by_title(catalog, name)
 
 

@@ -1,4 +1,4 @@
-"""The samples of whatever is looked at: a quadrant, both sides of a line, a box."""
+"""The samples beside the chart: of a quadrant, near a cutoff, borderline, or in a box."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from curation.analysis.quadrants import Cut, Quadrant, View
 from pages.widgets.app import shell
 from pages.widgets.app.markdown import plain
 from pages.widgets.gallery import gallery
-from pages.widgets.quadrants.chart import Box
+from pages.widgets.quadrants.chart import Range
 from pages.widgets.state.url import choose, keep_numbers, numbers
 
 SHOWN = {
-    "quadrant": "A quadrant",
-    "line": "At a line",
-    "uncertain": "Uncertain",
-    "box": "In the box",
+    "quadrant": "Quadrant",
+    "line": "Near cutoff",
+    "uncertain": "Borderline",
+    "box": "Box selection",
 }
-ORDERS = {"random": "random", "best": "best first", "worst": "worst first"}
-# As many pictures as a person might page through.
+ORDERS = {"random": "Random", "best": "Best first", "worst": "Worst first"}
+# More than anybody pages through.
 MOST = 100 * gallery.PAGE
 _ENDS = ("from", "to")
 
 
-def show(view: View, names: dict[Quadrant, str], box: Box | None) -> None:
-    """What to look at, and its samples."""
+def show(view: View, names: dict[Quadrant, str], box: Range | None) -> None:
+    """A choice of samples, and the gallery of those chosen."""
     shown = choose(
         st.segmented_control,
-        "Look at",
+        "Samples",
         SHOWN,
         "shown",
         required=True,
@@ -41,24 +41,24 @@ def show(view: View, names: dict[Quadrant, str], box: Box | None) -> None:
     if shown == "quadrant":
         _quadrant(view, names)
     elif shown == "line":
-        _line(view)
+        _near_cutoff(view)
     elif shown == "uncertain":
-        _uncertain(view)
+        _borderline(view)
     else:
         _box(view, box)
 
 
-def read_box() -> Box | None:
+def read_box() -> Range | None:
     """The box in the URL: x0, x1, y0, y1, in values of the scores."""
-    found = numbers("box", 4)
-    if found is None:
+    ends = numbers("box", 4)
+    if ends is None:
         return None
-    (x0, x1), (y0, y1) = sorted(found[:2]), sorted(found[2:])
+    (x0, x1), (y0, y1) = sorted(ends[:2]), sorted(ends[2:])
     return x0, x1, y0, y1
 
 
 def write_box(x0: float, x1: float, y0: float, y1: float) -> None:
-    """Keep a box in the URL, and look into it."""
+    """Put a box into the URL, and choose its samples."""
     keep_numbers("box", (x0, x1, y0, y1))
     st.session_state["shown"] = "box"
 
@@ -70,9 +70,7 @@ def _quadrant(view: View, names: dict[Quadrant, str]) -> None:
     if order == "random":
         rows = sampling.random_rows(view, quadrant, MOST, _seed())
     else:
-        rows = sampling.best_rows(
-            view, sampling.quadrant_rows(view, quadrant), order == "best", MOST
-        )
+        rows = sampling.best_rows(view, sampling.quadrant_rows(view, quadrant), order == "best", MOST)
     gallery.paged(
         shell.workspace(),
         view.catalog,
@@ -80,15 +78,17 @@ def _quadrant(view: View, names: dict[Quadrant, str]) -> None:
         (view.x, view.y),
         "page",
         view.counts()[quadrant],
-        "No sample is in this quadrant. Move a line towards it.",
+        "No samples in this quadrant. Move a line to make it larger.",
     )
 
 
 def _order() -> str:
-    """Random, best or worst first; random ones by a seed, so that a link shows the same."""
+    """The order of the gallery; the URL keeps the seed of a random one, so that links agree."""
     order = choose(st.selectbox, "Order", ORDERS, "order", label_visibility="collapsed", width=130)
     if order == "random":
-        st.button("Others", on_click=_reseed, icon=":material/casino:", help="Another random few")
+        st.button(
+            "Shuffle", on_click=_shuffle, icon=":material/casino:", help="Other random samples"
+        )
     return order
 
 
@@ -97,7 +97,7 @@ def _seed() -> int:
     return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
-def _reseed() -> None:
+def _shuffle() -> None:
     st.query_params["seed"] = str(_seed() + 1)
 
 
@@ -105,42 +105,39 @@ def _titles(view: View) -> dict[str, str]:
     return {"x": view.catalog.column(view.x).title, "y": view.catalog.column(view.y).title}
 
 
-def _line(view: View) -> None:
-    """The samples that a small move of a line would leave out or take in."""
-    axis = choose(st.selectbox, "Line", _titles(view), "axis", label_visibility="collapsed")
+def _near_cutoff(view: View) -> None:
+    """The samples that change sides first when a line moves."""
+    axis = choose(st.selectbox, "Cutoff", _titles(view), "axis", label_visibility="collapsed")
     name, at_line = (view.x, view.x_line) if axis == "x" else (view.y, view.y_line)
-    # The other line holds: a sample that fails it would not change sides.
+    # A sample on the low side of the other line stays dropped wherever this line is.
     among = view.side("y" if axis == "x" else "x", True)
     for inside in (True, False):
         st.markdown("**Just inside** – kept" if inside else "**Just outside** – dropped")
-        rows = sampling.rows_near_cutoff(
-            view.catalog, name, at_line, among, inside, gallery.PAGE // 2
-        )
+        rows = sampling.rows_near_cutoff(view.catalog, name, at_line, among, inside, gallery.PAGE // 2)
         gallery.show(shell.workspace(), view.catalog, rows, (view.x, view.y))
 
 
-def _uncertain(view: View) -> None:
-    """The samples that other random batches would most likely put on a line's other side."""
+def _borderline(view: View) -> None:
+    """The samples that other random batches would most likely put on the other side of a line."""
     known = {a: t for a, t in _titles(view).items() if _has_error(view, a)}
     if not known:
-        exact = any(
-            sampling.standard_errors(view.catalog, name) is not None for name in (view.x, view.y)
-        )
+        exact = any(sampling.standard_errors(view.catalog, name) is not None for name in (view.x, view.y))
         st.info(
-            "Nothing is uncertain here: each batch of negCLIPLoss was the whole dataset, so that "
-            "no other could be drawn."
+            "No borderline samples: each batch of negCLIPLoss was the whole dataset, so its scores "
+            "have no sampling error."
             if exact
-            else "Neither of these scores was measured with an error; negCLIPLoss is.",
+            else "No borderline samples: neither score has a standard error. negCLIPLoss has one.",
             icon=":material/error_outline:",
         )
         return
-    axis = choose(st.selectbox, "Line", known, "unsure", label_visibility="collapsed")
+    axis = choose(st.selectbox, "Cutoff", known, "unsure", label_visibility="collapsed")
     rows, distance = sampling.uncertain_rows(view, "x" if axis == "x" else "y", MOST)
     st.caption(
-        "The chance to end on the line's other side if other random batches were drawn: "
-        "Φ(−|score − line| / standard error). The other line holds."
+        "Flip probability: that the score would be on the other side of the cutoff with other "
+        "random batches, Φ(−|score − cutoff| / standard error). Only samples that the other cutoff "
+        "keeps."
     )
-    chance = np.array([math.erfc(d / math.sqrt(2)) / 2 for d in distance], dtype=np.float32)
+    probability = np.array([math.erfc(d / math.sqrt(2)) / 2 for d in distance], dtype=np.float32)
     gallery.paged(
         shell.workspace(),
         view.catalog,
@@ -148,8 +145,8 @@ def _uncertain(view: View) -> None:
         (view.x, view.y),
         "unsure_page",
         len(rows),
-        "No sample near this line has an error.",
-        extra={"Chance to flip": chance},
+        "No sample near this cutoff has a standard error.",
+        extra={"Flip probability": probability},
     )
 
 
@@ -158,10 +155,10 @@ def _has_error(view: View, axis: str) -> bool:
     return spread is not None and bool(np.any(spread > 0))
 
 
-def _box(view: View, box: Box | None) -> None:
+def _box(view: View, box: Range | None) -> None:
     if box is None:
-        st.info("Drag a box on the chart to see the samples in it.", icon=":material/select:")
-        st.button("Box around the middle", on_click=_middle, args=(view,))
+        st.info("Drag a box in the chart to see its samples.", icon=":material/select:")
+        st.button("Select middle half", on_click=_select_middle, args=(view,))
         return
     mask = view.box(box[:2], box[2:])
     count = int(mask.sum())
@@ -171,9 +168,9 @@ def _box(view: View, box: Box | None) -> None:
             f"{formatting.share(count, len(view.catalog))} of the pool"
         )
         order = _order()
-        st.button("Clear the box", on_click=_clear_box, icon=":material/close:")
-    with st.expander("Its edges", icon=":material/straighten:"):
-        _edges(view, box)
+        st.button("Clear box", on_click=_clear_box, icon=":material/close:")
+    with st.expander("Box bounds", icon=":material/straighten:"):
+        _bounds(view, box)
     members = np.flatnonzero(mask)
     if order == "random":
         rows = np.random.default_rng(_seed()).choice(members, min(MOST, count), replace=False)
@@ -182,8 +179,8 @@ def _box(view: View, box: Box | None) -> None:
     gallery.paged(shell.workspace(), view.catalog, rows, (view.x, view.y), "box_page", count)
 
 
-def _edges(view: View, box: Box) -> None:
-    """The box's edges as numbers, for the keyboard."""
+def _bounds(view: View, box: Range) -> None:
+    """The bounds of the box as number fields."""
     fields = [(axis, end) for axis in ("x", "y") for end in _ENDS]
     for (axis, end), column, value in zip(fields, st.columns(4), box, strict=True):
         key = f"box_{axis}_{end}"
@@ -202,7 +199,7 @@ def _rewrite_box() -> None:
     write_box(min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1))
 
 
-def _middle(view: View) -> None:
+def _select_middle(view: View) -> None:
     ends = [
         quadrants.line(view.catalog, name, Cut("percentile", at))
         for name in (view.x, view.y)

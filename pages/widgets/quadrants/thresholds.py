@@ -1,12 +1,10 @@
-"""The two axes and their thresholds: the controls in the sidebar, kept in the URL.
+"""The sidebar's controls of both axes: a score each, and a threshold on it.
 
 Every control is a query parameter (``x``, ``x_by``, ``x_top`` …), so a link shows the same view,
-and the pages that render these controls share one state.
+and the pages that show these controls share one state.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -14,83 +12,82 @@ from streamlit.delta_generator import DeltaGenerator
 
 from curation import formatting
 from curation.analysis import quadrants
-from curation.analysis.quadrants import By, Cut, View
+from curation.analysis.quadrants import AXES, AxisName, By, Cut, View
 from curation.catalog.catalog import Catalog
 from pages.widgets.app.markdown import plain
 from pages.widgets.state.url import choose, current, keep_numbers, number
 
-Axis = Literal["x", "y"]
-
+_LABELS: dict[AxisName, str] = {"x": "X axis", "y": "Y axis"}
 _BY_NAMES: dict[By, str] = {
     "top": "Top % of the pool",
-    "left": "Top % of what is left",
-    "count": "Count of what is left",
+    "left": "Top % of remaining",
+    "count": "Top N of remaining",
     "percentile": "Percentile",
     "value": "Value",
 }
 _BY_HELP = (
-    "What is left is what the other line keeps: with it, a share or a count is that of the kept "
-    "quadrant."
+    "Remaining samples are those that the other cutoff keeps, so a share or a number of them is "
+    "that of the kept quadrant."
 )
-# The paper's cut by quality, and the same share by relevance to begin with.
+# The share that the paper keeps by quality; a start for relevance too.
 START = Cut("top", 30.0)
-# About as fine as float32 is between 0.1 and 1.
+# The resolution of float32 between 0.1 and 1.
 _VALUE_DIGITS = 7
 
 
 def controls(catalog: Catalog) -> View:
-    """Both axes with their thresholds, in the sidebar; returns what they say."""
+    """Show the controls of both axes in the sidebar; returns the view that they describe."""
     numbers = [column.name for column in catalog.numbers]
     if len(numbers) < 2:
-        st.error("This catalog has fewer than two numeric columns: score it first.")
+        st.error("This catalog has fewer than two numeric columns. Score the dataset first.")
         st.stop()
     x_start, y_start = starts(catalog)
     catalog.cache.preload([current("x", numbers, x_start), current("y", numbers, y_start)])
     with st.sidebar:
-        x, x_cut, below_x = _axis(catalog, "x", "Across", numbers, x_start)
-        y, y_cut, below_y = _axis(catalog, "y", "Up", numbers, y_start)
+        x, x_cut, below_x = _axis(catalog, "x", numbers, x_start)
+        y, y_cut, below_y = _axis(catalog, "y", numbers, y_start)
         if not any(column.score == "norm_sim" for column in catalog.scores):
-            st.caption("No NormSim yet: score again with `--target NAME=IMAGES`.")
+            st.caption("No NormSim yet. Score again with `--target NAME=IMAGES`.")
     view = View(catalog, x, y, *quadrants.lines(catalog, x, y, x_cut, y_cut))
-    for axis, name, at_line, box in (
-        ("x", x, view.x_line, below_x),
-        ("y", y, view.y_line, below_y),
+    for axis, name, line, below in zip(
+        AXES, (x, y), (view.x_line, view.y_line), (below_x, below_y), strict=True
     ):
-        st.session_state[f"{axis}_line"] = at_line
-        # With ties, a share that was asked for and the share that is kept may differ.
-        kept = quadrants.restate(catalog, name, at_line, "top")
-        box.caption(f"line at {formatting.score(at_line)}, keeps {kept:.1f} % of the pool")
+        st.session_state[f"{axis}_line"] = line
+        # Among ties, a cutoff may keep more than the share that was asked for.
+        kept = quadrants.restate(catalog, name, line, "top")
+        below.caption(f"Cutoff {formatting.score(line)} · keeps {kept:.1f} % of the pool")
     return view
 
 
 def starts(catalog: Catalog) -> tuple[str, str]:
-    """What the axes begin with: quality across, relevance up."""
+    """The scores that the axes start with: quality on x, relevance on y."""
     x = _first(catalog, ("neg_clip_loss",), ())
     return x, _first(catalog, ("norm_sim", "norm_sim_inf"), (x,))
 
 
-def pin(axis: Axis) -> None:
-    """In a callback: a line that is stated by what the other one leaves stays where it is."""
-    if st.session_state.get(f"{axis}_by") in quadrants.OF_THE_LEFT:
+def pin(axis: AxisName) -> None:
+    """In a callback: state a line by value if it depends on the other line, so that it stays."""
+    if st.session_state.get(f"{axis}_by") in quadrants.OF_REMAINING:
         move(axis, st.session_state[f"{axis}_line"], "value")
 
 
-def move(axis: Axis, at: float, by: By) -> None:
-    """Put a line elsewhere, in a callback; the controls follow."""
+def move(axis: AxisName, at: float, by: By) -> None:
+    """In a callback: move a line; the controls follow."""
     st.session_state[f"{axis}_by"] = by
     st.session_state[f"{axis}_{by}"] = float(at)
 
 
-def _first(catalog: Catalog, wanted: tuple[str, ...], besides: tuple[str, ...]) -> str:
-    """The first column whose name begins as wanted, else the first that is not taken."""
-    names = [c.name for c in catalog.numbers if c.name not in besides]
-    return next((n for prefix in wanted for n in names if n.startswith(prefix)), names[0])
+def _first(catalog: Catalog, prefixes: tuple[str, ...], taken: tuple[str, ...]) -> str:
+    """The first column that is not taken, one with the earliest of the prefixes if there is any."""
+    names = [c.name for c in catalog.numbers if c.name not in taken]
+    return next((n for prefix in prefixes for n in names if n.startswith(prefix)), names[0])
 
 
 def _axis(
-    catalog: Catalog, axis: Axis, label: str, numbers: list[str], start: str
+    catalog: Catalog, axis: AxisName, numbers: list[str], start: str
 ) -> tuple[str, Cut, DeltaGenerator]:
-    """A score, its threshold as stated, and where to say what came of it."""
+    """The controls of an axis: returns its score, its cut, and a container below them."""
+    label = _LABELS[axis]
     with st.container(border=True, gap="small"):
         name = choose(
             st.selectbox,
@@ -99,16 +96,16 @@ def _axis(
             axis,
             start,
             always=True,
-            on_change=_forget_box,
+            on_change=_forget_ranges,
             help=plain(catalog.column(current(axis, numbers, start)).help) or None,
         )
-        _forget_value_of_another(catalog, axis, name)
+        _forget_other_value(catalog, axis, name)
         by = choose(
             st.selectbox,
             f"{label} threshold by",
             _BY_NAMES,
             f"{axis}_by",
-            on_change=_keep_line,
+            on_change=_restate_cut,
             args=(catalog, axis),
             label_visibility="collapsed",
             help=_BY_HELP,
@@ -117,13 +114,13 @@ def _axis(
         return name, Cut(by, at), st.container()
 
 
-def _number(catalog: Catalog, axis: Axis, label: str, name: str, by: By) -> float:
-    """A slider and a number field for the same threshold; either moves the other."""
+def _number(catalog: Catalog, axis: AxisName, label: str, name: str, by: By) -> float:
+    """A slider and a number field of the same threshold; returns its value."""
     digits = 1
     if by == "value":
         low, high = catalog.ranks(name).finite_range() or (0.0, 1.0)
         step = _step(high - low)
-        # A step beyond the best keeps nothing.
+        # The slider reaches one step beyond the best sample, where nothing is kept.
         low, high = np.floor(low / step) * step, (np.floor(high / step) + 1) * step
         start = quadrants.line(catalog, name, START)
         digits = max(0, round(-np.log10(step)))
@@ -164,41 +161,41 @@ def _follow(source: str, target: str) -> None:
     st.session_state[target] = st.session_state[source]
 
 
-def _keep_line(catalog: Catalog, axis: Axis) -> None:
-    """Another way to state the threshold: the line stays, as near as a share of 0.1 % can."""
-    other: Axis = "y" if axis == "x" else "x"
-    # Each cannot be of what the other leaves.
-    if all(st.session_state[f"{a}_by"] in quadrants.OF_THE_LEFT for a in (axis, other)):
+def _restate_cut(catalog: Catalog, axis: AxisName) -> None:
+    """The rule has changed: state the same line by the new rule, to 0.1 % if it is a share."""
+    other: AxisName = "y" if axis == "x" else "x"
+    # Only one line can depend on the other.
+    if all(st.session_state[f"{a}_by"] in quadrants.OF_REMAINING for a in (axis, other)):
         st.session_state[f"{other}_by"] = "value"
         _restate(catalog, other)
     _restate(catalog, axis)
 
 
-def _restate(catalog: Catalog, axis: Axis) -> None:
+def _restate(catalog: Catalog, axis: AxisName) -> None:
     by: By = st.session_state[f"{axis}_by"]
-    name, at_line = st.session_state[axis], st.session_state.get(f"{axis}_line")
-    if at_line is None or np.isnan(at_line):
+    name, line = st.session_state[axis], st.session_state.get(f"{axis}_line")
+    if line is None or np.isnan(line):
         return
     other = "y" if axis == "x" else "x"
     among = None
-    if by in quadrants.OF_THE_LEFT:
+    if by in quadrants.OF_REMAINING:
         other_line = np.float32(st.session_state[f"{other}_line"])
         among = catalog.array(st.session_state[other]) >= other_line
-    stated = quadrants.restate(catalog, name, at_line, by, among)
-    # Rounded down, so that the sample on the line stays on its high side.
+    stated = quadrants.restate(catalog, name, line, by, among)
+    # Values are rounded down, so that a sample on the line stays on its high side.
     scale = 10 ** (_VALUE_DIGITS if by == "value" else 1)
     at = np.floor(stated * scale) / scale if by == "value" else round(stated * scale) / scale
     st.session_state[f"{axis}_{by}"] = float(at)
 
 
-def _forget_box() -> None:
-    """Another score: the box and the zoom that were dragged mean nothing now."""
+def _forget_ranges() -> None:
+    """The score has changed: drop the box and the zoom, which are values of the old one."""
     keep_numbers("box", None)
     keep_numbers("zoom", None)
 
 
-def _forget_value_of_another(catalog: Catalog, axis: Axis, name: str) -> None:
-    """Another score or workspace: a value of the old one means nothing, a share still does."""
+def _forget_other_value(catalog: Catalog, axis: AxisName, name: str) -> None:
+    """Drop a value stated for another score or workspace; a share is kept."""
     shown = (str(catalog.path), name)
     before = st.session_state.setdefault(f"{axis}_of", shown)
     if before != shown:
@@ -210,5 +207,5 @@ def _forget_value_of_another(catalog: Catalog, axis: Axis, name: str) -> None:
 
 
 def _step(spread: float) -> float:
-    """A round step, about a two-hundredth of the range."""
+    """A power of ten, about a two-hundredth of the range."""
     return float(10.0 ** np.floor(np.log10(spread / 100))) if spread > 0 else 0.01

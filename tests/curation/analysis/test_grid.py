@@ -35,14 +35,14 @@ def test_a_count_at_any_two_edges_is_that_of_the_samples(catalog):
             assert over.cells[j + 1 :, k + 1 :].sum() == view.counts()["high_high"]
 
 
-def test_between_two_edges_the_cut_row_has_the_rest(catalog):
+def test_between_two_edges_the_strip_above_line_has_the_rest(catalog):
     rng = np.random.default_rng(2)
     for over in grids(catalog):
         for at in rng.normal(size=10):
             k = rng.integers(over.x.bins + 1)
             view = View(catalog, "x", "y", float(over.x.edges[k]), at)
             row = np.searchsorted(over.y.edges, np.float32(at))
-            part = grid.cut_row(catalog, over, "y", at)
+            part = grid.strip_above_line(catalog, over, "y", at)
             counted = over.cells[row + 1 :, k + 1 :].sum() + part[k + 1 :].sum()
             assert counted == view.counts()["high_high"]
 
@@ -80,9 +80,9 @@ def test_edges_of_percentiles_are_where_cuts_of_them_lie(catalog):
 
 def test_far_outliers_are_beyond_the_picture_and_counted(catalog):
     over = grid.grid(catalog, "x", "y")
-    assert over.beyond >= 1
+    assert over.outside >= 1
     assert over.x.end < 100
-    assert over.picture.sum() == over.total - over.beyond
+    assert over.picture.sum() == over.total - over.outside
 
 
 def test_zoom_makes_finer_cells_of_its_part_only(catalog):

@@ -27,7 +27,7 @@ def test_members_are_those_of_the_mask(catalog, quadrant):
 @pytest.mark.parametrize("rows", [3, 1 << 17])
 def test_some_are_a_seeded_draw_from_the_members(catalog, monkeypatch, rows, quadrant, wanted):
     # However many rows are looked at together.
-    monkeypatch.setattr(quadrants, "_ROWS", rows)
+    monkeypatch.setattr(quadrants, "_CHUNK_ROWS", rows)
     view = View(catalog, "x", "y", 0.3, 0.5)
     members = sampling.quadrant_rows(view, quadrant)
     drawn = np.random.default_rng(5).choice(members, min(wanted, len(members)), replace=False)
