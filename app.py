@@ -1,16 +1,16 @@
 """The Streamlit entry: page config, navigation, the workspace picker.
 
-Start it with ``streamlit run app.py``. Workspaces are looked for in ``data/workspaces``; name
-other folders (workspaces, or folders of workspaces) after ``--``:
+Start it with ``streamlit run app.py``. It shows the workspaces in ``data/workspaces``; to show
+others, name workspaces or folders of workspaces after ``--``:
 ``streamlit run app.py -- /data/curation``.
 
-Streamlit imports this file as a module once, to serve ``app``, and runs it as a script for every
-visitor's every step.
+Streamlit imports this file once, to serve ``app``, and runs it as a script whenever a visitor does
+something.
 """
 
 import streamlit as st
 
-from pages.widgets.app.warmup import getting_ready
+from pages.widgets.app.warmup import warm_up
 
 # The address of each page, its title and its icon, in the order of the navigation.
 PAGES = {
@@ -28,8 +28,8 @@ PAGES = {
 
 
 def run() -> None:
-    """One run of the page that a visitor is on."""
-    # Not above: the server would wait for what it imports.
+    """Run the page that a visitor is on."""
+    # Imported here, so that the server starts before it.
     from pages.widgets.app import shell
 
     st.set_page_config(
@@ -46,7 +46,7 @@ def run() -> None:
     }
 
     def home() -> None:
-        """The bare address; a default page has no address of its own, and Quadrants should."""
+        """Show Quadrants at the bare address: a default page cannot have an address too."""
         st.switch_page(pages["quadrants"], query_params=st.query_params.to_dict())
 
     first = st.Page(home, title="Home", default=True, visibility="hidden")
@@ -60,4 +60,4 @@ def run() -> None:
 if __name__ == "__main__":
     run()
 else:
-    app = st.App(__file__, lifespan=getting_ready)
+    app = st.App(__file__, lifespan=warm_up)

@@ -1,8 +1,6 @@
-"""How long from a cold ``streamlit run`` to the first page, drawn in a browser?
+"""Time from a cold ``streamlit run`` until a browser shows each part of the first page.
 
-From the start of the process: the threshold controls are there; counts and pictures are; the
-density is painted, its axes are; Plotly is there for the pointer too. And the same for a floor: a
-Streamlit script that shows one number.
+Measured from the start of the process, beside a floor: a Streamlit script that shows one number.
 
     python -m benchmarks.first_paint [WORKSPACES]      (default data/workspaces)
 """
@@ -17,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,13 +26,10 @@ from tests.browser.conftest import QUIET, wait_for
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR = "import streamlit as st\nst.metric('floor', 1)\n"
 
-
 MOMENTS = {
     "controls": "[data-testid=stSlider]",
-    "counts and pictures": "figure[data-uid] img",
-    "density": ".qc-legend i",
-    "axes": ".qc-tick",
-    "boxes and zoom": ".js-plotly-plot .nsewdrag",
+    "counts and images": "figure[data-uid] img",
+    "chart": ".qc-tick",
 }
 
 
@@ -65,15 +60,15 @@ def main() -> None:
 
 
 def first_paint(
-    browser: Browser, script: Path, arguments: list[str], drawn: list[str]
+    browser: Browser, script: Path, arguments: list[str], selectors: Sequence[str]
 ) -> list[float]:
-    """Seconds from starting the server to each of ``drawn`` being visible."""
+    """Seconds from starting the server until an element of each selector is visible."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     began = time.perf_counter()
     with started(script, arguments) as (address, _):
         page.goto(address, wait_until="commit")
         moments = []
-        for selector in drawn:
+        for selector in selectors:
             page.locator(selector).first.wait_for(timeout=60_000)
             moments.append(time.perf_counter() - began)
         page.close()
@@ -82,7 +77,7 @@ def first_paint(
 
 @contextmanager
 def started(script: Path, arguments: list[str]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A server of a script that answers: its address, and its process."""
+    """Start a server of a script; yields its address and its process once it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

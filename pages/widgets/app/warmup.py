@@ -1,7 +1,7 @@
-"""What the first visitor will most likely ask for, made ready while the server starts.
+"""Loads what the first page shows while the server starts.
 
-A browser takes most of a second to load Streamlit before it asks for a page: time enough to read
-the two scores that the first page shows, and to import what it needs.
+A browser takes most of a second to load Streamlit before it requests a page. Meanwhile a thread
+imports the page's modules, reads its two scores, and counts its grid.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ _LOG = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def getting_ready(_: st.App) -> AsyncIterator[None]:
-    """The server's lifespan: it answers at once, and gets ready beside that."""
-    threading.Thread(target=_get_ready, daemon=True).start()
+async def warm_up(_: st.App) -> AsyncIterator[None]:
+    """The lifespan of the app: the server answers at once, and a thread loads the first page."""
+    threading.Thread(target=_load, daemon=True).start()
     yield
 
 
-def _get_ready() -> None:
+def _load() -> None:
     try:
-        _read()
-    # Whatever it is, a page says it to whoever asks for what cannot be read.
+        _load_first_page()
+    # Best effort: the page reports the error itself.
     except Exception as error:
-        _LOG.warning("The first page could not be made ready: %s", error)
+        _LOG.warning("Could not load the first page ahead of time: %s", error)
 
 
-def _read() -> None:
-    # Not above: the server would wait for them.
+def _load_first_page() -> None:
+    # Imported here, so that the server starts before them.
     from curation.analysis import quadrants
     from pages.widgets.app import shell
     from pages.widgets.quadrants import thresholds
@@ -42,9 +42,9 @@ def _read() -> None:
     if catalog is None or len(catalog.numbers) < 2:
         return
     axes = thresholds.starts(catalog)
-    # Read beside the imports, which leave a core to it.
+    # In another thread, while this one imports.
     catalog.cache.preload(axes, wait=False)
-    cached = import_module("pages.widgets.state.caches")
+    caches = import_module("pages.widgets.state.caches")
     import_module("pages.widgets.quadrants.sample_lists")
     quadrants.lines(catalog, *axes, thresholds.START, thresholds.START)
-    cached.grid(catalog, *axes)
+    caches.grid(catalog, *axes)

@@ -70,7 +70,9 @@ def _quadrant(view: View, names: dict[Quadrant, str]) -> None:
     if order == "random":
         rows = sampling.random_rows(view, quadrant, MOST, _seed())
     else:
-        rows = sampling.best_rows(view, sampling.quadrant_rows(view, quadrant), order == "best", MOST)
+        rows = sampling.best_rows(
+            view, sampling.quadrant_rows(view, quadrant), order == "best", MOST
+        )
     gallery.paged(
         shell.workspace(),
         view.catalog,
@@ -113,7 +115,9 @@ def _near_cutoff(view: View) -> None:
     among = view.side("y" if axis == "x" else "x", True)
     for inside in (True, False):
         st.markdown("**Just inside** – kept" if inside else "**Just outside** – dropped")
-        rows = sampling.rows_near_cutoff(view.catalog, name, at_line, among, inside, gallery.PAGE // 2)
+        rows = sampling.rows_near_cutoff(
+            view.catalog, name, at_line, among, inside, gallery.PAGE // 2
+        )
         gallery.show(shell.workspace(), view.catalog, rows, (view.x, view.y))
 
 
@@ -121,7 +125,9 @@ def _borderline(view: View) -> None:
     """The samples that other random batches would most likely put on the other side of a line."""
     known = {a: t for a, t in _titles(view).items() if _has_error(view, a)}
     if not known:
-        exact = any(sampling.standard_errors(view.catalog, name) is not None for name in (view.x, view.y))
+        exact = any(
+            sampling.standard_errors(view.catalog, name) is not None for name in (view.x, view.y)
+        )
         st.info(
             "No borderline samples: each batch of negCLIPLoss was the whole dataset, so its scores "
             "have no sampling error."
