@@ -1,4 +1,4 @@
-"""The chart's lines, dragged: what is counted in the browser is what SQL counts."""
+"""The chart: counts while a line is dragged are those of SQL; hover, boxes and zoom."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import duckdb
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from curation.analysis import grid
+from curation.catalog.catalog import Catalog
 from curation.storage.workspace import Workspace
 from tests.browser.conftest import Visit, settled, shown_uids, tiles
 from tests.browser.test_first_visit import KEPT, in_url, sql_uids
@@ -183,6 +185,64 @@ def test_the_picture_is_painted_and_explained(
         }"""
     )
     assert colors > 8
+
+
+def test_pointing_at_a_cell_says_how_many_samples_it_has(
+    visit: Visit, sample_workspace: Workspace
+) -> None:
+    page = visit("/quadrants")
+    plot = page.locator(".qc-surface").bounding_box()
+    assert plot is not None
+    page.mouse.move(plot["x"] + 0.5 * plot["width"], plot["y"] + 0.75 * plot["height"])
+    hint = page.locator(".qc-hint")
+    expect(hint).to_be_visible()
+    middle, _, samples = hint.inner_text().replace("−", "-").partition("\n")
+    x, y = map(float, middle.split(", "))
+    over = grid.grid(Catalog.of(sample_workspace), "neg_clip_loss", "norm_sim_inf_animals")
+    half_x, half_y = (axis.step * over.coarse / 2 for axis in (over.x, over.y))
+    inside = sql_uids(
+        sample_workspace,
+        f"neg_clip_loss >= {x - half_x}::FLOAT AND neg_clip_loss < {x + half_x}::FLOAT "
+        f"AND norm_sim_inf_animals >= {y - half_y}::FLOAT "
+        f"AND norm_sim_inf_animals < {y + half_y}::FLOAT",
+    )
+    assert samples == f"{len(inside)} sample{'s' * (len(inside) != 1)}"
+    page.mouse.move(plot["x"] - 30, plot["y"])
+    expect(hint).to_be_hidden()
+
+
+def test_a_double_click_shows_all_and_a_click_selects_nothing(visit: Visit) -> None:
+    page = visit("/quadrants?zoom=-0.5,-0.1,0.3,0.6")
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+    plot = page.locator(".qc-surface").bounding_box()
+    assert plot is not None
+    page.mouse.dblclick(plot["x"] + 0.2 * plot["width"], plot["y"] + 0.5 * plot["height"])
+    expect(page.get_by_text("All samples shown.")).to_be_visible()
+    settled(page)
+    assert "zoom=" not in page.url
+    assert "box=" not in page.url
+
+
+def test_a_box_dragged_on_percentiles_holds_those_samples(visit: Visit) -> None:
+    page = visit("/quadrants?scale=percentile")
+    plot = page.locator(".qc-surface").bounding_box()
+    assert plot is not None
+    # The upper half of the right half: up to the corner, and beyond it.
+    page.mouse.move(plot["x"] + 0.5 * plot["width"], plot["y"] + 0.5 * plot["height"])
+    page.mouse.down()
+    page.mouse.move(plot["x"] + 1.2 * plot["width"], plot["y"] - 30, steps=8)
+    page.mouse.up()
+    in_url(page, "box=")
+    in_box = int(page.get_by_text("in the box,").inner_text().split()[0].replace(",", ""))
+    kept = visit("/quadrants?x_top=50&y_top=50")
+    assert abs(in_box - int(tiles(kept)[KEPT])) <= 4
+
+
+def test_the_chart_needs_no_plotly(visit: Visit) -> None:
+    page = visit("/quadrants")
+    expect(page.locator(".qc-legend")).to_be_visible()
+    loaded = page.evaluate("() => performance.getEntriesByType('resource').map(r => r.name)")
+    assert not [name for name in loaded if "plotly" in name.lower()]
 
 
 def test_a_box_is_made_and_mended_by_keyboard(visit: Visit) -> None:

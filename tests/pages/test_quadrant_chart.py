@@ -1,5 +1,6 @@
-"""What the chart's script is told, which has to be JSON: that knows no infinity."""
+"""The messages to the chart's script: JSON, which has no infinity."""
 
+import base64
 import json
 
 import numpy as np
@@ -15,16 +16,31 @@ from tests import make
 def test_a_line_at_infinity_lies_far_beyond_the_axis(tmp_path, line):
     catalog = make.catalog(tmp_path, {"x": [0.1, 0.5, 0.9], "y": [1, 2, 3]})[1]
     over = grid.grid(catalog, "x", "y")
-    told = _axis_position(over.x, catalog, View(catalog, "x", "y", line, 2).x_line)
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    sent = _axis_position(over.x, catalog, View(catalog, "x", "y", line, 2).x_line)
+    assert json.loads(json.dumps(sent, allow_nan=False)) == sent
     if np.isinf(line):
-        assert told is not None and np.sign(told) == np.sign(line) and abs(told) > 1e30
+        assert sent is not None and np.sign(sent) == np.sign(line) and abs(sent) > 1e30
 
 
 def test_infinite_means_do_not_take_the_colors_from_the_rest():
     means = np.array([[0.1, 0.9], [np.inf, np.nan]], dtype=np.float32)
-    told = _color_message(Color("mean", means))
-    json.dumps(told, allow_nan=False)
-    assert 0.1 <= told["low"] < told["high"] <= 0.91
+    sent = _color_message(Color("mean", means))
+    json.dumps(sent, allow_nan=False)
+    assert 0.1 <= sent["low"] < sent["high"] <= 0.91
     nothing = _color_message(Color("mean", np.full((2, 2), np.nan, dtype=np.float32)))
     json.dumps(nothing, allow_nan=False)
+
+
+def test_levels_of_means_run_from_the_lowest_to_the_highest():
+    means = np.array([[0.0, 0.5, 1.0, np.nan]], dtype=np.float32)
+    sent = _color_message(Color("share", means, share=True))
+    levels = np.frombuffer(base64.b64decode(sent["levels"]), dtype=np.uint8)
+    assert (sent["low"], sent["high"]) == (0, 1)
+    assert levels.tolist() == [1, 128, 255, 0]
+
+
+def test_on_percentiles_a_line_is_at_the_share_below_it(tmp_path):
+    catalog = make.catalog(tmp_path, {"x": [1, 2, 3, 4], "y": [1, 2, 3, 4]})[1]
+    over = grid.grid(catalog, "x", "y", "percentile")
+    ends = (-np.inf, 1, 2, 4, np.inf)
+    assert [_axis_position(over.x, catalog, at) for at in ends] == [0, 0, 25, 75, 100]

@@ -131,3 +131,46 @@ def test_percentiles_end_at_a_hundred(tmp_path, samples):
 def test_a_score_that_is_one_large_number_has_a_grid(tmp_path):
     catalog = make.catalog(tmp_path, {"x": [1e16] * 3, "y": [1, 2, 3]})[1]
     assert grid.grid(catalog, "x", "y").picture.sum() == 3
+
+
+def test_no_sample_is_outside_the_percentiles(catalog):
+    over = grid.grid(catalog, "x", "y", "percentile")
+    assert over.outside == 0
+    assert over.picture.sum() == 798
+
+
+def test_samples_beyond_a_zoomed_percentile_axis_are_in_its_outer_cells(catalog):
+    over = grid.grid(catalog, "x", "y", "percentile", (25, 75, 0, 100))
+    x = catalog.array("x")[~np.isnan(catalog.array("x")) & ~np.isnan(catalog.array("y"))]
+    assert over.cells[:, 0].sum() == np.count_nonzero(x < over.x.edges[0])
+    assert over.cells[:, -1].sum() == np.count_nonzero(x >= over.x.edges[-1])
+    assert over.outside == over.cells[:, 0].sum() + over.cells[:, -1].sum() > 300
+
+
+@pytest.mark.parametrize("scale", grid.SCALES)
+def test_a_line_moves_finely_and_the_picture_is_coarse_for_few_samples(catalog, scale):
+    over = grid.grid(catalog, "x", "y", scale)
+    # 1.5 √798 = 42 cells of the picture would be as many as the samples can fill.
+    assert over.coarse == {"value": 7, "percentile": 8}[scale]
+    for axis in (over.x, over.y):
+        assert axis.bins % over.coarse == 0
+        assert 100 < axis.bins <= 300
+    low, high = {"value": (-0.1, 0.1), "percentile": (45, 50)}[scale]
+    assert grid.grid(catalog, "x", "y", scale, (low, high, low, high)).coarse > over.coarse
+
+
+def test_cells_do_not_depend_on_the_chunks(catalog, monkeypatch):
+    over = grid.grid(catalog, "x", "y")
+    means = grid.mean(catalog, over, catalog.array("y"))
+    monkeypatch.setattr(grid, "_CHUNK_ROWS", 7)
+    assert (grid.grid(catalog, "x", "y").cells == over.cells).all()
+    again = grid.mean(catalog, over, catalog.array("y"))
+    assert np.allclose(again, means, equal_nan=True)
+
+
+def test_a_mean_is_over_the_values_that_are_known(tmp_path):
+    catalog = make.catalog(tmp_path, {"x": [0, 0, 1], "y": [0, 0, 1]})[1]
+    over = grid.grid(catalog, "x", "y")
+    means = grid.mean(catalog, over, np.array([3, np.nan, np.nan], dtype=np.float32))
+    assert means[over.picture == 2].tolist() == [3]
+    assert np.isnan(means[over.picture == 1]).all()

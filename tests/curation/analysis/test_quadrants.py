@@ -3,6 +3,7 @@ import pytest
 
 from curation.analysis import quadrants
 from curation.analysis.quadrants import QUADRANTS, Cut, View
+from curation.errors import CurationError
 from curation.selection.select import select
 from tests import make
 
@@ -83,3 +84,66 @@ def test_a_cut_stated_by_value_is_stated_back(catalog, by, at):
 def test_a_box_has_its_edges(catalog):
     view = View(catalog, "x", "y", 0, 0)
     assert np.flatnonzero(view.box((0.2, 0.4), (0.6, 0.7))).tolist() == [2, 3]
+
+
+def test_a_box_has_the_samples_on_each_of_its_bounds(catalog):
+    view = View(catalog, "x", "y", 0, 0)
+    assert np.flatnonzero(view.box((0.2, 0.4), (0, 1))).tolist() == [2, 3, 4]
+    assert np.flatnonzero(view.box((0, 1), (0.2, 0.4))).tolist() == [5, 6, 7]
+
+
+def test_the_recipe_of_a_low_side_leaves_out_a_sample_on_the_line(catalog):
+    view = View(catalog, "x", "y", 0.3, 0.5)
+    chosen = select(view.recipe("low_low", "it"), catalog).mask
+    assert np.flatnonzero(chosen).tolist() == []
+    chosen = select(view.recipe("low_high", "it"), catalog).mask
+    assert np.flatnonzero(chosen).tolist() == [0, 1, 2]
+
+
+def test_counts_are_added_up_over_chunks(catalog, monkeypatch):
+    view = View(catalog, "x", "y", 0.3, 0.5)
+    counts = view.counts()
+    monkeypatch.setattr(quadrants, "_CHUNK_ROWS", 3)
+    assert View(catalog, "x", "y", 0.3, 0.5).counts() == counts
+
+
+@pytest.mark.parametrize(
+    ("samples", "top", "kept"), [(150, 33.3, 50), (7, 40, 3), (1000, 0.06, 1), (1000, 0.04, 0)]
+)
+def test_a_share_keeps_the_nearest_number_of_samples(tmp_path, samples, top, kept):
+    catalog = make.catalog(tmp_path, {"x": list(range(samples))})[1]
+    line = quadrants.line(catalog, "x", Cut("top", top))
+    assert int((catalog.array("x") >= np.float32(line)).sum()) == kept
+
+
+def test_a_share_and_the_percentile_that_it_leaves_are_one_line(tmp_path):
+    catalog = make.catalog(tmp_path, {"x": list(range(3000))})[1]
+    # 0.05 % is one and a half samples, and 100 − 99.95 a hair less than 0.05.
+    for top in (99.95, 99.9, 70.0, 0.1):
+        percentile = Cut("percentile", round(100 - top, 2))
+        assert quadrants.line(catalog, "x", Cut("top", top)) == quadrants.line(
+            catalog, "x", percentile
+        )
+
+
+@pytest.mark.parametrize(("by", "at"), [("top", 40), ("percentile", 60), ("count", 4)])
+def test_of_tied_samples_a_line_keeps_all_or_none(tmp_path, by, at):
+    catalog = make.catalog(tmp_path, {"x": [0, 0, 0, 0, 1, 1, 1, 1, 2, 2], "y": [0] * 10})[1]
+    line = quadrants.line(catalog, "x", Cut(by, at), np.ones(10, dtype=bool))
+    assert line == 1
+    assert (
+        quadrants.restate(catalog, "x", line, by) == {"top": 60, "percentile": 40, "count": 6}[by]
+    )
+
+
+def test_restating_among_the_remaining_counts_only_those(catalog):
+    among = catalog.array("x") >= np.float32(0.5)
+    # Remaining: y = 0.4, 0.3, 0.2, 0.1 and one without y.
+    assert quadrants.restate(catalog, "y", 0.3, "count", among) == 2
+    assert quadrants.restate(catalog, "y", 0.3, "left", among) == 50
+
+
+def test_without_a_line_nothing_is_kept_and_nothing_can_be_selected(catalog):
+    assert quadrants.restate(catalog, "x", float("nan"), "top") == 0
+    with pytest.raises(CurationError, match="no sample has the score x"):
+        View(catalog, "x", "y", float("nan"), 1).recipe("high_high", "it")
