@@ -57,7 +57,7 @@ def test_moved_and_unmoved_lines_count_the_samples(
         ],
     )
     page.close()
-    assert total == over.total == 597
+    assert total == over.total == 598
     for (x_edge, y_edge), found in zip([*moves, (None, None)], counted, strict=True):
         x_line = view.x_line if x_edge is None else float(over.x.edges[x_edge])
         y_line = view.y_line if y_edge is None else float(over.y.edges[y_edge])
