@@ -1,16 +1,18 @@
-"""``python -m curation score``."""
+"""The command ``score``: score a dataset into a workspace."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from curation import formatting
-from curation.cli.common import FOLDER, device_option, model_spec, quiet_option
-from curation.cli.score_options import ON_REQUEST, SCORE_NAMES, score_options
+from curation.cli.common import FOLDER, RUN, device_option, model_spec, quiet_option
+from curation.cli.help_layout import GroupedCommand, GroupedOption
+from curation.cli.score_options import ON_REQUEST, SCORE_NAMES, Command, score_options
 from curation.executors import EXECUTORS
 from curation.models.encoder import PRECISIONS, ModelSpec
 from curation.progress import Progress
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
     from curation.pipeline.run import Summary
 
 
-class _PlaceType(click.ParamType[Location]):
-    """A local path, or a URL that fsspec reads."""
+class _LocationType(click.ParamType[Location]):
+    """A local path, or a URL that fsspec can read."""
 
-    name = "place"
+    name = "path or URL"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -33,93 +35,132 @@ class _PlaceType(click.ParamType[Location]):
         return locations.parse(value) if isinstance(value, str) else value
 
 
-_PLACE = _PlaceType()
+_LOCATION = _LocationType()
 
 
-@click.command()
-@click.argument("source", type=_PLACE)
+def _option(heading: str, *names: str, **settings: Any) -> Callable[[Command], Command]:
+    """An option that the help lists under a heading."""
+    return click.option(*names, cls=GroupedOption, heading=heading, **settings)
+
+
+_INPUT = "Input options"
+_MODEL = "Model options"
+_SCORES = "Scores"
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("source", type=_LOCATION)
 @click.option(
     "--workspace",
     "-w",
     type=FOLDER,
     required=True,
-    help="Folder to score into; an unfinished run there is taken up where it stopped.",
+    help="Folder to write to. An unfinished run there is continued.",
 )
-@click.option(
+@_option(
+    _INPUT,
     "--reader",
     type=click.Choice(["auto", *READERS]),
     default="auto",
     show_default=True,
-    help="How to read SOURCE.",
+    help="Format of SOURCE.",
 )
-@click.option(
+@_option(
+    _INPUT,
     "--image-column",
-    help="Column of a table with the image's path, URL or bytes; of tars, the image's extension.",
+    metavar="NAME",
+    help="Column of a table with image paths, URLs or bytes; for tars, the extension of images.  "
+    "[default: a usual name]",
 )
-@click.option("--caption-column", help="Column of a table, or of a tar's .json, with the caption.")
-@click.option("--uid-column", help="Column of a table, or of a tar's .json, with uids (32 hex).")
-@click.option(
+@_option(
+    _INPUT,
+    "--caption-column",
+    metavar="NAME",
+    help="Column of a table, or key of a tar's .json files, with captions.  "
+    "[default: a usual name]",
+)
+@_option(
+    _INPUT,
+    "--uid-column",
+    metavar="NAME",
+    help="Column of a table, or key of a tar's .json files, with uids of 32 hex digits.  "
+    "[default: uid, or uids made from the source's own keys]",
+)
+@_option(
+    _INPUT,
     "--features",
-    help="Which of DataComp's embeddings: l14, b32, …, or what to call clip-retrieval's.  "
-    "[default: l14, clip]",
+    metavar="NAME",
+    help="Which embeddings of DataComp metadata to use (l14, b32, …), or a name for those of "
+    "clip-retrieval.  [default: l14, clip]",
 )
-@click.option(
+@_option(
+    _INPUT,
     "--image-root",
-    type=_PLACE,
-    help="Folder that the image paths of a table are relative to.  [default: the table's]",
+    type=_LOCATION,
+    metavar="FOLDER",
+    help="Folder that a table's image paths are relative to.  [default: the table's folder]",
 )
-@click.option(
+@_option(
+    _INPUT,
     "--shard-size",
     type=click.IntRange(1),
     default=10_000,
     show_default=True,
-    help="Samples a shard, the unit of work that a killed run loses at most; a tar is one.",
+    help="Samples in each shard; a stopped run loses one shard at most. A tar is one shard.",
 )
-@click.option(
+@_option(
+    _MODEL,
     "--model",
-    help="An open_clip architecture (ViT-L-14), or a folder with "
-    "open_clip_config.json.  [default: the small model that ships]",
+    metavar="NAME",
+    help="An open_clip architecture (such as ViT-L-14), or a folder with open_clip_config.json.  "
+    "[default: the small bundled model]",
 )
-@click.option(
+@_option(
+    _MODEL,
     "--pretrained",
-    help="Weights of the architecture: a tag (openai, dfn2b_s39b) or a checkpoint file.",
+    metavar="TAG",
+    help="Weights of the architecture: an open_clip tag (such as openai) or a checkpoint file.",
 )
-@click.option(
+@_option(
+    _MODEL,
+    "--embed-precision",
+    type=click.Choice(PRECISIONS),
+    default="auto",
+    show_default=True,
+    help="Precision of the model; auto is float16 on CUDA and float32 elsewhere. bfloat16 is "
+    "faster on CPUs with AVX-512 BF16 or AMX.",
+)
+@_option(
+    _SCORES,
+    "--score",
+    "scores",
+    multiple=True,
+    type=click.Choice(SCORE_NAMES),
+    help="Compute only this score. Repeatable.  [default: all that the input allows, except "
+    f"{ON_REQUEST}]",
+)
+@_option(
+    _SCORES,
     "--target",
     "targets",
     multiple=True,
     metavar="NAME=SOURCE",
     help="Reference set for NormSim: a folder, table or tars of images, with or without captions; "
-    "a .txt of captions, one a line; or embeddings: a .npy of images, or a .npz with image, text "
-    "or both. Repeatable; several are also measured together, as `all`.",
-)
-@click.option(
-    "--score",
-    "scores",
-    multiple=True,
-    type=click.Choice(SCORE_NAMES),
-    help="Only this score. Repeatable.  [default: all that the inputs allow, "
-    f"but not {ON_REQUEST}]",
+    "a .txt of captions, one a line; an .npy of image embeddings; or an .npz of image, text or "
+    "both. Repeatable; several targets are also combined into one named `all`.",
 )
 @score_options
 @device_option
-@click.option(
-    "--embed-precision",
-    type=click.Choice(PRECISIONS),
-    default="auto",
-    show_default=True,
-    help="Precision that embeddings are computed in; auto takes float16 on CUDA and float32 "
-    "elsewhere. bfloat16 is faster on CPUs with AVX-512 BF16 or AMX.",
-)
-@click.option(
+@_option(
+    RUN,
     "--executor",
     type=click.Choice(list(EXECUTORS)),
     default="local",
     show_default=True,
-    help="Where shards are worked on.",
+    help="Where shards are processed.",
 )
 @quiet_option
-@click.option("--strict", is_flag=True, help="Exit with 1 if any sample was skipped.")
+@_option(RUN, "--strict", is_flag=True, help="Exit with 1 if a sample was skipped.")
 def score(
     source: Location,
     workspace: Path,
@@ -141,22 +182,27 @@ def score(
     strict: bool,
     **parameters: Any,
 ) -> None:
-    """Score the pairs of SOURCE into a workspace.
+    """Score the image-text pairs of SOURCE.
 
-    SOURCE is a folder of images (captions in metadata.csv or beside each image), a table (CSV,
-    TSV, JSONL, Parquet) of image paths, URLs or bytes, tars as img2dataset and webdataset write
-    them (one, or a folder of them), a Hugging Face dataset, or DataComp's or clip-retrieval's
-    metadata with embeddings, which are used as they are. It may lie anywhere that fsspec reads
-    (s3://, gs://, hf://, https://). Each stage works shard by shard and is used again by the next
-    run.
+    The scores are written to a workspace, a folder. SOURCE is one of these:
+
+    \b
+      a folder of images, with captions in metadata.csv or next to each image
+      a table (CSV, TSV, JSONL, Parquet) of image paths, URLs or bytes
+      tars in the layout of img2dataset or webdataset, one or a folder of them
+      a Hugging Face dataset
+      metadata with embeddings, of DataComp or clip-retrieval; its embeddings are used as they are
+
+    It is a local path, or a URL that fsspec can read (s3://, gs://, hf://, https://). A later run
+    reuses every finished shard whose input and settings are the same.
 
     \b
     Examples:
-      python -m curation score photos/ -w work/photos --target food=food_images/
-      python -m curation score pairs.parquet -w work/pairs --caption-column alt_text \\
+      clip-curation score photos/ -w work/photos --target food=food_images/
+      clip-curation score pairs.parquet -w work/pairs --caption-column alt_text \\
           --model ViT-L-14 --pretrained openai
-      python -m curation score metadata/ -w work/small --features l14 --target in1k=in1k_l14.npy
-      python -m curation score s3://bucket/shards/ -w work/s --model ViT-B-32 --pretrained openai
+      clip-curation score metadata/ -w work/small --features l14 --target in1k=in1k_l14.npy
+      clip-curation score s3://bucket/shards/ -w work/s --model ViT-B-32 --pretrained openai
     """
     from curation.pipeline.run import Job, score_dataset
     from curation.pipeline.targets import TargetSource
@@ -185,19 +231,18 @@ def score(
     if not quiet:
         click.echo(_time(summary))
     if summary.skipped:
-        click.echo(f"What was skipped, and why: python -m curation info {workspace} --skipped")
+        click.echo(f"To list skipped samples: python -m curation info {workspace} --skipped")
         if strict:
             sys.exit(1)
 
 
 def _time(summary: Summary) -> str:
-    """Where the time went: the stages, and how fast what was embedded was."""
-    words = {
-        name: f"{name} {formatting.duration(spent)}" for name, spent in summary.seconds.items()
-    }
-    if "decode" in words:
-        words["decode"] += f" beside it ({formatting.plural(summary.workers, 'worker')})"
-    line = f"Time: {', '.join(words.values())}"
+    """A line with the duration of each stage and the speed of embedding."""
+    durations = {name: f"{name} {formatting.duration(t)}" for name, t in summary.seconds.items()}
+    if "decode" in durations:
+        workers = formatting.plural(summary.workers, "worker")
+        durations["decode"] += f" in parallel ({workers})"
+    line = f"Time: {', '.join(durations.values())}"
     if summary.embedded:
         rate = summary.embedded / summary.embedding_seconds
         line += f"; embedded {rate:,.0f} samples a second"

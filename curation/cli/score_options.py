@@ -1,4 +1,4 @@
-"""Options of ``score`` that the scores declare: one option a parameter."""
+"""The options of ``score`` for the parameters that the scores declare."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from typing import Any, TypeVar
 
 import click
 
+from curation.cli.help_layout import GroupedOption
 from curation.scores import SCORES
 from curation.scores.base import Parameter
 
 SCORE_NAMES = tuple(SCORES)
-ON_REQUEST = " or ".join(name for name, score in SCORES.items() if not score.default)
+# The scores that are computed only if asked for, for the help.
+ON_REQUEST = ", ".join(name for name, score in SCORES.items() if not score.default)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def score_options(command: Command) -> Command:
-    """Give a command every parameter of every score as an option."""
+    """Add an option for every parameter of every score to a command."""
     users: dict[str, list[str]] = {}
     parameters: dict[str, Parameter] = {}
     for score in SCORES.values():
         for parameter in score.parameters:
-            # Scores may share a setting; they share its declaration then.
+            # Scores with a common parameter share its declaration.
             assert parameters.setdefault(parameter.name, parameter) is parameter
             users.setdefault(parameter.name, []).append(score.title)
     for name, parameter in reversed(parameters.items()):
@@ -32,7 +34,7 @@ def score_options(command: Command) -> Command:
 
 
 class _Number(click.ParamType[Any]):
-    """A number, ``inf``, or ``auto`` where that leaves the choice to the program."""
+    """A number, ``inf``, or ``auto`` (None) if that is allowed."""
 
     name = "number"
 
@@ -50,24 +52,26 @@ class _Number(click.ParamType[Any]):
             self.fail(f"{value!r} is not a number", param, context)
 
 
-def _option(parameter: Parameter, title: str) -> Callable[[Command], Command]:
+def _option(parameter: Parameter, titles: str) -> Callable[[Command], Command]:
     kind: Any = click.Choice(parameter.choices) if parameter.choices else parameter.type
     is_temperature = parameter.name == "temperature"
-    shown = "auto" if is_temperature else _shown(parameter.default)
+    default = "auto" if is_temperature else _format(parameter.default)
     return click.option(
         f"--{parameter.name.replace('_', '-')}",
         parameter.name,
+        cls=GroupedOption,
+        heading=f"Parameters of {titles}",
         type=_Number(is_temperature) if kind is float else kind,
         multiple=parameter.multiple,
         default=None,
-        help=f"{title}: {parameter.help}.{' Repeatable.' if parameter.multiple else ''}"
-        f"  [default: {shown}]",
+        help=f"{parameter.help}."
+        f"{' Repeatable.' if parameter.multiple else ''}  [default: {default}]",
     )
 
 
-def _shown(value: object) -> str:
+def _format(value: object) -> str:
     if isinstance(value, tuple):
-        return " and ".join(_shown(v) for v in value)
+        return " and ".join(_format(v) for v in value)
     if isinstance(value, float):
         return "inf" if math.isinf(value) else f"{value:g}"
     return str(value)

@@ -127,7 +127,8 @@ class _Translator:
             raise CurationError(
                 f"where: there is no column {name!r}; there are {', '.join(sorted(self.columns))}"
             )
-        return '"' + name.replace('"', '""') + '"'
+        # An identifier contains no quotes.
+        return f'"{name}"'
 
     def _side(self, node: ast.expr, other: ast.expr) -> str:
         """SQL of one side of a comparison. A number compared with a score is rounded to float32."""

@@ -49,4 +49,4 @@ def test_samples_tied_at_the_cutoff_are_kept_by_uid_whatever_the_order_of_the_ro
 def test_a_label_that_marks_nothing_judges_nothing(tmp_path):
     catalog = make.catalog(tmp_path, {"q": [1, 2]}, [{"bad": False}, {"bad": False}])[1]
     assert label_auc.judge_scores(catalog, "bad") == []
-    assert "no score to judge by it" in text_report.labels(catalog, "bad", 0.3)
+    assert "there are no scores, or all" in text_report.labels(catalog, "bad", 0.3)

@@ -6,7 +6,7 @@ def test_the_time_is_told_by_stage_and_how_fast_samples_were_embedded():
     seconds = {"read": 0.31, "decode": 4.1, "image encoder": 2.0, "in all": 9.04}
     summary = Summary(100, 0, (), seconds, embedded=1000, embedding_seconds=4.0, workers=2)
     assert score._time(summary) == (
-        "Time: read 0.3 s, decode 4.1 s beside it (2 workers), image encoder 2.0 s, "
+        "Time: read 0.3 s, decode 4.1 s in parallel (2 workers), image encoder 2.0 s, "
         "in all 9.0 s; embedded 250 samples a second"
     )
 

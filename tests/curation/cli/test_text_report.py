@@ -30,6 +30,6 @@ def test_a_selection_is_told_step_by_step(tmp_path):
         "           4  in the pool",
         "           2    50.0 %  after q: top 50 % of the pool",
         "           2    50.0 %  selected by r",
-        f"1 uid of keep and drop not in this dataset, the first {make.uid(9)}",
+        f"1 uid in keep and drop not in this dataset, the first {make.uid(9)}",
         f"sha256 of the sorted uids: {chosen.digest}",
     ]

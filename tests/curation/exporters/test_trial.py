@@ -1,11 +1,9 @@
-import shlex
-
 import numpy as np
 import pytest
 
 from curation import uids
 from curation.errors import CurationError
-from curation.exporters import EXPORTERS, datacomp, trial
+from curation.exporters import EXPORTERS, trial
 from curation.exporters.export import default_columns, export
 from curation.exporters.manifest import files_of
 from curation.selection.recipe import Recipe
@@ -115,11 +113,6 @@ def test_where_no_image_can_be_read_it_says_why(tmp_path):
 )
 def test_a_size_in_words(size, said):
     assert str(trial.Size(*size)) == said
-
-
-def test_the_resharders_command_takes_any_path(tmp_path):
-    path = tmp_path / "it's mine" / "a b.npy"
-    assert shlex.split(datacomp.resharder_command(path))[-1] == str(path)
 
 
 def test_the_list_that_the_look_shows_is_sorted(catalog, selection):

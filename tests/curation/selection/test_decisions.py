@@ -47,6 +47,22 @@ def test_a_uid_list_comes_back_with_its_repeats(decisions):
     assert sorted(map(tuple, found.tolist())) == sorted(map(tuple, WORDS.tolist()))
 
 
+def test_the_members_of_one_list_are_not_those_of_another(decisions):
+    for name, number in (("b", 1), ("a", 2), ("c", 3)):
+        decisions.save_uid_list(name, uids.to_words([make.uid(number)]), "f")
+    for name, number in (("b", 1), ("a", 2), ("c", 3)):
+        assert decisions.uid_list(name).tolist() == [[0, number]]
+
+
+def test_names_are_sorted(decisions):
+    for name in ("c", "a", "d"):
+        decisions.save_recipe(name, RECIPE)
+    decisions.save_uid_list("b", WORDS, "f")
+    assert decisions.selection_names() == ["a", "c", "d"]
+    assert [one.name for one in decisions.saved_selections()] == ["a", "c", "d"]
+    assert decisions.names() == ["a", "b", "c", "d"]
+
+
 def test_an_empty_list_is_a_list(decisions):
     decisions.save_uid_list("none", WORDS[:0], "file.npy")
     assert decisions.uid_list("none").shape == (0, 2)
@@ -128,6 +144,13 @@ def test_a_selection_is_renamed_with_its_recipe(decisions):
     decisions.rename("mine", "yours")
     assert decisions.names() == ["yours"]
     assert decisions.recipe("yours") == Recipe("yours", RECIPE.steps)
+
+
+def test_a_selection_is_not_renamed_to_what_cannot_be_a_name(decisions):
+    decisions.save_recipe("mine", RECIPE)
+    with pytest.raises(CurationError, match="cannot name a selection"):
+        decisions.rename("mine", "Not a name")
+    assert decisions.names() == ["mine"]
 
 
 def test_a_recipe_of_another_name_keeps_it(decisions):

@@ -267,7 +267,7 @@ def test_the_command_line_lists_and_clears(scored_pairs, monkeypatch, capsys):
     assert keep.startswith(f"{A}  keep  20")
     assert counts == "1 kept and 1 dropped by hand, 1 of them not in this dataset"
     assert call("--clear") == ["cleared 2"]
-    assert call("--undo") == ["taken back: cleared 2"]
+    assert call("--undo") == ["undone: cleared 2"]
     assert made.counts() == {"keep": 1, "drop": 1}
     log = [line.split("  ")[1:] for line in call("--log")]
     assert log[0] == ["undo", make.uid(99), "unmarked → drop"]

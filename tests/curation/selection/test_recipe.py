@@ -62,6 +62,22 @@ def test_top_is_of_the_pool_unless_told_otherwise():
     assert step.of == "pool"
 
 
+def test_top_may_be_nothing_or_everything():
+    recipe = Recipe.parse("steps: [{score: a, top: 0}, {score: a, top: 1}, {score: a, count: 0}]")
+    assert [step.value for step in recipe.steps] == [0, 1, 0]
+
+
+def test_yaml_holds_a_count_as_a_whole_number():
+    recipe = Recipe("r", (ScoreStep("a", "count", 1000.0), ScoreStep("a", "at_least", 2.0)))
+    text = recipe.to_yaml()
+    assert "count: 1000\n" in text
+    assert "at_least: 2.0\n" in text
+
+
+def test_a_recipe_without_a_name_is_unnamed():
+    assert Recipe.parse("steps: []").name == "unnamed"
+
+
 def test_a_recipe_without_steps_is_the_whole_pool():
     assert Recipe.parse("name: all").steps == ()
 
@@ -93,6 +109,7 @@ def test_a_recipe_without_steps_is_the_whole_pool():
         ("steps: [{score: a, top: .nan}]", "top is nan; expected a number"),
         ("steps: [{score: a, at_least: .nan}]", "at_least is nan; expected a number"),
         ("steps: [{score: a, at_least: }]", "at_least is None; expected a number"),
+        (f"steps: [{{score: a, at_most: 1{'0' * 400}}}]", "expected a number"),
         ("steps: [{score: a, count: -1}]", "count is -1; expected a whole number"),
         ("steps: [{score: a, count: 1.5}]", "count is 1.5; expected a whole number"),
         ("steps: [{score: a, count: .inf}]", "count is inf; expected a whole number"),
@@ -157,6 +174,13 @@ def test_a_packed_recipe_that_was_cut_or_made_up_is_refused():
     for text in (packed[:-9], "%", "é", *made_up):
         with pytest.raises(CurationError, match="the link cannot be read"):
             Recipe.unpack(text, "the link")
+
+
+def test_a_packed_recipe_may_unpack_to_a_mebibyte_and_no_more():
+    short, long = Recipe("a" * ((1 << 20) - 100)), Recipe("a" * (1 << 20))
+    assert Recipe.unpack(short.packed()) == short
+    with pytest.raises(CurationError, match="the link cannot be read"):
+        Recipe.unpack(long.packed(), "the link")
 
 
 def test_a_packed_recipe_is_checked_like_any_other():

@@ -35,6 +35,65 @@ def chosen(world, steps, rest=""):
     return make.chosen(catalog, select(recipe, catalog, decisions).mask)
 
 
+# The uids of the rows of the catalog, which are not in order.
+SHUFFLED = [5, 2, 6, 0, 3, 1, 4]
+
+
+@pytest.fixture(scope="module")
+def shuffled(tmp_path_factory):
+    """Seven samples, by uid: one best, five equal, one without a score."""
+    values = {"quality": [0.5, 0.5, 0.5, 0.9, 0.5, None, 0.5]}
+    rows = [{"uid": make.uid(number)} for number in SHUFFLED]
+    workspace, catalog = make.catalog(tmp_path_factory.mktemp("shuffled"), values, rows)
+    assert [row["uid"] for row in catalog.rows(range(7))] == [make.uid(n) for n in SHUFFLED]
+    return catalog, Decisions.of(workspace)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(1, [3]), (2, [0, 3]), (3, [0, 1, 3]), (4, [0, 1, 2, 3]), (5, [0, 1, 2, 3, 4])],
+)
+def test_ties_break_by_uid_and_not_by_the_order_of_rows(shuffled, count, expected):
+    assert chosen(shuffled, f"[{{score: quality, count: {count}}}]") == expected
+
+
+def test_ties_are_broken_among_the_survivors_alone(shuffled):
+    keep_and_drop = f"keep: ['{make.uid(0)}', '{make.uid(1)}']"
+    shuffled[1].save_recipe("two", Recipe.parse(f"steps: [{{where: width < 0}}]\n{keep_and_drop}"))
+    steps = "[{except: two}, {score: quality, count: 2}]"
+    assert chosen(shuffled, steps) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("share", "count"), [(0.07, 0), (0.08, 1), (0.3, 2), (0.35, 2), (0.4, 3), (0.42, 3), (0.8, 6)]
+)
+def test_a_share_is_rounded_to_the_nearest_number_of_samples(shuffled, share, count):
+    for of in ("pool", "survivors"):
+        step = f"[{{score: quality, top: {share}, of: {of}}}]"
+        assert len(chosen(shuffled, step)) == count
+
+
+def test_the_uids_of_a_selection_are_sorted_whatever_the_order_of_rows(shuffled):
+    catalog, decisions = shuffled
+    decisions.save_uid_list("listed", uids.to_words([make.uid(n) for n in (6, 1, 6)]), "a test")
+    recipe = Recipe.parse("steps: [{score: quality, top: 0}, {union: listed}]")
+    selection = select(recipe, catalog, decisions)
+    expected = [make.uid(n) for n in (1, 6, 6)]
+    assert uids.to_hex(selection.sorted_uids).to_pylist() == expected
+    (listed,) = selection.sets
+    assert uids.to_hex(listed.sorted_uids).to_pylist() == expected
+
+
+def test_a_sample_is_repeated_65535_times_at_most(shuffled):
+    catalog, decisions = shuffled
+    words = np.repeat(uids.to_words([make.uid(3)]), 65537, axis=0)
+    decisions.save_uid_list("many", words, "a test")
+    selection = select(Recipe.parse("steps: [{intersect: many}]"), catalog, decisions)
+    assert selection.count == 1
+    recipe = Recipe.parse("steps: [{score: quality, top: 0}, {union: many}]")
+    assert select(recipe, catalog, decisions).count == 65535
+
+
 def test_top_zero_selects_nothing(world):
     assert chosen(world, "[{score: quality, top: 0}]") == []
 
@@ -119,6 +178,8 @@ def test_uids_to_keep_that_the_dataset_lacks_are_told(world):
     catalog, _ = world
     recipe = Recipe("r", keep=(make.uid(500), make.uid(1)), drop=(make.uid(600),))
     assert select(recipe, catalog).unknown == (make.uid(500), make.uid(600))
+    twice = Recipe("r", keep=(make.uid(500), make.uid(500)))
+    assert select(twice, catalog).unknown == (make.uid(500),)
 
 
 def test_how_many_are_left_is_told_step_by_step(world):

@@ -1,6 +1,3 @@
-from dataclasses import astuple
-
-import numpy as np
 import pytest
 
 from curation.errors import CurationError
@@ -37,7 +34,14 @@ def catalog(tmp_path_factory):
         ("stars < 1 -- 2", [0, 1]),
         ("1 < stars <= 3", [1, 2]),
         ("stars != 2", [0, 2]),
+        ("1 < stars <= 2", [1]),
+        ("2 <= stars <= 3", [1, 2]),
+        ("1 <= stars < 3", [0, 1]),
+        ("3 > stars >= 2", [1]),
+        ("1 < stars < 3 > 2", [1]),
         ("max(width / height, height / width) <= 3", [0, 1, 2, 3]),
+        ("max(stars, price) > 0", [0, 2]),
+        ("min(price, stars) > 0", [0, 2]),
         ("min(stars, 2) == 2", [1, 2]),
         ("abs(stars - 2) == 1", [0, 2]),
         ("length(caption) == 5", [0]),
@@ -173,15 +177,29 @@ def test_a_message_never_holds_a_caption(catalog):
     assert not any(caption in str(told.value) for caption in captions)
 
 
-def test_a_number_is_as_coarse_as_the_score_that_it_is_compared_with(tmp_path):
-    values = np.random.default_rng(0).normal(size=30).astype(np.float32)
-    _, scored = make.catalog(tmp_path / "scored", {"q": values.tolist()})
-    for value in values:
-        text = f"q >= {value}"
-        assert (
-            scored.where(*astuple(where.parse(text, scored.columns))).sum()
-            == (values >= value).sum()
-        )
+@pytest.fixture(scope="module")
+def decimals(tmp_path_factory):
+    """Scores whose float32 values are slightly more, or less, than the decimals."""
+    values = [0.1, 0.7, -0.1, -0.7]
+    return make.catalog(tmp_path_factory.mktemp("decimals"), {"q": values})[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("q == 0.1", [0]),
+        ("0.7 == q", [1]),
+        ("q == -0.1", [2]),
+        ("-0.7 == q", [3]),
+        ("q <= -0.7 or q >= 0.7", [1, 3]),
+        ("0.1 <= q <= 0.1", [0]),
+        ("0.7 <= q <= 0.7", [1]),
+        ("q > 0.1", [1]),
+        ("q < 0.7 and q > 0", [0]),
+    ],
+)
+def test_a_number_is_rounded_to_float32_where_it_is_compared_with_a_score(decimals, text, expected):
+    assert _chosen(decimals, text) == expected
 
 
 def test_every_value_is_a_parameter_and_no_part_of_the_sql(catalog):
