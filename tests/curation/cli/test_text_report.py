@@ -19,7 +19,8 @@ def test_samples_skipped_for_one_reason_are_counted_together(tmp_path):
     text = text_report.overview(Catalog.of(make.workspace(tmp_path, rows)))
     assert "30 samples skipped:" in text
     last = text.splitlines()[-1].split()
-    assert last[:5] == ["30", "the", "file", "does", "not"]
+    assert last[0] == "30"
+    assert "does not exist" in " ".join(last)
 
 
 def test_a_selection_is_told_step_by_step(tmp_path):
