@@ -92,6 +92,9 @@ def test_the_newest_come_first(made):
         made.mark([uid], "keep")
     assert [mark.uid for mark in made.newest()] == [B, C, A]
     assert [mark.uid for mark in made.newest(1, 1)] == [C]
+    # Marked at the same time: the last one first.
+    made.mark([A, D], "drop")
+    assert [mark.uid for mark in made.newest(2)] == [D, A]
 
 
 def test_every_change_is_logged(made):
