@@ -149,13 +149,11 @@ def _shifted_for_bfloat16(
     right = right - center
     base = left @ center
     sample = products.by(right[:: max(1, len(right) // _SAMPLE)], "bfloat16")(left)
+    # A bfloat16 number, like the products, so the product with it loses nothing.
     shift = -sample.amax(dim=1)
-    # Two bfloat16 numbers hold the shift to 16 bits; the returned offset has the remaining error.
-    high = shift.bfloat16().float()
-    low = (shift - high).bfloat16().float()
-    left = torch.cat([left, high[:, None], low[:, None]], dim=1)
-    right = torch.cat([right, torch.ones(len(right), 2)], dim=1)
-    return left, right, base - high - low
+    left = torch.cat([left, shift[:, None]], dim=1)
+    right = torch.cat([right, torch.ones(len(right), 1)], dim=1)
+    return left, right, base - shift
 
 
 def rows_per_chunk(device: str) -> int:
