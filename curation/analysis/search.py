@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,8 +17,9 @@ from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.images import decode
 from curation.models.encoder import Encoder, ModelSpec
+from curation.pipeline import recorded_model
 from curation.scores.shared.normalize import chunks
-from curation.storage.workspace import Workspace, read_toml
+from curation.storage.workspace import Workspace
 
 Vector: TypeAlias = NDArray[np.floating[Any]]
 
@@ -114,7 +114,7 @@ def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
     """The model that a catalog's plain columns are of, to encode what is searched for.
 
     Raises:
-        CurationError: the embeddings came ready-made, or it was not recorded where the model lies.
+        CurationError: the embeddings came ready-made, or as ``recorded_model.spec``.
     """
     if not extras.can_embed():
         raise CurationError(
@@ -122,25 +122,12 @@ def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
             f"{extras.install_command('score')}"
         )
     name = catalog.dataset.model
-    told = read_toml(workspace.embeddings(name).path / "model.toml")
-    if told.get("precision") == "ready-made":
+    if recorded_model.is_ready_made(workspace, name):
         raise CurationError(
             f"The embeddings of this dataset ({name}) came ready-made, and with them no model that "
             "could embed a text or another image. Look for images like one of its samples."
         )
-    folder = told.get("folder")
-    if folder is not None and not Path(folder).is_dir():
-        raise CurationError(
-            f"The model {name} is not in {folder} any more. Put it back, or name it again with "
-            "`score --model`."
-        )
-    # An architecture needs a tag or a checkpoint, unless it is a hub's: else this is a folder.
-    if folder is None and "pretrained" not in told and ":" not in told["name"]:
-        raise CurationError(
-            f"An earlier version scored this dataset and did not record where the model {name} "
-            "lies. Run its `score` command again: nothing is embedded anew."
-        )
-    return ModelSpec(folder or told["name"], told.get("pretrained"))
+    return recorded_model.spec(workspace, name)
 
 
 def _nearest_in(

@@ -14,8 +14,8 @@ from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.models import devices
 from curation.models.batch_encoder import Clock
-from curation.models.encoder import Encoder, Encoders, ModelSpec
-from curation.pipeline import embed, publish, ready_made, score, staging, targets
+from curation.models.encoder import Encoders, ModelSpec
+from curation.pipeline import embed, publish, ready_made, recorded_model, score, staging, targets
 from curation.pipeline.read import read_shard
 from curation.pipeline.targets import TargetSource
 from curation.progress import Progress
@@ -30,7 +30,6 @@ from curation.storage.workspace import (
     Workspace,
     WorkspaceInfo,
     now,
-    write_toml,
 )
 
 
@@ -110,7 +109,11 @@ def score_dataset(job: Job, progress: Progress) -> Summary:
             temperature = ready_made.TEMPERATURE
         else:
             model = models.on(device_names[0])
-            _record_model(workspace, model, progress)
+            progress.say(
+                f"Model: {model.spec.slug}, {model.dim} dimensions, "
+                f"temperature {model.temperature:.4g}, computed in {model.precision}"
+            )
+            recorded_model.record(workspace, model)
             temperature = model.temperature
             started = time.perf_counter()
             embedded = _embed(workspace, reader.image_root, models, job, "Embedding", progress)
@@ -264,32 +267,6 @@ def _embed(
             advance=bar.update,
             to_fetch=to_fetch,
         )
-
-
-def _record_model(workspace: Workspace, model: Encoder, progress: Progress) -> None:
-    progress.say(
-        f"Model: {model.spec.slug}, {model.dim} dimensions, "
-        f"temperature {model.temperature:.4g}, computed in {model.precision}"
-    )
-    write_toml(
-        workspace.embeddings(model.spec.slug).path / "model.toml",
-        {
-            "name": model.spec.folder.name if model.spec.folder else model.spec.name,
-            **_lies_at(model.spec),
-            "dim": model.dim,
-            "temperature": model.temperature,
-            "precision": model.precision,
-        },
-    )
-
-
-def _lies_at(model: ModelSpec) -> Mapping[str, str | None]:
-    """What loads it again, from any folder."""
-    tag = model.pretrained
-    if tag is not None and Path(tag).is_file():
-        tag = str(Path(tag).resolve())
-    folder = None if model.folder is None else str(model.folder.resolve())
-    return {"folder": folder, "pretrained": tag}
 
 
 def _nothing_usable(workspace: Workspace, source: Location) -> CurationError:

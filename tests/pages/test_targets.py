@@ -120,7 +120,7 @@ def test_without_targets_the_page_explains_them(open_page: Open, tmp_path: Path)
     # There are no embeddings to compare with either.
     link = {"new": "food", "from": "data/targets/food"}
     app = open_page("targets", root=tmp_path / "bare", **link)
-    assert "has no embeddings to measure a target against" in text(app).replace("\\", "")
+    assert "has no embeddings of the model" in text(app).replace("\\", "")
 
 
 def test_a_target_opens_on_the_quadrants(open_page: Open) -> None:

@@ -5,7 +5,6 @@ from curation.analysis import embedding_store, search
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.models.encoder import ModelSpec, load
-from curation.pipeline.run import _lies_at
 from curation.storage.workspace import read_toml, write_toml
 from tests import make
 
@@ -159,43 +158,8 @@ def test_the_model_is_loaded_again_from_what_is_recorded(
     assert load(spec, "cpu").dim == 64
 
 
-@pytest.mark.parametrize(
-    "told", [{"name": "ViT-B-32", "pretrained": "openai"}, {"name": "hf-hub:some/model"}]
-)
-def test_a_model_that_is_no_folder_is_known_by_its_name(scored_copy, told):
-    file = scored_copy.embeddings("tiny").path / "model.toml"
-    write_toml(file, told | {"precision": "float32"})
-    found = search.query_model(scored_copy, Catalog.of(scored_copy))
-    assert found == ModelSpec(told["name"], told.get("pretrained"))
-
-
-def test_a_checkpoint_file_is_recorded_so_that_it_is_found_from_any_folder(
-    model_folder, monkeypatch
-):
-    monkeypatch.chdir(model_folder)
-    checkpoint = "open_clip_model.safetensors"
-    told = _lies_at(ModelSpec("ViT-B-32", checkpoint))
-    assert told == {"folder": None, "pretrained": str(model_folder.resolve() / checkpoint)}
-
-
-def test_a_workspace_of_an_earlier_version_says_what_to_do(scored_copy):
-    file = scored_copy.embeddings("tiny").path / "model.toml"
-    told = read_toml(file)
-    del told["folder"]
-    write_toml(file, told)
-    with pytest.raises(CurationError, match="Run its `score` command again"):
-        search.query_model(scored_copy, Catalog.of(scored_copy))
-
-
 def test_ready_made_embeddings_have_no_model(scored_copy):
     file = scored_copy.embeddings("tiny").path / "model.toml"
     write_toml(file, read_toml(file) | {"precision": "ready-made"})
     with pytest.raises(CurationError, match="came ready-made"):
-        search.query_model(scored_copy, Catalog.of(scored_copy))
-
-
-def test_a_model_that_has_gone_says_where_it_was(scored_copy):
-    file = scored_copy.embeddings("tiny").path / "model.toml"
-    write_toml(file, read_toml(file) | {"folder": "/gone/tiny"})
-    with pytest.raises(CurationError, match="is not in /gone/tiny any more"):
         search.query_model(scored_copy, Catalog.of(scored_copy))
