@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Catalog:
                 f"{path.parent} has no catalog yet; score it with "
                 f"`python -m curation score SOURCE --workspace {path.parent}`"
             )
+        self._file = _file_identity(path)
         try:
             self._database = Database(path)
             self.dataset = Dataset(*self._database.tuples("FROM dataset")[0])
@@ -277,12 +279,33 @@ class Catalog:
         value = f"coalesce(TRY_CAST({quote_name(name)} AS FLOAT), 'nan'::FLOAT)"
         array = np.empty(len(self), dtype=np.float32)
         start = 0
-        # Streamed, so that there is no second copy of the whole column.
-        for batch in self._database.stream(f"SELECT {value} AS v FROM samples"):
-            chunk = batch.column(0)
-            # From the buffer: Arrow's to_numpy() imports pandas, which takes longer than reading.
-            array[start : start + len(chunk)] = np.frombuffer(
-                chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
-            )
-            start += len(chunk)
+        with self._database_for_one_read() as database:
+            # Streamed, so that there is no second copy of the whole column.
+            for batch in database.stream(f"SELECT {value} AS v FROM samples"):
+                chunk = batch.column(0)
+                # From the buffer: Arrow's to_numpy() imports pandas, which takes longer.
+                array[start : start + len(chunk)] = np.frombuffer(
+                    chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
+                )
+                start += len(chunk)
         return array
+
+    @contextmanager
+    def _database_for_one_read(self) -> Iterator[Database]:
+        """A database whose cache is freed afterwards: a column is kept as an array only."""
+        try:
+            database = Database(self.path)
+        except duckdb.Error:
+            yield self._database
+            return
+        with closing(database):
+            # The file may have been replaced by a newer catalog, with other rows.
+            yield database if _file_identity(self.path) == self._file else self._database
+
+
+def _file_identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns

@@ -30,6 +30,10 @@ class Database:
         self._connection.execute("SET enable_external_access=false")
         self._connection.execute("SET lock_configuration=true")
 
+    def close(self) -> None:
+        """Close the file and free DuckDB's cache of it."""
+        self._connection.close()
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor for one query; creating it takes microseconds."""
         cursor = self._connection.cursor()

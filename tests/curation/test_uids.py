@@ -5,7 +5,7 @@ import subprocess
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation import uids
@@ -13,17 +13,20 @@ from curation import uids
 HEX = st.integers(0, 2**128 - 1).map(lambda n: f"{n:032x}")
 
 
+@settings(deadline=None)
 @given(st.lists(HEX))
 def test_hex_and_words_are_the_same_identifiers(texts):
     assert uids.to_hex(uids.to_words(texts)).to_pylist() == texts
 
 
+@settings(deadline=None)
 @given(st.lists(HEX))
 def test_words_sort_as_their_hex_text(texts):
     words = uids.to_words(texts)
     assert uids.to_hex(words[uids.order(words)]).to_pylist() == sorted(texts)
 
 
+@settings(deadline=None)
 @given(st.lists(HEX, max_size=20), st.lists(HEX, max_size=20))
 def test_find_tells_where_each_stands_or_minus_one(wanted, listed):
     ranked = sorted(set(listed))

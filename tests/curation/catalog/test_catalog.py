@@ -128,6 +128,15 @@ def test_a_replaced_catalog_is_new_when_opened_and_unchanged_where_it_was_open(t
     assert len(old.rows([0, 1])) == len(new.rows([0, 1])) == 2
 
 
+def test_columns_of_an_open_catalog_are_its_own_after_the_file_is_replaced_or_deleted(tmp_path):
+    workspace, old = make.catalog(tmp_path / "a", {"quality": [0.25, 0.5]})
+    newer = make.catalog(tmp_path / "b", {"quality": [1, 2, 3]})[0]
+    newer.catalog.replace(workspace.catalog)
+    assert old.array("quality").tolist() == [0.25, 0.5]
+    workspace.catalog.unlink()
+    assert old.array("width").tolist() == [40, 40]
+
+
 def test_a_catalog_reads_no_other_file_and_writes_none(world, tmp_path):
     _, catalog = world
     secret = tmp_path / "secret.csv"
