@@ -1,4 +1,4 @@
-"""The way of a new user: open, move a threshold, look, export; and what SQL says of it."""
+"""A first visit: open, move a threshold, look at samples, export; checked against SQL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sql_uids(workspace: Workspace, condition: str) -> set[str]:
 
 
 def in_url(page: Page, part: str) -> None:
-    """Wait until the address says so, which it does when the script has run."""
+    """Wait until the URL has a part, which it gets when the script has run."""
     expect(page).to_have_url(re.compile(re.escape(part)))
     settled(page)
 
@@ -31,7 +31,7 @@ def in_url(page: Page, part: str) -> None:
 def set_threshold(page: Page, axis: str, by: str, value: str) -> None:
     label = f"{axis.upper()} axis threshold"
     field = page.get_by_role("spinbutton", name=label, exact=True)
-    # While the page changes, the field that was there and the one that comes both are.
+    # While the page changes, the old field and the new one may both be there.
     expect(field).to_have_count(1)
     field.fill(value)
     field.press("Enter")
@@ -45,7 +45,7 @@ def state_by_value(page: Page, axis: str) -> None:
     in_url(page, f"{axis}_by=value")
 
 
-def test_new_user_finds_moves_looks_and_exports(
+def test_a_new_user_moves_thresholds_and_exports_what_is_shown(
     visit: Visit, sample_workspace: Workspace, tmp_path: Path
 ) -> None:
     page = visit("/")
@@ -123,7 +123,7 @@ def test_view_comes_back_from_its_url(visit: Visit) -> None:
     assert (tiles(again), shown_uids(again)) == seen
 
 
-def test_view_goes_along_from_page_to_page(visit: Visit) -> None:
+def test_the_view_is_kept_from_page_to_page(visit: Visit) -> None:
     page = visit("/quadrants?x_top=12&y=norm_sim_inf_food")
     name = "High quality · relevant to food"
     kept = tiles(page)[name]

@@ -20,7 +20,7 @@ def handle(page: Page, axis: str) -> Locator:
 
 
 def grab(page: Page, axis: str) -> None:
-    """Take hold of a line, away from the other one."""
+    """Press the pointer on a line, away from the other one."""
     at = handle(page, axis).bounding_box()
     assert at is not None
     page.mouse.move(at["x"] + 7 + (axis == "y") * 60, at["y"] + 7 + (axis == "x") * 160)
@@ -31,17 +31,17 @@ def drag(page: Page, axis: str, by: float) -> None:
     grab(page, axis)
     at = handle(page, axis).bounding_box()
     assert at is not None
-    across, up = (by, 0) if axis == "x" else (0, -by)
+    x_by, y_by = (by, 0) if axis == "x" else (0, by)
     x, y = at["x"] + 7 + (axis == "y") * 60, at["y"] + 7 + (axis == "x") * 160
-    page.mouse.move(x + across, y + up, steps=8)
+    page.mouse.move(x + x_by, y - y_by, steps=8)
 
 
 def corners(page: Page) -> list[int]:
-    """The four counts in the chart, as they stand at this moment."""
-    # Painted with the next frame.
+    """The four counts in the chart."""
+    # After the next frame, which draws them.
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
-    said = [corner.inner_text() for corner in page.locator(".qc-corner").all()]
-    return [int(text.rpartition("·")[2].replace(",", "")) for text in said]
+    texts = [corner.inner_text() for corner in page.locator(".qc-corner").all()]
+    return [int(text.rpartition("·")[2].replace(",", "")) for text in texts]
 
 
 def sql(workspace: Workspace, x: float, y: float) -> list[int]:
@@ -56,7 +56,7 @@ def sql(workspace: Workspace, x: float, y: float) -> list[int]:
     return list(row)
 
 
-def said(page: Page, axis: str) -> float:
+def line_value(page: Page, axis: str) -> float:
     return float(str(handle(page, axis).get_attribute("aria-valuenow")))
 
 
@@ -66,9 +66,9 @@ def test_counts_follow_a_dragged_line_and_are_those_of_sql(
     page = visit("/quadrants?y_by=value&y_value=0.3501")
     before, pictures = tiles(page), shown_uids(page)
     drag(page, "x", 90)
-    # Still held: the server knows nothing of it.
+    # The line is still held, so the server has not been told.
     assert "x_value" not in page.url
-    live, at = corners(page), said(page, "x")
+    live, at = corners(page), line_value(page, "x")
     assert live == sql(sample_workspace, at, 0.3501)
     assert [
         card.inner_text().split("\n")[-2] for card in page.get_by_test_id("stMetric").all()
@@ -95,7 +95,7 @@ def test_both_lines_move_by_their_crossing(visit: Visit, sample_workspace: Works
     page.mouse.move(at["x"] + 9, at["y"] + 9)
     page.mouse.down()
     page.mouse.move(at["x"] - 70, at["y"] - 30, steps=5)
-    live, lines = corners(page), (said(page, "x"), said(page, "y"))
+    live, lines = corners(page), (line_value(page, "x"), line_value(page, "y"))
     assert live == sql(sample_workspace, *lines)
     page.mouse.up()
     in_url(page, "y_by=value")
@@ -122,7 +122,7 @@ def test_on_percentiles_a_dragged_line_is_a_share(
 ) -> None:
     page = visit("/quadrants?scale=percentile")
     drag(page, "y", 50)
-    live, top = corners(page), 100 - said(page, "y")
+    live, top = corners(page), 100 - line_value(page, "y")
     page.mouse.up()
     in_url(page, f"y_top={top:.1f}")
     assert list(tiles(page).values()) == [f"{count:,}" for count in live]
@@ -147,7 +147,7 @@ def test_zoom_counts_as_before_and_comes_back_from_the_url(
     assert tiles(page) == before
     again = visit(page.url[page.url.index("/quadrants") :])
     drag(again, "x", 40)
-    live, at = corners(again), said(again, "x")
+    live, at = corners(again), line_value(again, "x")
     y_line = sql_line(sample_workspace)
     assert live == sql(sample_workspace, at, y_line)
     again.mouse.up()
@@ -158,7 +158,7 @@ def test_zoom_counts_as_before_and_comes_back_from_the_url(
 
 
 def sql_line(workspace: Workspace) -> float:
-    """The value that the best 30 % by the second score have at least."""
+    """The lowest NormSim among the best 30 %."""
     with duckdb.connect(str(workspace.catalog), read_only=True) as connection:
         row = connection.execute(
             "SELECT min(v) FROM (SELECT norm_sim_inf_animals AS v FROM samples "
@@ -172,7 +172,7 @@ def sql_line(workspace: Workspace) -> float:
     ("color", "legend"), [("density", "samples per cell"), ("of:clip_score", "mean CLIPScore")]
 )
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_picture_is_painted_and_explained(
+def test_the_density_is_drawn_and_has_a_legend(
     visit: Visit, color: str, legend: str, scheme: str
 ) -> None:
     page = visit(f"/quadrants?color={color}", color_scheme=scheme)
@@ -245,7 +245,7 @@ def test_the_chart_needs_no_plotly(visit: Visit) -> None:
     assert not [name for name in loaded if "plotly" in name.lower()]
 
 
-def test_a_box_is_made_and_mended_by_keyboard(visit: Visit) -> None:
+def test_a_box_is_made_and_changed_by_keyboard(visit: Visit) -> None:
     page = visit("/quadrants?shown=box")
     page.get_by_role("button", name="Select middle half").press("Enter")
     in_url(page, "box=")
@@ -253,7 +253,7 @@ def test_a_box_is_made_and_mended_by_keyboard(visit: Visit) -> None:
     page.get_by_text("Box bounds").click()
     page.get_by_label(re.compile("negCLIPLoss from")).fill("-0.2")
     page.get_by_label(re.compile("negCLIPLoss from")).press("Enter")
-    # The other edge lies below: the two change places.
+    # Above the other bound, so the two are swapped.
     in_url(page, "%2C-0.2%2C")
 
 
