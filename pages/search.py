@@ -83,8 +83,8 @@ def main() -> None:
     try:
         request = read_query(catalog)
         if request is not None:
-            found = _nearest(shell.workspace(), catalog, request.vector, request.count)
-            show_results(view, request.title, found)
+            matches = _nearest(shell.workspace(), catalog, request.vector, request.count)
+            show_results(view, request.title, matches)
     except CurationError as error:
         st.subheader("Search failed", anchor=False)
         show_error(error)
@@ -191,15 +191,15 @@ def show_hint(text: str, icon: str = ":material/search:") -> None:
     st.info(plain(text), icon=icon)
 
 
-def show_results(view: View, title: str, found: Matches) -> None:
-    """Show the samples found, and their positions among all samples."""
+def show_results(view: View, title: str, matches: Matches) -> None:
+    """Show the matches, and their positions among all samples."""
     st.subheader(plain(f"Nearest to {title}"), anchor=False)
-    if not len(found):
+    if not len(matches):
         st.info("No sample has an image embedding.", icon=":material/search_off:")
         return
-    first, last = (formatting.score(float(found.cosines[k])) for k in (0, -1))
+    first, last = (formatting.score(float(matches.cosines[k])) for k in (0, -1))
     st.caption(
-        f"{formatting.count(len(found))} nearest of {formatting.count(len(view.catalog))} "
+        f"{formatting.count(len(matches))} nearest of {formatting.count(len(view.catalog))} "
         f"(exact search) · cosine {first} to {last}"
     )
     with st.container(key="search_results"):
@@ -208,24 +208,24 @@ def show_results(view: View, title: str, found: Matches) -> None:
         gallery.show(
             shell.workspace(),
             view.catalog,
-            found.rowids,
+            matches.rowids,
             (view.x, view.y),
-            extra={"Cosine": found.cosines},
+            extra={"Cosine": matches.cosines},
         )
     with right:
-        show_positions(view, found)
+        show_positions(view, matches)
 
 
-def show_positions(view: View, found: Matches) -> None:
-    """Show the samples found over the density of all, and their share of each quadrant."""
+def show_positions(view: View, matches: Matches) -> None:
+    """Show the matches over the density of all, and their share of each quadrant."""
     st.plotly_chart(
-        figure(view, found),
+        figure(view, matches),
         key="where",
         config={"displayModeBar": False},
         alt="Search results over the density of all samples in two scores",
     )
     names, everywhere = quadrant_names(view), view.counts()
-    inside = {q: int(view.mask(q)[found.rowids].sum()) for q in QUADRANTS}
+    inside = {q: int(view.mask(q)[matches.rowids].sum()) for q in QUADRANTS}
     both, total = sum(inside.values()), sum(everywhere.values())
     lines = [
         element(
@@ -238,18 +238,18 @@ def show_positions(view: View, found: Matches) -> None:
     ]
     head = element("tr", *(element("th", title) for title in ("Quadrant", "Results", "All")))
     st.html(element("table", head, *lines, class_="shares"))
-    if both < len(found):
-        st.caption(f"{formatting.plural(len(found) - both, 'sample')} without these scores.")
+    if both < len(matches):
+        st.caption(f"{formatting.plural(len(matches) - both, 'sample')} without these scores.")
 
 
-def figure(view: View, found: Matches) -> Any:
-    """The chart of the Quadrants page, small, with the samples found on top."""
+def figure(view: View, matches: Matches) -> Any:
+    """The chart of the Quadrants page, small, with the matches on top."""
     dark = shell.is_dark()
     grid = caches.grid(view.catalog, view.x, view.y)
     drawn = density_figure(view, grid, dark)
     # Samples beyond an end of an axis are drawn on it.
     x, y = (
-        np.clip(view.catalog.array(axis.score)[found.rowids], axis.start, axis.end)
+        np.clip(view.catalog.array(axis.score)[matches.rowids], axis.start, axis.end)
         for axis in (grid.x, grid.y)
     )
     fill, line = _MARKS[dark]
@@ -259,7 +259,7 @@ def figure(view: View, found: Matches) -> Any:
         mode="markers",
         cliponaxis=False,
         marker={"size": 8, "color": fill, "line": {"width": 1, "color": line}},
-        customdata=np.stack([np.arange(1, len(found) + 1), found.cosines], axis=1),
+        customdata=np.stack([np.arange(1, len(matches) + 1), matches.cosines], axis=1),
         hovertemplate="No. %{customdata[0]}, cosine %{customdata[1]:.3f}<br>"
         "%{x:.3f}, %{y:.3f}<extra></extra>",
     )

@@ -96,13 +96,13 @@ def test_gallery_shows_samples_of_the_part_in_order(
         select(recipe("neg_clip_loss"), catalog).mask, np.arange(len(catalog)) < LISTED
     )
     members = np.flatnonzero(sets.mask(part))
-    found = rows(catalog, app)
-    assert len(found) == min(24, len(members))
-    assert set(found) <= set(members.tolist())
+    shown = rows(catalog, app)
+    assert len(shown) == min(24, len(members))
+    assert set(shown) <= set(members.tolist())
     if sort != "random":
         values = np.sort(catalog.array("norm_sim_inf_food")[members])
         ranked = values[::-1] if sort == "best" else values
-        assert catalog.array("norm_sim_inf_food")[found].tolist() == ranked[:24].tolist()
+        assert catalog.array("norm_sim_inf_food")[shown].tolist() == ranked[:24].tolist()
 
 
 def test_without_saved_selections_the_page_says_how_to_save_one(
@@ -148,11 +148,11 @@ def test_scores_open_on_clip_score_against_neg_clip_loss(open_page: Open, catalo
 def test_most_demoted_samples_show_both_percentiles(open_page: Open, catalog: Catalog) -> None:
     app = open_page("compare", compare="scores", moved="down")
     ranked = compare.compare_ranks(catalog, "clip_score", "neg_clip_loss")
-    found = rows(catalog, app)
-    assert found == ranked.moved(False, 24).tolist()
+    shown = rows(catalog, app)
+    assert shown == ranked.moved(False, 24).tolist()
     positions = re.findall(r"<span class='top'>(top|bottom) ([\d.]+) %</span>", html(app))
     from_top = [float(n) if end == "top" else 100 - float(n) for end, n in positions]
-    wanted = 100 - np.stack(ranked.percentiles(np.array(found)), axis=1).ravel()
+    wanted = 100 - np.stack(ranked.percentiles(np.array(shown)), axis=1).ravel()
     # A card shows whole percents and counts the sample itself.
     assert np.abs(np.array(from_top) - wanted).max() < 0.7
 

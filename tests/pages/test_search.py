@@ -46,9 +46,9 @@ def test_a_text_finds_what_a_person_expects(
 ) -> None:
     app = open_page("search", text=text)
     assert app.subheader[0].value == f"Nearest to “{text}”"
-    found = shown_uids(app)
-    assert len(set(found)) == 24
-    assert share_of(catalog, found, *words) >= least
+    results = shown_uids(app)
+    assert len(set(results)) == 24
+    assert share_of(catalog, results, *words) >= least
     assert cosines(app) == sorted(cosines(app), reverse=True)
 
 
@@ -67,11 +67,11 @@ def test_a_sample_is_its_own_nearest_match(open_page: Open, catalog: Catalog) ->
     (sample,) = catalog.rows([700])
     app = open_page("search", like=sample["uid"], many="96")
     assert app.segmented_control(key="by").value == "sample"
-    found = shown_uids(app)
-    assert (found[0], len(found), cosines(app)[0]) == (sample["uid"], 96, 1.0)
+    results = shown_uids(app)
+    assert (results[0], len(results), cosines(app)[0]) == (sample["uid"], 96, 1.0)
     app.segmented_control(key="side").set_value("text").run()
     assert app.query_params["side"] == "text"
-    assert shown_uids(app) != found
+    assert shown_uids(app) != results
     assert sample["caption"][:20] in app.subheader[0].value
 
 
@@ -88,13 +88,13 @@ def test_each_kind_of_query_is_kept_while_another_is_shown(
     open_page: Open, catalog: Catalog
 ) -> None:
     app = open_page("search", text="dog")
-    found = shown_uids(app)
+    results = shown_uids(app)
     app.segmented_control(key="by").set_value("sample").run()
     assert "text" not in app.query_params
     app.text_input(key="like").set_value(catalog.rows([3])[0]["uid"]).run()
     app.segmented_control(key="by").set_value("text").run()
     assert "like" not in app.query_params
-    assert shown_uids(app) == found
+    assert shown_uids(app) == results
 
 
 @pytest.mark.parametrize("uid", ["nonsense", "0" * 32, "' OR 1=1"])

@@ -42,8 +42,8 @@ def own(sample_workspace: Workspace, tmp_path: Path) -> Workspace:
 
 def funnel(app: AppTest) -> list[str]:
     """The counts of all rows: the pool, the steps, and what is selected."""
-    found = re.findall(r"funnel-count'>(?:<b>[^<]*</b>)?<span>(?:<b>)?([\d,]+|—)", html(app))
-    return list(found)
+    counts = re.findall(r"funnel-count'>(?:<b>[^<]*</b>)?<span>(?:<b>)?([\d,]+|—)", html(app))
+    return list(counts)
 
 
 def link(app: AppTest) -> dict[str, str]:

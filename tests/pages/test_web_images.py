@@ -27,8 +27,8 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     pages = pictures(COUNT)
     pages["/3.jpg"] = Page(b"gone", 404)
-    with serving(pages) as found:
-        yield found
+    with serving(pages) as site:
+        yield site
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def web(tmp_path: Path, site: Site) -> Path:
 
 def frames(app: AppTest) -> list[str]:
     """What each frame shows: ``picture``, or the text of the placeholder."""
-    found = re.findall(r"<div class='frame.*?</div>", html(app))
+    divs = re.findall(r"<div class='frame.*?</div>", html(app))
     return [
         "picture" if "<img" in frame else " ".join(re.sub("<[^>]*>", " ", frame).split())
-        for frame in found
+        for frame in divs
     ]
 
 
