@@ -74,6 +74,7 @@ def test_metadata_is_recognized_and_every_row_is_a_sample(metadata):
     assert (rows[2]["width"], rows[2]["height"], rows[2]["image_file"]) == (302, 200, None)
     assert rows[2]["url"] == "https://example.org/2.jpg"
     assert "face_bboxes" not in rows[2]
+    assert not {"text", "source_uid", "source_caption"} & rows[2].keys()
 
 
 def test_scores_come_from_the_source_embeddings(metadata, tmp_path):

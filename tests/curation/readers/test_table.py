@@ -283,6 +283,16 @@ def test_one_column_cannot_have_two_roles(folder):
         open_source(table, options=Options(caption_column="image")).shards()
     with pytest.raises(CurationError, match="'text' is the caption column, not the uid"):
         open_source(table, options=Options(uid_column="text")).shards()
+    with pytest.raises(CurationError, match="'image' is the image column, not the uid"):
+        open_source(table, options=Options(uid_column="image")).shards()
+
+
+def test_captions_that_are_not_required_are_read_if_there_are_any(folder):
+    table = write(folder / "a.csv", "image,text\n0.jpg,a\n1.jpg,\n")
+    result = make.read(table, captions_required=False)
+    assert [row["caption"] for row in rows(result)] == ["a", ""]
+    result = make.read(write(folder / "b.csv", "image\n0.jpg\n"), captions_required=False)
+    assert [row["caption"] for row in rows(result)] == [""]
 
 
 def test_captions_that_are_not_text_are_refused(folder):
