@@ -347,6 +347,16 @@ def test_every_lost_sample_of_a_truncated_tar_is_listed(tmp_path):
     }
 
 
+@pytest.mark.parametrize("missing", [1, 400])
+def test_a_last_member_that_lacks_a_few_bytes_is_truncated(tmp_path, missing):
+    tar = packed(tmp_path / "a.tar", [("a.jpg", JPEGS[0]), ("a.txt", b"a dog" * 100)])
+    with tarfile.open(tar) as opened:
+        member = opened.getmember("a.txt")
+    tar.write_bytes(tar.read_bytes()[: member.offset_data + member.size - missing])
+    result = make.read(tar)
+    assert reasons(result) == {"a.tar a": "tar is truncated"}
+
+
 def test_a_damaged_tar_is_not_reported_as_truncated(tmp_path):
     tar = packed(tmp_path / "a.tar", [("a.jpg", JPEGS[0]), ("a.txt", b"a dog"), ("b.txt", b"x")])
     with tarfile.open(tar) as held:
