@@ -4,6 +4,7 @@ import math
 import pytest
 
 from curation import uids
+from curation.catalog.catalog import Catalog
 from curation.exporters import manifest
 from curation.exporters.base import LeftOut
 from curation.selection.decisions import Decisions
@@ -74,6 +75,17 @@ def test_a_manifest_records_marks_that_the_dataset_lacks_sets_and_what_was_left_
     }
     assert Recipe.parse(record["sets"]["best"]["recipe"]) == decisions.recipe("best")
     assert [step["left"] for step in record["steps"]] == [0, 2, 2]
+
+
+def test_a_manifest_records_measures_like_scores(scored, tmp_path, monkeypatch):
+    catalog = Catalog.of(scored)
+    first, *others = catalog.scores
+    monkeypatch.setattr(Catalog, "scores", others)
+    monkeypatch.setattr(Catalog, "measures", [first])
+    (tmp_path / "a.txt").touch()
+    selection = select(Recipe("all"), catalog)
+    record = manifest.record(catalog, selection, "txt", tmp_path / "a.txt", [])
+    assert record["scores"].keys() == {first.name, *(column.name for column in others)}
 
 
 def test_merging_keeps_what_an_earlier_manifest_has_of_other_exports(tmp_path):
