@@ -1,4 +1,4 @@
-"""Progress of long work, told to whoever is watching: a terminal, and a file for the app."""
+"""Progress of long work: bars on a terminal, or a file that the app reads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from curation.storage.atomic import atomic
 
-# Names the file that a command tells its progress to.
+# The environment variable with the path of the file to report to.
 VARIABLE = "CURATION_PROGRESS"
 
 _EVERY = 0.2
-# Rates are of the last so many seconds.
+# Rates are averaged over this many seconds.
 _WINDOW = 20.0
 _LINES = 200
 
@@ -39,22 +39,22 @@ class Progress:
         self.quiet = quiet
 
     def say(self, line: str) -> None:
-        if _teller:
-            _teller.say(line)
+        if _reporter:
+            _reporter.say(line)
         if not self.quiet:
             tqdm.write(line, file=sys.stderr)
 
     def warn(self, line: str) -> None:
-        """Said even when quiet."""
-        if _teller:
-            _teller.warn(line)
+        """Print a warning, even if quiet."""
+        if _reporter:
+            _reporter.warn(line)
         tqdm.write(f"WARNING: {line}", file=sys.stderr)
 
     @contextmanager
     def bar(self, label: str, total: int, unit: str = "sample") -> Iterator[Bar]:
-        if _teller:
-            with _teller.bar(label, total, unit) as told:
-                yield told
+        if _reporter:
+            with _reporter.bar(label, total, unit) as bar:
+                yield bar
             return
         with tqdm(
             total=total,
@@ -69,7 +69,7 @@ class Progress:
 
 
 class _OneAtATime:
-    """A bar that several threads move: tqdm alone would lose some of their steps."""
+    """A bar that threads may share; tqdm alone loses some of their updates."""
 
     def __init__(self, bar: Bar) -> None:
         self._bar = bar
@@ -82,14 +82,17 @@ class _OneAtATime:
 
 @dataclass(frozen=True)
 class Report:
-    """What a command told of itself so far; times are seconds since 1970.
+    """The progress of a command, as written to its file.
 
     Attributes:
-        stage: what it is at; "" between two stages.
-        rate: units a second, of late; None while it cannot be told.
-        finished: (stage, seconds) of what is done.
-        exit: the exit code, once it has ended.
+        stage: the current stage; "" between two stages.
+        done, total, unit: the progress of that stage.
+        rate: recent units per second; None while unknown.
+        finished: (stage, seconds) of each finished stage.
+        said, warnings: messages, oldest first.
+        exit: the exit code; None while the command runs.
         error: why it failed.
+        ended: seconds since 1970; None while the command runs.
     """
 
     stage: str = ""
@@ -106,7 +109,7 @@ class Report:
 
     @classmethod
     def load(cls, path: Path) -> Report:
-        """What the file holds; nothing where there is none yet, or the power cut it off."""
+        """Read the file; an empty report if it is missing or damaged."""
         try:
             held = json.loads(path.read_bytes())
             lists = {name: tuple(held[name]) for name in ("said", "warnings")}
@@ -118,16 +121,16 @@ class Report:
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """A block whose progress and end go to the file that the environment names, if it does.
+    """Report the progress and the end of a block to the file that ``VARIABLE`` names, if it is set.
 
-    The exit code is that of the SystemExit or the error that leaves the block.
+    The exit code is that of a SystemExit that leaves the block, and 1 for any other exception.
     """
-    global _teller
+    global _reporter
     path = os.environ.get(VARIABLE)
     if not path:
         yield
         return
-    _teller = _Teller(Path(path))
+    _reporter = _FileReporter(Path(path))
     code, error = 0, None
     try:
         yield
@@ -138,69 +141,69 @@ def reporting() -> Iterator[None]:
         code, error = 1, f"{type(problem).__name__}: {problem}"
         raise
     finally:
-        _teller.close(code, error)
-        _teller = None
+        _reporter.close(code, error)
+        _reporter = None
 
 
 def report_failure(reason: str) -> None:
-    """Tell the file, if there is one, why the command is about to end."""
-    if _teller:
-        _teller.fail(reason)
+    """Write the reason for a failure to the file, if there is one."""
+    if _reporter:
+        _reporter.fail(reason)
 
 
-class _Teller:
-    """Keeps what is told, and writes it to a file a few times a second, whole or not at all."""
+class _FileReporter:
+    """Collects the report, and writes it atomically a few times a second."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told = Report()
+        self._report = Report()
         self._lock = Lock()
         self._is_new = True
         self._ended = threading.Event()
         self._write()
-        # A step of a bar costs no file; and the last one before a pause is written too.
+        # A thread writes, so that updates are cheap and the last one before a pause is written too.
         self._writer = threading.Thread(target=self._keep_writing, daemon=True)
         self._writer.start()
 
     def say(self, line: str) -> None:
         with self._lock:
-            self._change(replace(self._told, said=(*self._told.said, line)[-_LINES:]))
+            self._change(replace(self._report, said=(*self._report.said, line)[-_LINES:]))
 
     def warn(self, line: str) -> None:
         with self._lock:
-            self._change(replace(self._told, warnings=(*self._told.warnings, line)[-_LINES:]))
+            self._change(replace(self._report, warnings=(*self._report.warnings, line)[-_LINES:]))
 
     def fail(self, reason: str) -> None:
         with self._lock:
-            self._change(replace(self._told, error=reason))
+            self._change(replace(self._report, error=reason))
 
     @contextmanager
     def bar(self, label: str, total: int, unit: str) -> Iterator[Bar]:
         began = time.perf_counter()
         with self._lock:
             self._change(
-                replace(self._told, stage=label, done=0, total=int(total), unit=unit, rate=None)
+                replace(self._report, stage=label, done=0, total=int(total), unit=unit, rate=None)
             )
-        yield _ToldBar(self)
+        yield _FileBar(self)
         spent = time.perf_counter() - began
         with self._lock:
-            finished = (*self._told.finished, (label, round(spent, 3)))
-            between = replace(self._told, stage="", done=0, total=0, rate=None)
+            finished = (*self._report.finished, (label, round(spent, 3)))
+            between = replace(self._report, stage="", done=0, total=0, rate=None)
             self._change(replace(between, finished=finished))
 
     def advance(self, done: float, rate: float | None) -> None:
         with self._lock:
-            self._change(replace(self._told, done=int(done), rate=rate))
+            self._change(replace(self._report, done=int(done), rate=rate))
 
     def close(self, code: int, error: str | None) -> None:
         self._ended.set()
         self._writer.join()
-        told = self._told
-        self._change(replace(told, exit=code, error=told.error or error, ended=time.time()))
+        report = self._report
+        self._change(replace(report, exit=code, error=report.error or error, ended=time.time()))
         self._write()
 
-    def _change(self, told: Report) -> None:
-        self._told, self._is_new = told, True
+    def _change(self, report: Report) -> None:
+        self._report, self._is_new = report, True
 
     def _keep_writing(self) -> None:
         while not self._ended.wait(_EVERY):
@@ -208,29 +211,29 @@ class _Teller:
 
     def _write(self) -> None:
         with self._lock:
-            told, is_new, self._is_new = self._told, self._is_new, False
+            report, is_new, self._is_new = self._report, self._is_new, False
         if not is_new:
             return
-        # A full disk stops the work where the work is written, not here.
+        # An error such as a full disk is left to the work itself to report.
         with suppress(Exception), atomic(self._path) as partial:
-            partial.write_text(json.dumps(asdict(told)), encoding="utf-8")
+            partial.write_text(json.dumps(asdict(report)), encoding="utf-8")
 
 
-class _ToldBar:
-    """Counts, and says how fast; threads may share it."""
+class _FileBar:
+    """Counts updates and measures their rate; threads may share it."""
 
-    def __init__(self, teller: _Teller) -> None:
-        self._teller = teller
+    def __init__(self, teller: _FileReporter) -> None:
+        self._reporter = teller
         self._lock = Lock()
         self._done = 0.0
-        # The first step is often what an earlier run did: how long it took says nothing.
+        # The first update often counts the work of an earlier run, so rates start after it.
         self._steps: deque[tuple[float, float]] = deque()
 
     def update(self, n: float = 1, /) -> bool | None:
         with self._lock:
             now = time.perf_counter()
             self._done += n
-            # Steps that come close together count as one.
+            # Updates in quick succession count as one.
             if len(self._steps) > 1 and now - self._steps[-2][0] < _EVERY:
                 self._steps.pop()
             self._steps.append((now, self._done))
@@ -238,8 +241,8 @@ class _ToldBar:
                 self._steps.popleft()
             (then, before) = self._steps[0]
             rate = (self._done - before) / (now - then) if now - then >= _EVERY else None
-            self._teller.advance(self._done, rate)
+            self._reporter.advance(self._done, rate)
         return None
 
 
-_teller: _Teller | None = None
+_reporter: _FileReporter | None = None

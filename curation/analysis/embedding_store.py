@@ -1,4 +1,4 @@
-"""The embeddings of a catalog's samples, by rowid: memory-mapped, a shard at a time."""
+"""The embeddings of a catalog's samples by rowid, memory-mapped shard by shard."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class ShardRows:
     """A shard's embeddings.
 
     Attributes:
-        rowids: int64 (N,); −1 of a row that the catalog does not have.
-        rows: (N, d) as stored, of about unit length; NaN where a sample has no embedding.
+        rowids: int64 (N,); −1 for a row that the catalog does not have.
+        rows: (N, d) as stored, of about unit length; NaN for a sample without an embedding.
     """
 
     rowids: Rowids
@@ -39,11 +39,11 @@ def iter_shards(
     """The embeddings of every sample, shard by shard, in the order of the catalog.
 
     Args:
-        model: by default the one that the catalog's plain columns are of.
+        model: by default the model of the catalog's columns that name no model.
 
     Raises:
-        CurationError: there are none of that side or model, or they are of another state of the
-            dataset than the catalog.
+        CurationError: there are no embeddings of that side or model, or they changed after the
+            catalog was published.
     """
     folder = workspace.embeddings(model or catalog.dataset.model)
     for shard, rowids in enumerate(_rowids(catalog)):
@@ -65,7 +65,7 @@ def load(
     rowids: Sequence[int] | Rowids,
     model: str | None = None,
 ) -> NDArray[np.float32]:
-    """Unit embeddings of some samples, float32 (n, d), in this order; NaN where there is none.
+    """Unit embeddings of some samples, float32 (n, d), in the order of ``rowids``; NaN if missing.
 
     Raises:
         CurationError: as ``iter_shards``.
@@ -89,7 +89,7 @@ def load(
 
 
 def _rowids(catalog: Catalog) -> Iterator[Rowids]:
-    """For each shard, the rowid of each of its rows, or −1."""
+    """For each shard, the rowid of each row, or −1 if the catalog does not have it."""
     first = 0
     for samples, dropped in catalog.shards:
         kept = np.ones(samples, dtype=bool)

@@ -1,4 +1,4 @@
-"""One sample, explained: what its negCLIPLoss is made of, and where it stands in every score."""
+"""One sample explained: the terms of its negCLIPLoss, and its percentile in every score."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LOSS = SCORE.name
 
 @dataclass(frozen=True)
 class Loss:
-    """negCLIPLoss taken apart: ``clip_score − image_side − text_side = score``.
+    """The terms of negCLIPLoss: ``clip_score − image_side − text_side = score``.
 
     Attributes:
         clip_score: S_ii.
-        image_side: (τ/2)·mean_k log Σ_j exp(S_ij/τ), over the very batches of the score.
-        text_side: the same of its caption with other images, S_ji.
-        error: the standard error over the batches; 0 where a batch is the whole dataset, NaN
-            where there is only one.
+        image_side: (τ/2)·mean_k log Σ_j exp(S_ij/τ), over the batches of the score.
+        text_side: the same for its caption and other images, S_ji.
+        error: the standard error over the batches; 0 if a batch is the whole dataset, NaN if
+            there is only one.
         parameters: τ, |B|, K and how the batches were drawn.
     """
 
@@ -37,33 +37,36 @@ class Loss:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the batch is the whole dataset, so that no other can be drawn."""
+        """Whether the batch is the whole dataset, so that there is no sampling error."""
         return self.error == 0
 
 
 def explain_loss(catalog: Catalog, row: Mapping[str, Any]) -> Loss:
-    """What the catalog's negCLIPLoss of a sample, a row of ``Catalog.rows``, is made of.
+    """The terms of a sample's negCLIPLoss.
+
+    Args:
+        row: the sample, from ``Catalog.rows``.
 
     Raises:
-        CurationError: the catalog does not hold it, or this sample has none.
+        CurationError: the catalog has no negCLIPLoss, or this sample has none.
     """
     names = [LOSS, f"{LOSS}_se", f"{LOSS}_image", f"{LOSS}_text"]
     if any(name not in catalog.columns for name in names):
         raise CurationError(
-            f"this catalog has no negCLIPLoss to take apart; score the dataset with --score {LOSS}"
+            f"this catalog has no negCLIPLoss to explain; score the dataset with --score {LOSS}"
         )
     score, error, image, text = (math.nan if row[n] is None else float(row[n]) for n in names)
     if math.isnan(score):
-        raise CurationError("this sample has no negCLIPLoss: an embedding of it is not usable")
-    # The catalog holds τ·log Σ, twice what is taken off, and need not hold S_ii.
+        raise CurationError("this sample has no negCLIPLoss: one of its embeddings is not usable")
+    # The catalog holds τ·log Σ, twice the term that is subtracted; it may lack S_ii.
     sides = image / 2, text / 2
     return Loss(score + sum(sides), *sides, score, error, catalog.column(LOSS).parameters or {})
 
 
 def flip_probability(loss: Loss, line: float) -> float:
-    """The chance that another draw of the batches puts the sample on a line's other side.
+    """The probability that other batches would put the sample on the other side of a cutoff.
 
-    Φ(−|score − line| / se): 0 where there is no other draw, NaN where its spread is not known.
+    Φ(−|score − line| / se): 0 if the batch is the whole dataset, NaN if se is unknown.
     """
     if loss.is_exact:
         return 0.0
@@ -72,7 +75,7 @@ def flip_probability(loss: Loss, line: float) -> float:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a sample stands in a score: it is better than ``percentile`` percent of the scored."""
+    """A sample in one score: it is better than ``percentile`` percent of the scored samples."""
 
     column: ColumnInfo
     value: float | None
@@ -80,7 +83,7 @@ class Standing:
 
 
 def standings(catalog: Catalog, row: Mapping[str, Any]) -> list[Standing]:
-    """Where a sample, a row of ``Catalog.rows``, stands in every score."""
+    """The value and the percentile of a sample, a row of ``Catalog.rows``, in every score."""
     values = {column.name: row[column.name] for column in catalog.scores}
     below = catalog.count_below(
         {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Which samples of two scores to look at: of a quadrant, beside a line, the best, the uncertain."""
+"""Choosing samples to look at: of a quadrant, near a cutoff, the best, the uncertain."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def quadrant_rows(view: View, quadrant: Quadrant) -> NDArray[np.int64]:
 
 
 def random_rows(view: View, quadrant: Quadrant, wanted: int, seed: int) -> NDArray[np.int64]:
-    """That many of a quadrant's samples, or all there are, in random order.
+    """Up to ``wanted`` random samples of a quadrant, in random order.
 
-    The same as a draw from ``members``, of which there may be millions, without them.
+    The same as a draw from ``quadrant_rows``, without holding millions of rowids.
     """
     count = view.counts()[quadrant]
     drawn = np.random.default_rng(seed).choice(count, min(wanted, count), replace=False)
@@ -36,7 +36,11 @@ def random_rows(view: View, quadrant: Quadrant, wanted: int, seed: int) -> NDArr
 def rows_near_cutoff(
     catalog: Catalog, score: str, at_line: float, among: Mask, inside: bool, wanted: int
 ) -> NDArray[np.int64]:
-    """The samples of ``among`` closest to a line on its high or its low side, nearest first."""
+    """The samples of ``among`` nearest to a cutoff on one side of it, nearest first; ties by rowid.
+
+    Args:
+        inside: the side at or above the cutoff; else the side below it.
+    """
     values = catalog.array(score)
     edge = np.float32(at_line)
     candidates = np.flatnonzero(among & (values >= edge if inside else values < edge))
@@ -48,10 +52,9 @@ def rows_near_cutoff(
 
 
 def best_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) -> NDArray[np.int64]:
-    """Of these samples, the ``wanted`` best (or worst) by both scores together, in order.
+    """The ``wanted`` best (or worst) of some samples by the sum of both scores, in order.
 
-    Each score counts by its distance from its median, in units of its inner half, so that
-    neither score's scale decides.
+    Each score is centered on its median and divided by its interquartile range.
     """
     if not len(rows):
         return rows
@@ -68,7 +71,7 @@ def best_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) -> N
 
 
 def standard_errors(catalog: Catalog, score: str) -> NDArray[np.float32] | None:
-    """The standard errors of a score, (N,); None where it has none."""
+    """The standard errors of a score, (N,) float32; None if it has none."""
     name = f"{score}_se"
     known = name in catalog.columns and catalog.column(name).of == score
     return catalog.array(name) if known else None
@@ -77,12 +80,12 @@ def standard_errors(catalog: Catalog, score: str) -> NDArray[np.float32] | None:
 def uncertain_rows(
     view: View, axis: Literal["x", "y"], wanted: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The samples most likely to change sides of a line if the score were measured again.
+    """The samples most likely to cross a cutoff if the score were measured again.
 
     Returns:
-        Rowids, most likely first, of samples on the other line's high side; and how many standard
-        errors each lies from the line: the chance is Φ of minus that. None where the score has no
-        standard error or every one is 0.
+        Rowids of samples on the high side of the other cutoff, most likely first, and the distance
+        z of each from the cutoff in standard errors: the flip probability is Φ(−z). Both are empty
+        if the score has no standard errors or all are 0.
     """
     name, at_line = (view.x, view.x_line) if axis == "x" else (view.y, view.y_line)
     spread = standard_errors(view.catalog, name)
@@ -99,7 +102,7 @@ def uncertain_rows(
 
 
 def _inside(view: View, quadrant: Quadrant) -> Iterator[NDArray[np.int64]]:
-    """A quadrant's rowids, ascending, a part of the samples at a time."""
+    """The rowids of a quadrant, ascending, one part of the catalog at a time."""
     x_line, y_line = np.float32(view.x_line), np.float32(view.y_line)
     x_side, y_side = quadrant.split("_")
     for start, x, y in view.chunks():

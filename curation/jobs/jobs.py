@@ -1,6 +1,6 @@
-"""Commands that run as processes of their own: they outlive whoever started them.
+"""Commands as background processes, which keep running when the app stops.
 
-The app starts them and looks at them here; ``job_record`` says what is kept of each.
+The app starts, lists and cancels them here; ``record`` has the files of each.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from curation.jobs.record import (
     JOB,
     LOCK,
     LOG,
-    TOLD,
+    PROGRESS,
     Job,
     Stage,
     State,
@@ -63,25 +63,25 @@ __all__ = [
 
 # The folder of records below a folder of workspaces.
 FOLDER = ".jobs"
-# Seconds that a cancelled job has to stop by itself; a shard's half-written file goes with it.
+# Seconds that a canceled job has to stop by itself, with its partial files deleted.
 GRACE = 20.0
 
 
 def start(folder: Path, arguments: Sequence[str], workspace: Path, cwd: Path | None = None) -> Job:
-    """Run ``python -m curation`` with these arguments, whatever becomes of this process.
+    """Run ``python -m curation`` with these arguments, independently of this process.
 
     Args:
-        folder: where jobs are recorded, ``<folder of workspaces>/.jobs``; made if it is missing.
-        workspace: what the command writes into.
-        cwd: where relative paths begin; by default where this process is.
+        folder: where jobs are recorded, ``<folder of workspaces>/.jobs``; created if missing.
+        workspace: the workspace that the command writes into.
+        cwd: the working directory; by default that of this process.
 
     Raises:
-        CurationError: another job is at that workspace, or the record cannot be written.
+        CurationError: another job writes into the workspace, or the record cannot be written.
     """
     other = running_in(folder, workspace)
     if other is not None:
         raise CurationError(
-            f"a job that was started {start_time(other)} is still writing into {workspace}; "
+            f"a job started {start_time(other)} is still writing into {workspace}; "
             "wait for it, or cancel it"
         )
     moment = datetime.now(UTC)
@@ -104,7 +104,7 @@ def start(folder: Path, arguments: Sequence[str], workspace: Path, cwd: Path | N
     except OSError as error:
         shutil.rmtree(home, ignore_errors=True)
         raise CurationError(f"cannot start a job in {home}: {error.strerror or error}") from None
-    # Nobody else waits for it.
+    # Wait for the process, or it stays as a zombie after it ends.
     threading.Thread(target=process.wait, daemon=True).start()
     job = Job(
         name, home, tuple(arguments), workspace.absolute(), moment.timestamp(), cwd, process.pid
@@ -119,34 +119,34 @@ def start(folder: Path, arguments: Sequence[str], workspace: Path, cwd: Path | N
 
 def list_jobs(folder: Path) -> list[Job]:
     """Every job recorded in ``folder``, newest first."""
-    found = (load(file.parent) for file in folder.glob(f"*/{JOB}"))
-    return sorted((job for job in found if job), key=lambda job: job.id, reverse=True)
+    loaded = (load(file.parent) for file in folder.glob(f"*/{JOB}"))
+    return sorted((job for job in loaded if job), key=lambda job: job.id, reverse=True)
 
 
 def find_job(folder: Path, id: str) -> Job | None:
-    """The job of this name."""
+    """The job with this id; None if there is none."""
     return next((job for job in list_jobs(folder) if job.id == id), None)
 
 
 def running_in(folder: Path, workspace: Path) -> Job | None:
-    """The job that is writing into a workspace now."""
+    """The job that is writing into a workspace now; None if there is none."""
     wanted = workspace.resolve()
-    there = (job for job in list_jobs(folder) if job.workspace.resolve() == wanted)
-    return next((job for job in there if is_running(job)), None)
+    candidates = (job for job in list_jobs(folder) if job.workspace.resolve() == wanted)
+    return next((job for job in candidates if is_running(job)), None)
 
 
 def cancel(job: Job, grace: float = GRACE) -> None:
-    """Ask the job to stop, and return at once; after ``grace`` seconds it is made to.
+    """Send SIGTERM to the job and return; after ``grace`` seconds, kill it.
 
-    What it has finished stays, and the next run uses it.
+    Finished shards are kept, and the next run continues from them.
     """
     if not is_running(job):
         return
     (job.folder / CANCELLED).touch()
-    # Not SIGINT: what is started in the background of a script ignores it.
+    # Not SIGINT: processes that a script starts in the background ignore it.
     _signal(job, signal.SIGTERM)
 
-    def insist() -> None:
+    def kill_after_grace() -> None:
         deadline = time.monotonic() + grace
         while time.monotonic() < deadline:
             if not is_running(job):
@@ -154,11 +154,11 @@ def cancel(job: Job, grace: float = GRACE) -> None:
             time.sleep(0.1)
         _signal(job, signal.SIGKILL)
 
-    threading.Thread(target=insist, daemon=True).start()
+    threading.Thread(target=kill_after_grace, daemon=True).start()
 
 
 def resume(job: Job) -> Job:
-    """Start the same command again: it goes on where it stopped.
+    """Start the same command again; it continues where it stopped.
 
     Raises:
         CurationError: as ``start``.
@@ -167,24 +167,22 @@ def resume(job: Job) -> Job:
 
 
 def delete_record(job: Job) -> None:
-    """Delete the record of a job that has ended; what it made stays.
+    """Delete the record of a job that has ended; the workspace is not touched.
 
     Raises:
-        CurationError: it is running.
+        CurationError: the job is running.
     """
     if is_running(job):
-        raise CurationError(
-            f"the job that was started {start_time(job)} is running; cancel it first"
-        )
+        raise CurationError(f"the job started {start_time(job)} is running; cancel it first")
     shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def _environment(home: Path) -> dict[str, str]:
-    # Paths may begin anywhere; the project is found from there too.
+    # The package must be importable from any working directory.
     paths = [str(resources.IMPORT_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
-        progress.VARIABLE: str(home / TOLD),
+        progress.VARIABLE: str(home / PROGRESS),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",
     }

@@ -1,9 +1,8 @@
-"""What is recorded of a job, and how it is now.
+"""The files of a job, and its current state.
 
-A job's folder holds ``job.json`` (what runs), ``progress.json`` (what the command tells of itself,
-see ``progress``), ``log.txt`` (all it printed) and ``lock``, which the process holds for as long as
-it or a worker of it lives. So whether it runs is certain even when its process number is used again
-or nobody waited for it.
+The folder of a job holds ``job.json`` (the command), ``progress.json`` (the command's own report,
+see ``progress``), ``log.txt`` (its output) and ``lock``. The process and its workers inherit the
+lock and hold it until the last of them ends, so a reused process id is never taken for the job.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from curation.storage.atomic import atomic
 
 Status = Literal["running", "done", "failed", "cancelled", "lost"]
 
-JOB, TOLD, LOG, LOCK, CANCELLED = "job.json", "progress.json", "log.txt", "lock", "cancelled"
+JOB, PROGRESS, LOG, LOCK, CANCELLED = "job.json", "progress.json", "log.txt", "lock", "cancelled"
 
-# What main ends with when it is stopped from outside.
+# The exit codes after SIGINT and SIGTERM.
 _STOPPED = (130, 143)
 _LOG_BYTES = 200_000
 
@@ -36,12 +35,12 @@ class Job:
     """A command that was started.
 
     Attributes:
-        id: the name of its folder; later jobs sort later.
-        arguments: what follows ``python -m curation``.
-        workspace: what it writes into.
+        id: the name of its folder; ids sort by start time.
+        arguments: the arguments of ``python -m curation``.
+        workspace: the workspace that it writes into.
         started: seconds since 1970.
-        cwd: where its relative paths begin.
-        pid: its process, the leader of a group of its own.
+        cwd: its working directory.
+        pid: its process id; the process leads its own process group.
     """
 
     id: str
@@ -60,7 +59,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage that is finished, and the seconds that it took."""
+    """A finished stage, and the seconds that it took."""
 
     name: str
     seconds: float
@@ -68,19 +67,20 @@ class Stage:
 
 @dataclass(frozen=True)
 class State:
-    """How a job is.
+    """The state of a job.
 
     Attributes:
-        status: "lost" where the process went away without a word: killed, or the machine restarted.
-        stopping: it has been cancelled, and is still running.
-        stage: what it is at; "" before, between and after stages.
-        done, total, unit: how far that stage is.
-        rate: units a second; None while it cannot be told.
-        remaining: seconds until this stage ends; None while that cannot be told.
-        seconds: since it was started, until it ended.
+        status: "lost" if the process ended without a report: it was killed, or the machine
+            restarted.
+        stopping: whether it has been canceled and is still running.
+        stage: the current stage; "" before, between and after stages.
+        done, total, unit: the progress of that stage.
+        rate: units per second; None while unknown.
+        remaining: seconds until this stage ends; None while unknown.
+        seconds: the run time so far, or until it ended.
         said, warnings: its messages, oldest first.
-        error: why it failed or was lost, in words.
-        exit: its exit code, once it has told one.
+        error: why it failed or was lost.
+        exit: its exit code; None until it is reported.
     """
 
     status: Status
@@ -109,8 +109,8 @@ def command(arguments: Sequence[str]) -> str:
 
 
 def is_running(job: Job) -> bool:
-    """Whether the process, or a worker that it started, is alive and has not told its end."""
-    return _alive(job) and progress.Report.load(job.folder / TOLD).exit is None
+    """Whether the process or one of its workers is alive, and has not reported its end."""
+    return _alive(job) and progress.Report.load(job.folder / PROGRESS).exit is None
 
 
 def _alive(job: Job) -> bool:
@@ -125,35 +125,35 @@ def _alive(job: Job) -> bool:
 
 
 def read_state(job: Job) -> State:
-    """How the job is now."""
-    # In this order: what ends in between has told its end.
+    """The current state of a job."""
+    # In this order: a job that ends in between has written its final report.
     alive = _alive(job)
-    told = progress.Report.load(job.folder / TOLD)
-    # With torch loaded, Python takes seconds to leave after its work is done.
-    alive = alive and told.exit is None
-    status, error = _status(job, alive, told)
-    left = told.total - told.done
-    working = alive and told.stage != ""
+    report = progress.Report.load(job.folder / PROGRESS)
+    # With torch loaded, Python takes seconds to exit after its work is done.
+    alive = alive and report.exit is None
+    status, error = _status(job, alive, report)
+    remaining = report.total - report.done
+    working = alive and report.stage != ""
     return State(
         status=status,
         stopping=alive and (job.folder / CANCELLED).exists(),
-        stage=told.stage,
-        done=told.done,
-        total=told.total,
-        unit=told.unit,
-        rate=told.rate if working else None,
-        remaining=max(left, 0) / told.rate if working and told.rate else None,
-        seconds=max(_until(job, alive, told) - job.started, 0.0),
-        finished=tuple(Stage(name, spent) for name, spent in told.finished),
-        said=told.said,
-        warnings=told.warnings,
+        stage=report.stage,
+        done=report.done,
+        total=report.total,
+        unit=report.unit,
+        rate=report.rate if working else None,
+        remaining=max(remaining, 0) / report.rate if working and report.rate else None,
+        seconds=max(_until(job, alive, report) - job.started, 0.0),
+        finished=tuple(Stage(name, spent) for name, spent in report.finished),
+        said=report.said,
+        warnings=report.warnings,
         error=error,
-        exit=told.exit,
+        exit=report.exit,
     )
 
 
 def read_log(job: Job) -> str:
-    """What it printed; of a long log, the end."""
+    """The output of a job; of a long log, the last 200 kB."""
     try:
         with (job.folder / LOG).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -165,15 +165,17 @@ def read_log(job: Job) -> str:
 
 
 def start_time(job: Job) -> str:
-    """When it was started, in this machine's time: 2025-03-01 14:05."""
+    """When the job was started, in local time: 2025-03-01 14:05."""
     return f"{datetime.fromtimestamp(job.started):%Y-%m-%d %H:%M}"
 
 
 def save(job: Job) -> None:
-    """Raises:
-    CurationError: it cannot be written.
+    """Write ``job.json``.
+
+    Raises:
+        CurationError: the file cannot be written.
     """
-    held = {
+    fields = {
         "arguments": job.arguments,
         "workspace": str(job.workspace),
         "started": job.started,
@@ -181,47 +183,47 @@ def save(job: Job) -> None:
         "pid": job.pid,
     }
     with atomic(job.folder / JOB) as partial:
-        partial.write_text(json.dumps(held, indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(fields, indent=1), encoding="utf-8")
 
 
 def load(folder: Path) -> Job | None:
-    """The job recorded in this folder."""
+    """The job recorded in a folder; None if the record is missing or damaged."""
     try:
-        held: dict[str, Any] = json.loads((folder / JOB).read_bytes())
+        fields: dict[str, Any] = json.loads((folder / JOB).read_bytes())
         return Job(
             folder.name,
             folder,
-            tuple(held["arguments"]),
-            Path(held["workspace"]),
-            float(held["started"]),
-            Path(held["cwd"]),
-            int(held["pid"]),
+            tuple(fields["arguments"]),
+            Path(fields["workspace"]),
+            float(fields["started"]),
+            Path(fields["cwd"]),
+            int(fields["pid"]),
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _status(job: Job, alive: bool, told: progress.Report) -> tuple[Status, str | None]:
+def _status(job: Job, alive: bool, report: progress.Report) -> tuple[Status, str | None]:
     if alive:
         return "running", None
-    if told.exit == 0:
+    if report.exit == 0:
         return "done", None
-    if told.exit in _STOPPED or (job.folder / CANCELLED).exists():
+    if report.exit in _STOPPED or (job.folder / CANCELLED).exists():
         return "cancelled", None
-    if told.exit is None:
+    if report.exit is None:
         return "lost", (
-            "the process went away without a word: it was killed, the machine ran out of memory, "
-            "or it was restarted"
+            "the process ended without a report: it was killed, the machine ran out of memory, "
+            "or it restarted"
         )
-    return "failed", told.error or f"it ended with exit code {told.exit}"
+    return "failed", report.error or f"the command ended with exit code {report.exit}"
 
 
-def _until(job: Job, alive: bool, told: progress.Report) -> float:
+def _until(job: Job, alive: bool, report: progress.Report) -> float:
     if alive:
         return time.time()
-    if told.ended is not None:
-        return told.ended
+    if report.ended is not None:
+        return report.ended
     try:
-        return (job.folder / TOLD).stat().st_mtime
+        return (job.folder / PROGRESS).stat().st_mtime
     except FileNotFoundError:
         return job.started

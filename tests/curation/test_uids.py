@@ -90,6 +90,22 @@ def test_slices_and_chunks_of_arrow_arrays_are_read_from_their_offset():
     assert uids.to_hex(uids.to_words(chunked)).to_pylist() == texts[2:4] + texts[7:]
 
 
+def test_slices_of_large_string_arrays_are_read_from_their_offset():
+    texts = [f"{n:032x}" for n in range(10)]
+    part = pa.array(texts, pa.large_string())[3:6]
+    assert uids.to_hex(uids.to_words(part)).to_pylist() == texts[3:6]
+
+
+def test_uids_that_share_a_half_are_distinct_and_each_is_counted():
+    same_first = ["0" * 32, "0" * 31 + "1", "0" * 31 + "1"]
+    same_second = ["1" + "0" * 31, "2" + "0" * 31, "2" + "0" * 31, "2" + "0" * 31]
+    words = uids.to_words([*same_second, *same_first])
+    first, counts = uids.first_and_counts(words)
+    assert uids.to_hex(words[first]).to_pylist() == sorted({*same_first, *same_second})
+    assert counts.tolist() == [1, 2, 1, 3]
+    assert first.tolist() == [4, 5, 0, 1]
+
+
 def test_draw_keys_differ_by_seed_and_draw_and_repeat():
     words = uids.to_words([f"{n:032x}" for n in range(1000)])
     keys = [uids.draw_keys(words, seed, draw) for seed, draw in ((0, 0), (0, 1), (1, 0), (0, 0))]

@@ -92,7 +92,7 @@ def test_of_a_partition_the_sides_add_up_too(job, scored_copy):
 def test_a_catalog_without_it_says_so(tmp_path):
     _, catalog = make.catalog(tmp_path, {"mine": [0.1, 0.2]})
     (row,) = catalog.rows([0])
-    with pytest.raises(CurationError, match="no negCLIPLoss to take apart"):
+    with pytest.raises(CurationError, match="no negCLIPLoss to explain"):
         explain.explain_loss(catalog, row)
 
 

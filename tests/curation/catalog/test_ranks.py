@@ -46,6 +46,8 @@ def test_a_threshold_is_rounded_to_float32():
     ranks = Ranks(np.float32([0.1, 0.2]))
     assert ranks.count_below(0.1) == 0  # float32(0.1) is greater than 0.1
     assert ranks.count_below(0.2 + 1e-12) == 1
+    # Greater than float32(0.1), and equal to it once it is rounded.
+    assert ranks.count_below(np.float64(0.100000002)) == 0
 
 
 def test_the_finite_range_leaves_out_infinity():
@@ -77,12 +79,18 @@ def test_bins_leave_out_a_thousandth_at_either_end():
     assert Ranks(values).bin_edges(1)[1] < 1e4
     values[-5:] = 1e6
     assert Ranks(values).bin_edges(1)[1] == 1e6
+    # Of 1,998 values, a thousandth is one.
+    fewer = np.arange(1998, dtype=np.float32)
+    fewer[-2:] = 1e6
+    assert Ranks(fewer).bin_edges(1)[1] == 1e6
 
 
 def test_bins_of_one_value_have_a_width():
     assert Ranks(np.full(9, 2, dtype=np.float32)).bin_edges(2).tolist() == [1.5, 2, 2.5]
     large = Ranks(np.full(9, 1e6, dtype=np.float32)).bin_edges(2)
     assert large.tolist() == [1e6 - 10, 1e6, 1e6 + 10]
+    negative = Ranks(np.full(9, -1e6, dtype=np.float32)).bin_edges(2)
+    assert negative.tolist() == [-1e6 - 10, -1e6, -1e6 + 10]
 
 
 def test_bins_of_values_that_are_equal_but_for_outliers_reach_the_outliers():

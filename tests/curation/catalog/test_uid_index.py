@@ -1,8 +1,10 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from curation import uids
 from curation.catalog.catalog import Catalog
+from curation.catalog.uid_index import UidIndex
 from tests import make
 
 # Not in the order of the rows.
@@ -32,6 +34,15 @@ def hexes(words):
 
 def test_words_are_in_the_order_of_the_rows(path):
     assert hexes(Catalog(path).uids.words) == [make.uid(n) for n in NUMBERS]
+
+
+def test_uids_of_several_batches_follow_one_another():
+    class Batches:
+        def stream(self, query):
+            for part in (NUMBERS[:1], NUMBERS[1:3], NUMBERS[3:]):
+                yield pa.record_batch({"uid": [make.uid(number) for number in part]})
+
+    assert hexes(UidIndex(Batches(), len(NUMBERS)).words) == [make.uid(n) for n in NUMBERS]
 
 
 def test_uids_of_rows_come_in_the_order_of_the_rows_asked_for(index):

@@ -112,7 +112,7 @@ def test_killed_process_is_lost_and_leaves_the_way_free(folder: Path, source: Pa
     os.killpg(job.pid, signal.SIGKILL)
     now = until(job, lambda now: not now.is_running, seconds=5)
     assert now.status == "lost"
-    assert now.error is not None and "went away" in now.error
+    assert now.error is not None and "ended without a report" in now.error
     assert now.stage == "Embedding"
     assert ended(jobs.resume(job)).status == "done"
 
