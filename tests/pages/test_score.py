@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from curation import formatting
 from curation.catalog.catalog import Catalog
 from curation.jobs import jobs
 from curation.jobs.jobs import Job
@@ -231,7 +232,8 @@ def test_a_failed_job_shows_its_error_and_can_be_resumed_or_deleted(
     job = jobs.start(folder, ["score", f"./{evil}", "-w", str(root / "w")], root / "w")
     assert wait_for(job) == "failed"
     app = open_page("score", root=root)
-    press(app, f"w · failed · {jobs.start_time(job)} · {jobs.read_state(job).seconds:.1f} s")
+    took = formatting.duration(jobs.read_state(job).seconds)
+    press(app, f"w · failed · {jobs.start_time(job)} · {took}")
     assert "does not exist" in notes(app)
     assert all("![x](http" not in error.value for error in app.error)
     press(app, "Resume")
