@@ -199,7 +199,7 @@ def test_wrong_sources_are_one_line(here, tmp_path, model_folder):
             (tmp_path / "none", "none does not exist"),
             (tmp_path / "a.jpg", "is not recognized"),
             (tmp_path / "fake", "no usable sample: 1 skipped; the first: a.jpg: not an image"),
-            (tables / "a.csv", "1 skipped; the first: a.csv line 2: the file lies outside"),
+            (tables / "a.csv", "1 skipped; the first: a.csv line 2: file is outside"),
             (tables / "b.csv", "no column named"),
         )
     ):
