@@ -1,4 +1,5 @@
 import io
+import warnings
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ def test_size_is_read_from_the_header():
 
 
 def test_transparent_pixels_become_white():
-    clear = make.encoded(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), "PNG")
-    assert decode.rgb(clear).getpixel((0, 0)) == (255, 255, 255)
+    for mode, color in (("RGBA", (255, 0, 0, 0)), ("LA", (0, 0))):
+        clear = make.encoded(Image.new(mode, (4, 4), color), "PNG")
+        assert decode.rgb(clear).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_transparent_palette_colors_become_white():
@@ -54,6 +56,9 @@ def test_a_jpeg_is_decoded_at_a_reduced_size_not_below_the_requested_one():
     small = decode.rgb(big, at_least=128)
     assert min(small.size) >= 128
     assert max(small.size) < 800
+    assert decode.rgb(big, at_least=400).size == (400, 800)
+    assert decode.rgb(big, at_least=401).size == (800, 1600)
+    assert decode.rgb(big, at_least=800, longer_side=True).size == (400, 800)
 
 
 def test_a_thumbnail_is_a_jpeg_with_sides_of_at_most_the_requested_length():
@@ -86,6 +91,10 @@ def test_a_decompression_bomb_is_refused_without_decoding():
 def test_a_large_image_is_refused_with_any_warning_filters(monkeypatch):
     data = make.encoded(make.picture(size=(40, 30)), "PNG")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(CurationError, match="too many pixels"):
+        decode.rgb(data)
+    # Another thread may reset the filters in between.
+    monkeypatch.setattr(warnings, "simplefilter", lambda *_: None)
     with pytest.raises(CurationError, match="too many pixels"):
         decode.rgb(data)
 
