@@ -103,6 +103,22 @@ def test_an_international_host_name_is_looked_up_in_ascii(monkeypatch):
     assert asked == [("xn--kse-qla.example", 80)]
 
 
+def test_an_ipv6_address_is_used_without_its_brackets(monkeypatch):
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *address, **_: asked.append(address) or [])
+    assert refused("http://[2001:DB8::1]:81/a.jpg") == "the host has no address"
+    assert asked == [("2001:db8::1", 81)]
+
+
+def test_the_limit_is_exact_for_a_response_without_length(private):
+    def talk(connection):
+        connection.sendall(HEAD + b"\r\n" + PICTURE)
+
+    with saying(talk) as url:
+        assert fetch.fetch(url, limit=len(PICTURE)) == PICTURE
+    assert refused_of(talk, limit=len(PICTURE) - 1).startswith("more than")
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_compressed_response_is_decompressed(private, site, encoding):
     body = gzip.compress(PICTURE) if encoding == "gzip" else zlib.compress(PICTURE)
