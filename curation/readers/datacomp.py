@@ -130,7 +130,7 @@ def _embedding_members(file: Location, wanted: str | None) -> tuple[str, str]:
             f"{file} holds no image and text embeddings with known names "
             f"(l14_img with l14_txt, …-image with …-text); it holds {', '.join(names)}"
         )
-    default = _PREFERRED if _PREFERRED in pairs or len(pairs) > 1 else next(iter(pairs))
+    default = _PREFERRED if len(pairs) > 1 else next(iter(pairs))
     chosen = wanted or default
     if chosen not in pairs:
         raise CurationError(

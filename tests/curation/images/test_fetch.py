@@ -218,6 +218,14 @@ def test_other_protocols_are_refused(private, url):
     assert refused(url) == "only http and https URLs are fetched"
 
 
+def test_a_redirect_to_a_url_in_utf8_is_followed(private, site):
+    site.pages["/k%C3%A4se.jpg"] = Page(PICTURE)
+    location = f"{site.address}/käse.jpg".encode()
+    moved = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\n\r\n"
+    with saying(lambda connection: connection.sendall(moved)) as url:
+        assert fetch.fetch(url) == PICTURE
+
+
 def test_circular_redirects_end(private, site):
     site.pages["/1"] = Page(status=302, headers={"Location": "/2"})
     site.pages["/2"] = Page(status=302, headers={"Location": "/1"})

@@ -392,6 +392,8 @@ def test_hidden_tars_are_ignored(tmp_path):
     written(tmp_path / ".b.tar", [sample(1)])
     assert [shard.path.name for shard in open_source(tmp_path).shards()] == ["a.tar"]
     assert open_source(tmp_path / "a.tar").name == "webdataset"
+    with pytest.raises(CurationError, match="is not recognized"):
+        open_source(tmp_path / ".b.tar")
 
 
 def test_the_shard_size_does_not_change_the_shards_of_tars(tmp_path):
