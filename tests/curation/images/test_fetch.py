@@ -107,7 +107,8 @@ def test_an_ipv6_address_is_used_without_its_brackets(monkeypatch):
     asked = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *address, **_: asked.append(address) or [])
     assert refused("http://[2001:DB8::1]:81/a.jpg") == "the host has no address"
-    assert asked == [("2001:db8::1", 81)]
+    assert refused("http://[2001:DB8::1]/a.jpg") == "the host has no address"
+    assert asked == [("2001:db8::1", 81), ("2001:db8::1", 80)]
 
 
 def test_the_limit_is_exact_for_a_response_without_length(private):

@@ -119,6 +119,18 @@ def test_the_names_of_dataset2metadata_are_recognized(tmp_path):
         open_source(tmp_path, options=Options(features="h14"))
 
 
+def test_embeddings_of_images_without_those_of_captions_are_not_used(tmp_path):
+    names = ("h14_img", "h14_text")
+    write_pair(tmp_path / "a", 0, names=names)
+    reader = open_source(tmp_path)
+    assert reader.features == "b32"
+    image, text = embeddings(0)
+    np.savez(tmp_path / "a.npz", h14_img=image, h14_text=text)
+    message = r"a\.npz holds no image and text embeddings.*; it holds h14_img, h14_text"
+    with pytest.raises(CurationError, match=message):
+        open_source(tmp_path)
+
+
 def test_unusable_embeddings_are_listed_and_the_others_normalized(metadata, tmp_path, capsys):
     image, text = embeddings(0)
     image[3], text[4, 0], image[5] = 0, np.nan, image[5] * 4
