@@ -1,4 +1,4 @@
-"""What tests build their worlds from: pictures, tables of pairs, workspaces, catalogs."""
+"""Builders of test data: pictures, tables of pairs, workspaces, catalogs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def pairs(folder: Path, rows: Sequence[Mapping[str, object]], name: str = "pairs
 
 
 def read(source: Path, **options: object) -> ShardSamples:
-    """All that a reader finds in a source of one shard."""
+    """The result of reading a source of one shard."""
     reader = open_source(source, options=Options(**options))
     (shard,) = reader.shards()
     return reader.read(shard)
@@ -78,7 +78,7 @@ def read(source: Path, **options: object) -> ShardSamples:
 def workspace(
     folder: Path, rows: Sequence[Mapping[str, object]], shard_size: int = 10_000
 ) -> Workspace:
-    """A published workspace without a model: samples, and what the source told of them."""
+    """A published workspace without a model: samples, and the columns of their source."""
     source = pairs(folder / "source", rows)
     reader = open_source(source, options=Options(shard_size=shard_size))
     made = Workspace(folder / "workspace")

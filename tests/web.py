@@ -1,4 +1,4 @@
-"""Servers on this machine that stand for the web, and workspaces whose images lie there."""
+"""Local servers that replace the web, and workspaces whose images are on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests import make
 
 @dataclass
 class Page:
-    """An answer; whatever is not said is that of a picture."""
+    """An answer; the headers that it leaves out are those of a JPEG."""
 
     body: bytes = b""
     status: int = 200
@@ -26,7 +26,7 @@ class Page:
 
 @dataclass
 class Site:
-    """A server's pages by path, which may be changed, and the requests it had."""
+    """A server's pages by path, which a test may change, and the requests it received."""
 
     address: str
     pages: dict[str, Page]
@@ -36,7 +36,7 @@ class Site:
 
 @contextmanager
 def serving(pages: Mapping[str, Page], host: str = "127.0.0.1") -> Iterator[Site]:
-    """A server of pages; of any other path it knows nothing."""
+    """A server of pages; it answers any other path with 404."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -44,8 +44,8 @@ def serving(pages: Mapping[str, Page], host: str = "127.0.0.1") -> Iterator[Site
             site.headers.append(dict(self.headers.items()))
             page = site.pages.get(self.path, Page(b"nothing here", 404))
             self.send_response(page.status)
-            told = {"Content-Type": "image/jpeg", "Content-Length": str(len(page.body))}
-            for name, value in (told | dict(page.headers)).items():
+            defaults = {"Content-Type": "image/jpeg", "Content-Length": str(len(page.body))}
+            for name, value in (defaults | dict(page.headers)).items():
                 self.send_header(name, value)
             self.end_headers()
             with contextlib.suppress(OSError):
@@ -73,11 +73,11 @@ def pictures(count: int) -> dict[str, Page]:
 
 @contextmanager
 def saying(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that reads a request's head and then talks as it likes; its address."""
+    """A server that reads a request's head and then calls ``talk``; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def answer(connection: socket.socket) -> None:
-        # Whoever asked may have hung up.
+        # The client may have closed the connection.
         with connection, contextlib.suppress(OSError):
             connection.settimeout(10)
             connection.recv(65536)

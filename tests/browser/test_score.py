@@ -26,10 +26,10 @@ def fill(page: Page, label: str, text: str) -> None:
 
 def done(page: Page) -> int:
     """How many samples the stage in view has behind it."""
-    told = page.get_by_text(re.compile(rf"^\d+ of {PAIRS} samples"))
+    progress = page.get_by_text(re.compile(rf"^\d+ of {PAIRS} samples"))
     # torch takes its time to be imported.
-    expect(told).to_be_visible(timeout=LONG)
-    return int(told.inner_text().partition(" ")[0])
+    expect(progress).to_be_visible(timeout=LONG)
+    return int(progress.inner_text().partition(" ")[0])
 
 
 def test_a_dataset_is_scored_from_the_browser(visit: Visit, tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ def test_a_text_finds_pictures_and_the_address_gives_them_again(visit: Visit) ->
     expect(page).to_have_url(re.compile(r"[?&]text=flag\b"))
     expect(page.locator("figure[data-uid] img").first).to_be_visible()
     expect(page.locator(".js-plotly-plot .scatterlayer .point").first).to_be_visible()
-    found = shown_uids(page)
-    assert len(found) == 24
+    nearest = shown_uids(page)
+    assert len(nearest) == 24
     page.reload()
     expect(page.get_by_role("heading", name="Nearest to “flag”")).to_be_visible()
-    assert shown_uids(page) == found
+    assert shown_uids(page) == nearest
 
-    page.goto(re.sub(r"\?.*", f"?like={found[3]}", page.url))
+    page.goto(re.sub(r"\?.*", f"?like={nearest[3]}", page.url))
     expect(page.get_by_role("heading", name="Nearest to the image of")).to_be_visible()
-    assert shown_uids(page)[0] == found[3]
+    assert shown_uids(page)[0] == nearest[3]

@@ -24,14 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLE = ROOT / "data" / "sample"
 PRODUCERS = ROOT / ".venv-producers"
 
-# Neither has a reason to ask servers of its own makers, or of those of its libraries.
+# The producers and their libraries contact no server but the test's.
 QUIET = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "WANDB_MODE": "disabled",
     "WANDB_ERROR_REPORTING": "false",
 }
 
-# What a shard holds: the links below fill it.
+# Links per shard.
 SHARD = 20
 
 NOT_FOUND = "download failed: HTTP Error 404: Not Found"
@@ -40,7 +40,7 @@ NO_IMAGE = "image could not be resized after the download: Image decoding error"
 
 
 def exif_jpeg() -> bytes:
-    """A picture that lies on its side, and says so."""
+    """A picture whose EXIF orientation is rotated by 90 degrees."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return make.encoded(make.picture(1), exif=exif)
@@ -54,11 +54,11 @@ def alpha_png() -> bytes:
 
 @dataclass(frozen=True)
 class Link:
-    """What img2dataset is asked to download, and what is to come of it.
+    """A link for img2dataset to download, and the expected result.
 
     Attributes:
-        served: what the server answers; None is 404.
-        failure: why img2dataset cannot use it, unless it keeps whatever comes.
+        served: the server's answer; None is a 404.
+        failure: why img2dataset rejects it, unless re-encoding is disabled.
     """
 
     path: str
@@ -70,7 +70,7 @@ class Link:
 
 
 def links() -> list[Link]:
-    """Five shards: images among failures, images only, failures only, images, what is odd."""
+    """Five shards: mixed, images only, failures only, images only, unusual images."""
     with (SAMPLE / "metadata.csv").open(encoding="utf-8", newline="") as file:
         pairs = [row for row, _ in zip(csv.DictReader(file), range(57), strict=False)]
     numbers = iter(range(200))
@@ -94,7 +94,7 @@ def links() -> list[Link]:
 
 
 class Site(ThreadingHTTPServer):
-    """A server of links on a free port. One link may be slow, until it is let go."""
+    """A server of the links on a free port. It delays the link `slow` until `let_go` is set."""
 
     daemon_threads = True
 
@@ -154,7 +154,7 @@ class Download:
         return path
 
     def command(self, name: str, output_format: str, **options: object) -> list[str]:
-        said = {
+        settings = {
             "url_list": self.url_list,
             "input_format": "parquet",
             "caption_col": "text",
@@ -166,8 +166,8 @@ class Download:
             "thread_count": 8,
             **options,
         }
-        told = [f"--{name}={value}" for name, value in said.items() if value is not None]
-        return [str(PRODUCERS / "bin" / "img2dataset"), *told]
+        words = [f"--{name}={value}" for name, value in settings.items() if value is not None]
+        return [str(PRODUCERS / "bin" / "img2dataset"), *words]
 
     def run(self, name: str, output_format: str, **options: object) -> Path:
         run(self.command(name, output_format, **options))
@@ -176,7 +176,7 @@ class Download:
     def killed(
         self, name: str, output_format: str, is_time: Callable[[Path], bool], **options: object
     ) -> Path:
-        """What is left where img2dataset is killed while it waits for the last usable link."""
+        """The output of an img2dataset that is killed while it waits for the last usable link."""
         last = next(link for link in reversed(self.links) if link.failure is None)
         self.site.slow = f"/{last.path}"
         self.site.let_go.clear()

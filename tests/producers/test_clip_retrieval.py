@@ -70,11 +70,11 @@ def test_every_row_is_a_sample_beside_its_embeddings(made, download):
     by_uid = {link.uid: link for link in download.links if link.failure is None}
     seen = []
     for shard in reader.shards():
-        found = reader.read(shard)
-        assert not found.skipped
+        result = reader.read(shard)
+        assert not result.skipped
         sides = {side: matrix.open() for side, matrix in reader.embeddings(shard).items()}
         assert all(isinstance(rows, np.memmap) for rows in sides.values())
-        for number, row in enumerate(found.samples.to_pylist()):
+        for number, row in enumerate(result.samples.to_pylist()):
             link = by_uid[row["uid"]]
             assert row["caption"] == link.caption.strip()
             assert row["url"] == download.site.url(link)
@@ -88,8 +88,8 @@ def test_images_are_found_below_the_image_root(of_files, files, download):
     reader = open_source(of_files.folder, options=Options(image_root=files))
     served = {link.uid: link.served for link in download.links[:18]}
     rows = [row for shard in reader.shards() for row in reader.read(shard).samples.to_pylist()]
-    found = {r["uid"]: ImageRef.of(r).read(files) for r in rows if r["uid"] in served}
-    assert found == served
+    images = {r["uid"]: ImageRef.of(r).read(files) for r in rows if r["uid"] in served}
+    assert images == served
 
 
 def test_scores_take_no_model_and_are_those_of_the_embeddings(made, tmp_path):

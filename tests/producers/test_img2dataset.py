@@ -40,7 +40,7 @@ def images(source, samples):
     return {uid: ImageRef.of(row).read(source) for uid, row in samples.items()}
 
 
-def told(samples):
+def urls_and_captions(samples):
     return {uid: (row["url"], row["caption"]) for uid, row in samples.items()}
 
 
@@ -72,29 +72,29 @@ def test_tars_hold_every_download_and_list_every_failure(download, untouched):
     name, samples, skipped = read(untouched)
     assert name == "webdataset"
     assert len(list(untouched.glob("*.tar"))) == 5
-    assert told(samples) == expected(download, good(download))
+    assert urls_and_captions(samples) == expected(download, good(download))
     assert reasons(skipped) == FAILED + EMPTY
     assert not {"status", "error_message"} & next(iter(samples.values())).keys()
 
 
 def test_images_are_those_in_the_tar_and_jpegs_those_that_were_served(download, untouched):
     _, samples, _ = read(untouched)
-    found = images(untouched, samples)
+    read_images = images(untouched, samples)
     members = in_tars(untouched)
-    assert found == {uid: members[f"{row['key']}.jpg"] for uid, row in samples.items()}
+    assert read_images == {uid: members[f"{row['key']}.jpg"] for uid, row in samples.items()}
     served = {link.uid: link.served for link in good(download) if not link.path.endswith("png")}
-    assert {uid: found[uid] for uid in served} == served
-    (other,) = found.keys() - served.keys()
-    assert Image.open(io.BytesIO(found[other])).format == "JPEG"
+    assert {uid: read_images[uid] for uid in served} == served
+    (other,) = read_images.keys() - served.keys()
+    assert Image.open(io.BytesIO(read_images[other])).format == "JPEG"
 
 
-def test_tags_of_a_camera_are_kept_as_they_are_told(download, untouched):
+def test_exif_tags_are_kept(download, untouched):
     _, samples, _ = read(untouched)
     by_path = {link.path: samples[link.uid] for link in good(download)}
     assert json.loads(by_path["on-its-side.jpg"]["exif"])["Image Orientation"] == "Rotated 90 CW"
 
 
-def test_what_datacomp_downloads_tells_how_large_images_were(download, job, tmp_path):
+def test_a_datacomp_download_has_the_original_image_sizes(download, job, tmp_path):
     # As its download_upstream.py calls img2dataset, but for 128: it has 512, and ours are smaller.
     source = download.run(
         "datacomp",
@@ -107,7 +107,7 @@ def test_what_datacomp_downloads_tells_how_large_images_were(download, job, tmp_
     )
     name, samples, skipped = read(source)
     assert name == "webdataset"
-    assert told(samples) == expected(download, good(download))
+    assert urls_and_captions(samples) == expected(download, good(download))
     assert reasons(skipped) == FAILED + EMPTY
     row = samples[make.uid(1)]
     assert (row["image_file"], row["key"]) == ("00000000.tar", "0000000001")
@@ -121,7 +121,7 @@ def test_what_datacomp_downloads_tells_how_large_images_were(download, job, tmp_
     assert {r["uid"]: r["smaller_side"] for r in rows} == {u: min(s) for u, s in before.items()}
 
 
-def test_without_captions_whatever_was_served_is_a_target(download, untouched, job, tmp_path):
+def test_a_download_without_captions_is_a_target(download, untouched, job, tmp_path):
     source = download.run("any", "webdataset", disable_all_reencoding=True, caption_col=None)
     _, samples, skipped = read(source, captions_required=False)
     served = {link.uid: link.served for link in download.links if link.served and not link.headers}
@@ -138,10 +138,10 @@ def test_without_captions_whatever_was_served_is_a_target(download, untouched, j
     assert near[1:] == pytest.approx([1] * (len(near) - 1), abs=1e-5)
 
 
-def test_files_are_a_folder_and_the_tables_beside_list_what_failed(download, files):
+def test_files_are_a_folder_and_their_tables_list_the_failures(download, files):
     name, samples, skipped = read(files)
     assert name == "folder"
-    assert told(samples) == expected(download, good(download))
+    assert urls_and_captions(samples) == expected(download, good(download))
     assert reasons(skipped) == FAILED + EMPTY
     row = samples[make.uid(1)]
     assert (row["image_file"], row["key"]) == ("00000/0000001.jpg", "0000001")
@@ -159,14 +159,14 @@ def test_in_shards_of_any_size_every_failure_is_listed_once(files):
 def test_a_parquet_with_images_is_a_table_without_those_that_failed(download, parquet):
     name, samples, skipped = read(parquet)
     assert name == "table"
-    assert told(samples) == expected(download, good(download))
+    assert urls_and_captions(samples) == expected(download, good(download))
     assert reasons(skipped) == FAILED + EMPTY
     assert not {"status", "error_message"} & next(iter(samples.values())).keys()
     stored = {}
     for path in parquet.glob("*.parquet"):
         stored |= {row["uid"]: row["jpg"] for row in pq.read_table(path).to_pylist()}
-    found = images(parquet, samples)
-    assert found == {uid: stored[uid] for uid in found}
+    read_images = images(parquet, samples)
+    assert read_images == {uid: stored[uid] for uid in read_images}
 
 
 def test_each_format_is_scored_and_the_scores_are_the_same(
@@ -184,7 +184,7 @@ def test_each_format_is_scored_and_the_scores_are_the_same(
         assert other == pytest.approx(scores[0], abs=1e-5)
 
 
-def test_a_killed_download_is_scored_as_far_as_it_came_and_the_rest_once_it_is_there(
+def test_a_killed_download_is_scored_in_part_and_in_full_once_it_is_complete(
     download, job, tmp_path
 ):
     def is_time(folder):
@@ -196,7 +196,9 @@ def test_a_killed_download_is_scored_as_far_as_it_came_and_the_rest_once_it_is_t
     options = {"resize_mode": "no", "skip_reencode": True}
     source = mine.killed("tars", "webdataset", is_time, **options)
     _, samples, skipped = read(source)
-    assert expected(mine, good(mine)[:18]).items() < told(samples).items() < whole.items()
+    assert (
+        expected(mine, good(mine)[:18]).items() < urls_and_captions(samples).items() < whole.items()
+    )
     served = {link.uid: link.served for link in mine.links}
     assert images(source, samples).items() <= served.items()
     ends = {one.where.split()[0]: one.reason for one in skipped if one.where.startswith("00001.")}
@@ -205,17 +207,17 @@ def test_a_killed_download_is_scored_as_far_as_it_came_and_the_rest_once_it_is_t
     summary, _ = score(job, source, tmp_path / "w")
     assert summary.samples == len(samples)
     mine.run("tars", "webdataset", **options)
-    assert told(read(source)[1]) == whole
+    assert urls_and_captions(read(source)[1]) == whole
     summary, catalog = score(job, source, tmp_path / "w")
     assert (summary.samples, len(catalog)) == (len(whole), len(whole))
 
 
-def test_of_a_killed_download_into_files_what_is_there_is_read(download, tmp_path):
+def test_the_complete_files_of_a_killed_download_are_read(download, tmp_path):
     mine = Download(download.site, download.links[:40], tmp_path)
     source = mine.killed("files", "files", lambda d: len(list(d.glob("00001/*.json"))) > 9)
     name, samples, skipped = read(source)
     assert name == "folder"
     before, whole = (expected(mine, some) for some in (good(mine)[:18], good(mine)))
-    assert before.items() < told(samples).items() < whole.items()
+    assert before.items() < urls_and_captions(samples).items() < whole.items()
     reasons = [one.reason for one in skipped if one.where == "00001.parquet"]
     assert [reason.split(":")[0] for reason in reasons] == ["table cannot be read"]

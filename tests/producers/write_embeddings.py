@@ -3,8 +3,8 @@
 Usage: write_embeddings.py FOLDER EMBEDDINGS.npz OUTPUT PARTITIONS
 
 Its own runner deals the samples of FOLDER, tars or files, to partitions, and its own writer writes
-them. Their modules are taken one by one: the package as a whole wants a model, an index and a
-server. In place of the model stands EMBEDDINGS.npz: `key` with the rows of `image` and `text`.
+them. Their modules are imported one by one, because the whole package needs a model, an index and a
+server. EMBEDDINGS.npz replaces the model: `key` with the rows of `image` and `text`.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ def in_tars(tars: list[str]) -> Iterator[tuple[str, str, str]]:
 
 def in_files(captions: list[str]) -> Iterator[tuple[str, str, str]]:
     for file in map(Path, captions):
-        told = file.with_suffix(".json").read_text(encoding="utf-8")
-        yield str(file.with_suffix(".jpg")), file.read_text(encoding="utf-8"), told
+        metadata = file.with_suffix(".json").read_text(encoding="utf-8")
+        yield str(file.with_suffix(".jpg")), file.read_text(encoding="utf-8"), metadata
 
 
 class NoLogger:
