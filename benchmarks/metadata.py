@@ -3,7 +3,7 @@
     python -m benchmarks.metadata [--rows 200000] [--batch-size 8192] [--batches 2] [--device auto]
 
 Reads, checks, scores and publishes a synthetic pair of .parquet and .npz files in DataComp's format
-(float16, d = 768), as `python -m curation score` does. The result is the share of the scores; the
+(float16, d = 768), as `clip-curation score` does. The result is the share of the scores; the
 lower bound of their time is in benchmarks/neg_clip_loss.py.
 """
 

@@ -28,6 +28,21 @@ def can_embed() -> bool:
     return all(find_spec(name) for name in ("torch", "torchvision", "open_clip"))
 
 
+def require_embedding(action: str) -> None:
+    """Refuse an action that embeds or scores if the packages for it are not installed.
+
+    Args:
+        action: the subject of the message, such as "Scoring".
+
+    Raises:
+        CurationError: they are not; names the command that installs them.
+    """
+    if not can_embed():
+        raise CurationError(
+            f"{action} needs torch and open_clip. Install them with: {install_command('score')}"
+        )
+
+
 def missing(error: ImportError) -> CurationError | None:
     """The message for an import that failed because an extra is not installed.
 

@@ -32,11 +32,11 @@ EMPTY = {
 }
 NOTHING_SAVED = (
     "No saved selections yet. Save one on the Export page, or import a uid list: "
-    "`python -m curation import-uids WORKSPACE NAME FILE`."
+    "`clip-curation import-uids WORKSPACE NAME FILE`."
 )
 TOO_FEW = (
     "Comparing scores needs two numeric columns. Add scores with "
-    "`python -m curation score SOURCE --workspace WORKSPACE`."
+    "`clip-curation score SOURCE --workspace WORKSPACE`."
 )
 BINS = 40
 # Samples in a gallery at most.

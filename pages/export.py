@@ -141,7 +141,7 @@ def saved_recipe() -> Recipe | None:
     if not saved:
         st.info(
             "No saved selections yet. Save one here, or with "
-            "`python -m curation select WORKSPACE RECIPE --save NAME`."
+            "`clip-curation select WORKSPACE RECIPE --save NAME`."
         )
         return None
     return shell.decisions().recipe(choose(st.selectbox, "Saved selection", saved, "saved"))

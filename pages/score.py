@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from curation import formatting
+from curation import extras, formatting
 from curation.errors import CurationError
 from curation.jobs import jobs
 from curation.jobs.jobs import Job
@@ -65,6 +65,10 @@ def form() -> None:
             missing.append(str(error))
             return []
 
+    try:
+        extras.require_embedding("Scoring")
+    except CurationError as error:
+        missing.append(str(error))
     source = score_source.source_field()
     source_note = st.container()
     folder = arguments_of(lambda: [str(workspace(source))])

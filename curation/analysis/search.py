@@ -116,11 +116,7 @@ def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
     Raises:
         CurationError: the embeddings came ready-made, or as ``recorded_model.spec``.
     """
-    if not extras.can_embed():
-        raise CurationError(
-            "Searching by text or image needs torch and open_clip. Install them with: "
-            f"{extras.install_command('score')}"
-        )
+    extras.require_embedding("Searching by text or image")
     name = catalog.dataset.model
     if recorded_model.is_ready_made(workspace, name):
         raise CurationError(

@@ -49,7 +49,7 @@ class Catalog:
         if not path.is_file():
             raise CurationError(
                 f"{path.parent} has no catalog yet; score it with "
-                f"`python -m curation score SOURCE --workspace {path.parent}`"
+                f"`clip-curation score SOURCE --workspace {path.parent}`"
             )
         self._file = _file_identity(path)
         try:

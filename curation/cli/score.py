@@ -231,7 +231,7 @@ def score(
     if not quiet:
         click.echo(_time(summary))
     if summary.skipped:
-        click.echo(f"To list skipped samples: python -m curation info {workspace} --skipped")
+        click.echo(f"To list skipped samples: clip-curation info {workspace} --skipped")
         if strict:
             sys.exit(1)
 

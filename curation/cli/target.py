@@ -57,8 +57,8 @@ def add_target(
 
     \b
     Examples:
-      python -m curation add-target work/pairs food=food_images/
-      python -m curation add-target work/pairs in1k=class_names.txt
+      clip-curation add-target work/pairs food=food_images/
+      clip-curation add-target work/pairs in1k=class_names.txt
     """
     from curation.pipeline import change_targets
     from curation.pipeline.targets import TargetSource

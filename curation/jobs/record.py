@@ -36,7 +36,7 @@ class Job:
 
     Attributes:
         id: the name of its folder; ids sort by start time.
-        arguments: the arguments of ``python -m curation``.
+        arguments: the arguments of ``clip-curation``.
         workspace: the workspace that it writes into.
         started: seconds since 1970.
         cwd: its working directory.
@@ -104,8 +104,8 @@ class State:
 
 
 def command(arguments: Sequence[str]) -> str:
-    """``python -m curation …``, quoted for a shell."""
-    return shlex.join(["python", "-m", "curation", *arguments])
+    """``clip-curation …``, quoted for a shell."""
+    return shlex.join(["clip-curation", *arguments])
 
 
 def is_running(job: Job) -> bool:

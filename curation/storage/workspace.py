@@ -162,7 +162,7 @@ class Workspace(Store):
         if not (path / "workspace.toml").is_file():
             raise CurationError(
                 f"{path} is not a workspace: it has no workspace.toml; "
-                "make one with `python -m curation score SOURCE --workspace DIR`"
+                "make one with `clip-curation score SOURCE --workspace DIR`"
             )
         schema = read_toml(path / "workspace.toml").get("schema", SCHEMA)
         if not isinstance(schema, int) or schema > SCHEMA:

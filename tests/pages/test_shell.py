@@ -22,7 +22,7 @@ from tests.pages.conftest import Open
 def test_no_workspace_says_how_to_make_one(open_page: Open, tmp_path: Path) -> None:
     app = open_page("quadrants", root=tmp_path)
     assert app.title[0].value == "No workspace yet"
-    assert "python -m curation score" in app.code[0].value
+    assert app.code[0].value == "clip-curation demo"
 
 
 def test_unfinished_workspace_says_how_to_continue(

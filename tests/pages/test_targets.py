@@ -105,7 +105,7 @@ def test_the_form_shows_its_command_and_errors(open_page: Open, sample_workspace
     assert "nowhere/at/all does not exist" in text(app).replace("\\", "")
     app = open_page("targets", **link, new="mine", against="text")
     command = f"add-target {sample_workspaces}/sample mine=data/targets/food --target-side text"
-    assert [c.value for c in app.code] == [f"python -m curation {command}"]
+    assert [c.value for c in app.code] == [f"clip-curation {command}"]
     assert not next(b for b in app.button if b.label == "Add target").disabled
     app = open_page("targets", **link, new="animals")
     assert "animals exists (from data/targets/animals) and will be replaced" in text(app).replace(

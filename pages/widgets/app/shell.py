@@ -69,12 +69,8 @@ def workspace() -> Workspace:
         st.title("No workspace yet")
         st.write("Score a dataset in the browser or on the command line.")
         st.page_link("pages/score.py", label="Score a dataset", icon=":material/bolt:")
-        st.write("To score the sample dataset:")
-        st.code(
-            "python -m curation score data/sample --workspace data/workspaces/sample \\\n"
-            "    --target animals=data/targets/animals --target food=data/targets/food",
-            language="bash",
-        )
+        st.write("To try the app with the bundled sample:")
+        st.code("clip-curation demo", language="bash")
         folders = ", ".join(code(formatting.path(root)) for root in roots())
         st.write(f"Workspace folders: {folders}. Reload this page afterwards.")
         st.stop()
@@ -103,7 +99,7 @@ def catalog() -> Catalog:
         st.title("Not scored yet")
         st.write(
             f"Scoring of the workspace {code(path.parent.name)} has not finished. Run the same "
-            "`python -m curation score` command again to continue."
+            "`clip-curation score` command again to continue."
         )
     except CurationError as error:
         show_error(error)

@@ -127,7 +127,7 @@ def _saved(saved: Sequence[SavedSelection]) -> None:
     if not saved:
         st.info(
             "No saved selections yet. Save one on this page, or with "
-            "`python -m curation select WORKSPACE RECIPE --save NAME`."
+            "`clip-curation select WORKSPACE RECIPE --save NAME`."
         )
         return
     decisions = shell.decisions()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from curation import formatting
+from curation import extras, formatting
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
 from curation.jobs import jobs
@@ -63,6 +63,7 @@ def show(workspace: Workspace, catalog: Catalog) -> None:
     st.code(jobs.command(command), language="bash", wrap_lines=True)
     ready = True
     try:
+        extras.require_embedding("Adding a target")
         _check(workspace, catalog, TargetSource.parse(given), options)
     except CurationError as error:
         ready = False

@@ -364,7 +364,7 @@ def test_strict_tells_by_its_exit_code_that_samples_were_skipped(here, job, scor
     assert here(*arguments)[0] == 0
     code, out, err = here(*arguments, "--strict")
     assert (code, err) == (1, "")
-    assert f"python -m curation info {scored_copy.path}" in out
+    assert f"clip-curation info {scored_copy.path}" in out
 
 
 def test_info_judges_the_scores_by_a_label(here, scored):
