@@ -106,6 +106,14 @@ def test_uids_that_share_a_half_are_distinct_and_each_is_counted():
     assert first.tolist() == [4, 5, 0, 1]
 
 
+def test_sorted_uids_ascend_by_both_halves():
+    low, middle, high = ("0" * 31 + "1", "0" * 31 + "2", "1" + "0" * 31)
+    assert uids.is_sorted(uids.to_words([low, middle, middle, high]))
+    assert not uids.is_sorted(uids.to_words([middle, low]))
+    assert not uids.is_sorted(uids.to_words([high, middle]))
+    assert uids.is_sorted(uids.to_words([]))
+
+
 def test_draw_keys_differ_by_seed_and_draw_and_repeat():
     words = uids.to_words([f"{n:032x}" for n in range(1000)])
     keys = [uids.draw_keys(words, seed, draw) for seed, draw in ((0, 0), (0, 1), (1, 0), (0, 0))]

@@ -44,6 +44,7 @@ def test_a_folder_replaces_an_older_folder(tmp_path):
             partial.mkdir()
             (partial / content).write_text(content)
     assert [f.name for f in final.iterdir()] == ["new"]
+    assert [f.name for f in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
@@ -103,3 +104,13 @@ def test_equal_values_have_one_fingerprint_and_others_another():
 def test_sha256_is_of_the_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_missing_parent_folders_are_created(tmp_path):
+    with atomic(tmp_path / "a" / "b" / "c.txt") as partial:
+        partial.touch()
+    assert (tmp_path / "a" / "b" / "c.txt").is_file()
+
+
+def test_fingerprints_differ_where_values_are_split_differently():
+    assert fingerprint(1, 23) != fingerprint(12, 3) != fingerprint(123)

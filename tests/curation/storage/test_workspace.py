@@ -70,12 +70,14 @@ def test_trim_deletes_the_shards_from_a_number_on(tmp_path):
         folder.finish(shard, Receipt("x", 1))
         folder.file(shard, "image.npy").write_bytes(b"")
     (tmp_path / "model.toml").write_text("")
+    (tmp_path / "3rd.txt").write_text("")
     folder.trim(2)
     assert sorted(f.name for f in tmp_path.iterdir()) == [
         "00000.image.npy",
         "00000.json",
         "00001.image.npy",
         "00001.json",
+        "3rd.txt",
         "model.toml",
     ]
 
@@ -119,6 +121,7 @@ def test_the_lock_deletes_partial_files_and_no_others(tmp_path):
 
 def test_a_name_must_fit_into_a_column_name():
     assert check_name("food_101", "target") == "food_101"
+    assert check_name("x", "target") == "x"
     for name in ("", "Food", "1a", "a-b", "a b", "../a", "_a", "a\n"):
         with pytest.raises(CurationError, match="cannot name a target"):
             check_name(name, "target")
