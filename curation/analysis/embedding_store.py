@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from curation.catalog.catalog import Catalog
 from curation.errors import CurationError
-from curation.pipeline.ready_made import open_place, place
+from curation.pipeline.ready_made import location, open_rows
 from curation.scores.shared.normalize import unit
 from curation.storage.workspace import Workspace
 
@@ -48,7 +48,7 @@ def iter_shards(
     folder = workspace.embeddings(model or catalog.dataset.model)
     for shard, rowids in enumerate(_rowids(catalog)):
         try:
-            rows = open_place(place(folder, shard, side))
+            rows = open_rows(location(folder, shard, side))
         except CurationError as problem:
             raise CurationError(f"the embeddings of {side}s cannot be read: {problem}") from None
         if len(rows) != len(rowids):

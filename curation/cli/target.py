@@ -1,4 +1,4 @@
-"""``add-target`` and ``remove-target``: reference sets of a dataset that is scored already."""
+"""``add-target`` and ``remove-target``: change the targets of a scored dataset."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from curation.scores.target_sides import TARGET_SIDE
     "norms",
     type=float,
     multiple=True,
-    help="Norms to compute. Repeatable.  [default: as toward the other targets, or inf and 2]",
+    help="Norms to compute. Repeatable.  [default: as with the other targets, or inf and 2]",
 )
 @click.option(
     "--target-side",
@@ -28,12 +28,13 @@ from curation.scores.target_sides import TARGET_SIDE
     type=click.Choice(TARGET_SIDE.choices),
     multiple=True,
     help="Measure against its images, its captions (text), or both as one set. Repeatable.  "
-    "[default: as toward the other targets, or what it has]",
+    "[default: as with the other targets, or what it has]",
 )
 @click.option(
     "--model",
-    help="What embedded the dataset, where the workspace does not tell, as beside ready-made "
-    "embeddings: an open_clip architecture, or a folder with open_clip_config.json.",
+    help="The model that embedded the dataset, needed where the workspace does not record it, as "
+    "with ready-made embeddings: an open_clip architecture, or a folder with "
+    "open_clip_config.json.",
 )
 @click.option("--pretrained", help="Weights of the architecture: a tag or a checkpoint file.")
 @device_option
@@ -52,8 +53,8 @@ def add_target(
 
     SOURCE is what `score --target` takes: a folder, table or tars of images, a .txt of captions,
     or a .npy or .npz of embeddings. Neither the dataset's source nor the options that it was
-    scored with are needed: the target is embedded by the dataset's own model, and no other score
-    is touched. A target that is there already is read again, or replaced, where SOURCE is another.
+    scored with are needed: the target is embedded by the dataset's own model, and other scores
+    stay as they are. A target of this NAME is read again, or replaced if SOURCE is another one.
 
     \b
     Examples:
@@ -78,9 +79,9 @@ def add_target(
 @click.argument("name")
 @quiet_option
 def remove_target(workspace: Path, name: str, quiet: bool) -> None:
-    """Take a target out of WORKSPACE: its columns, its embeddings, its part in `all`.
+    """Delete a target from WORKSPACE: its columns, its embeddings, its part in `all`.
 
-    The images that it was read from stay where they are.
+    The images that it was read from are kept.
     """
     from curation.pipeline import change_targets
     from curation.storage.workspace import Workspace

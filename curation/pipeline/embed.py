@@ -1,4 +1,10 @@
-"""The embed stage: a shard's images and captions into unit rows, float16, aligned with it."""
+"""The embed stage: a shard's samples in, ``embeddings/<model>/`` out.
+
+Each shard gets ``image.npy`` and ``text.npy``, float16 unit rows aligned with its samples,
+``skipped.parquet`` with the samples that could not be embedded, and a receipt. It is embedded again
+when its samples, the model's weights or precision change. Samples that could not be read are tried
+again by the next run.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from curation import formatting
 from curation.errors import CurationError, UnreadableError
 from curation.executors.base import Executor
 from curation.images import location
@@ -21,13 +28,14 @@ from curation.models.batch_encoder import Clock, Encoding, Rows
 from curation.models.devices import workers_each
 from curation.models.encoder import Encoder, Encoders
 from curation.pipeline.read import write_skipped
+from curation.progress import Progress
 from curation.readers.base import Skipped
 from curation.storage import matrices
 from curation.storage.atomic import atomic, fingerprint
 from curation.storage.locations import Location
 from curation.storage.workspace import Receipt, ShardFolder, Store
 
-# Raise it when what the embed stage writes changes, so that old shards are embedded again.
+# Increase it when the files written change: every shard is then embedded again.
 VERSION = 2
 
 SIDES = ("image", "text")
@@ -47,7 +55,7 @@ def embed(
     advance: Advance = lambda _: None,
     to_fetch: Advance = lambda _: None,
 ) -> list[Receipt]:
-    """Embed every shard of a store that has not been, side by side on several devices.
+    """Embed every shard that is not up to date, in parallel on several devices.
 
     Args:
         devices: by torch's names; each has its own copy of the model.
@@ -72,8 +80,38 @@ def embed(
     return receipts
 
 
+def embed_with_progress(
+    store: Store,
+    image_root: Location,
+    encoders: Encoders,
+    *,
+    devices: Sequence[str],
+    executor: Executor,
+    label: str,
+    progress: Progress,
+    unit: str = "sample",
+) -> list[Receipt]:
+    """``embed`` with a progress bar, and a line about images that are fetched from the web."""
+
+    def to_fetch(images: int) -> None:
+        count = formatting.plural(images, "image")
+        progress.say(f"Web: {count} to fetch, each from its own address")
+
+    receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
+    with progress.bar(label, sum(r.rows for r in receipts if r), unit) as bar:
+        return embed(
+            store,
+            image_root,
+            encoders,
+            devices=devices,
+            executor=executor,
+            advance=bar.update,
+            to_fetch=to_fetch,
+        )
+
+
 def sides(store: Store) -> tuple[str, ...]:
-    """What of a store is to be embedded: images if any sample has one, texts if any a caption."""
+    """The sides to embed: images if any sample has one, texts if any sample has a caption."""
 
     def any_sample(column: str) -> bool:
         tables = (_samples(store, shard, [column]) for shard in range(store.shard_count()))
@@ -95,15 +133,15 @@ def embed_shard(
     workers: int = 1,
     advance: Advance = lambda _: None,
 ) -> Receipt:
-    """Embed one shard unless that has been done; returns its receipt.
+    """Embed one shard unless it is up to date; returns its receipt.
 
     Writes ``image.npy`` and ``text.npy``, as far as they are to be ``made``, float16 (N, dim). Rows
-    are unit length, or NaN: of a sample without an image, with an empty caption, or whose image
-    cannot be read or does not decode, or whose embedding is not finite; the last three are listed
-    as skipped. Where any could not be read, the next run tries the skipped ones again.
+    are of unit length, or NaN: where a sample has no image or an empty caption, where its image
+    cannot be read or decoded, or where its embedding is not finite. The last three are listed as
+    skipped. If any could not be read, the next run tries the skipped samples again.
 
-    The receipt's seconds are those of this thread, and ``decode``: what each of the workers spent
-    beside it.
+    The receipt's seconds are those of this thread; ``decode`` is the time of each worker, which
+    decodes in parallel.
     """
     folder = store.embeddings(encoder.spec.slug)
     clock = Clock()
@@ -138,7 +176,7 @@ def embed_shard(
         for side in SIDES:
             _save(folder.file(shard, f"{side}.npy"), found.get(side))
         write_skipped(folder, shard, skipped, [rows[n]["uid"] for n in failed], list(failed))
-    # They could be read a stage ago, or may be reached another day.
+    # The read stage could read them, so they may be readable again.
     unreadable = any(isinstance(problem, UnreadableError) for problem in failed.values())
     mark = _to_be_tried_again(plan.mark, list(failed)) if unreadable else plan.mark
     receipt = Receipt(mark, len(rows), len(failed), clock.seconds)
@@ -148,12 +186,12 @@ def embed_shard(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What of a shard is to be embedded.
+    """The part of a shard that is to be embedded.
 
     Attributes:
-        mark: the fingerprint of the shard once nothing is left to be tried again.
-        wanted: by side, which of the samples, (N,).
-        kept: by side, the rows of an earlier run, which stay where they are not wanted.
+        mark: the fingerprint of the shard once no sample remains to be tried again.
+        wanted: by side, which samples are to be embedded, (N,).
+        kept: by side, the rows of an earlier run, kept for the samples that are not wanted.
     """
 
     mark: str
@@ -173,7 +211,7 @@ class _Plan:
 def _plan(
     store: Store, shard: int, folder: ShardFolder, model_mark: str, made: Sequence[str]
 ) -> _Plan | Receipt:
-    """What is to be done for a shard, or the receipt of what has been done."""
+    """The work that remains for a shard, or its receipt where none does."""
     source = store.samples.receipt(shard)
     if source is None:
         raise CurationError(f"shard {shard} has not been read")
@@ -196,18 +234,18 @@ def _plan(
 
 
 def _samples(store: Store, shard: int, columns: Sequence[str] = _COLUMNS) -> pa.Table:
-    """Columns of a shard's samples; a target that an earlier version read has not every one."""
+    """Columns of a shard's samples, null where an earlier version did not write them."""
     file = pq.ParquetFile(store.samples.file(shard, "parquet"))
-    there = [name for name in columns if name in file.schema_arrow.names]
-    table = file.read(columns=there)
+    present = [name for name in columns if name in file.schema_arrow.names]
+    table = file.read(columns=present)
     for name in columns:
-        if name not in there:
+        if name not in present:
             table = table.append_column(name, pa.nulls(len(table), pa.string()))
     return table
 
 
 def _embedded(folder: ShardFolder, shard: int, made: Sequence[str], count: int) -> dict[str, Rows]:
-    """A shard's embeddings by side, mapped; empty if they are not all there."""
+    """A shard's embeddings by side, memory-mapped; empty if any is missing."""
     try:
         files = {side: folder.file(shard, f"{side}.npy") for side in made}
         rows = {side: np.load(file, mmap_mode="r") for side, file in files.items()}

@@ -1,4 +1,4 @@
-"""Judgements made elsewhere: score columns joined by uid, and lists of uids."""
+"""Importing what others computed: columns of scores joined by uid, and lists of uids."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Joined:
-    """How an imported file met the dataset.
+    """How many rows of an imported file belong to the dataset.
 
     Attributes:
         rows: usable rows of the file.
-        matched: samples of the dataset that got a value, or are on the list.
+        matched: samples of the dataset that got a value or are in the list.
         unmatched: uids of the file that the dataset does not have.
         repeated: rows whose uid came before in the file.
     """
@@ -47,7 +47,7 @@ class Joined:
 
 
 def column_name(text: str) -> tuple[str, str]:
-    """A column of a file and the score that it becomes, of ``NAME=SCORE`` or ``NAME``."""
+    """A file's column and the score it becomes, from ``NAME=SCORE`` or ``NAME``."""
     name, _, score = text.rpartition("=")
     return (name, score) if name else (score, score)
 
@@ -64,11 +64,11 @@ def import_scores(
 
     Args:
         names: which columns, each with the name of its score; by default every column of numbers,
-            under its own name in small letters, with ``_`` for what cannot be in a name.
+            under its own name in lower case, with ``_`` for characters that are not allowed.
 
     Raises:
-        CurationError: the file has no such column, none of numbers, or a score's name cannot be
-            one or is that of a computed score or of a column of every sample.
+        CurationError: the file has no such column or none of numbers; or a score's name is not
+            allowed, or is that of a computed score or of a column that every sample has.
     """
     if not workspace.catalog.is_file():
         raise CurationError(f"{workspace.path} has no catalog yet: run `score` to its end first")
@@ -84,14 +84,16 @@ def import_scores(
     first = uids.first_occurrences(words)
     places = _places(workspace, words[first])
     if not any((found >= 0).any() for found in places):
-        raise CurationError(f"{file} has no uid of this dataset: is it of another one?")
+        raise CurationError(
+            f"{file} has no uid of this dataset; check that it is the file of this dataset"
+        )
     for name, values in columns.items():
         _write_score(workspace, name, values[first], places, file)
     return _joined(words, first, places)
 
 
 def import_uids(workspace: Workspace, name: str, file: Path, uid_column: str = "uid") -> Joined:
-    """Keep a DataComp .npy, a text file (one uid a line) or a table's uid column as a list.
+    """Save the uids of a DataComp .npy, a text file (one a line) or a table as a list.
 
     Raises:
         CurationError: the file cannot be read as one of those, or an entry is not a uid.
@@ -121,7 +123,7 @@ def _load(file: Path) -> pa.Table:
 
 
 def _numeric(table: pa.Table, file: Path, uid_column: str) -> list[tuple[str, str]]:
-    """The columns of numbers, each with the name that its score gets."""
+    """The columns of numbers, each with the name of its score."""
     others = [name for name in table.column_names if name not in (uid_column, table_files.ORIGIN)]
     found = {
         name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -132,7 +134,7 @@ def _numeric(table: pa.Table, file: Path, uid_column: str) -> list[tuple[str, st
         raise CurationError(f"{file} has no column of numbers beside {uid_column}")
     if len(set(found.values())) < len(found):
         raise CurationError(
-            f"{file} has columns whose names differ too little ({', '.join(found)}): "
+            f"{file} has columns whose scores would have one name ({', '.join(found)}): "
             "name each with --column NAME=SCORE"
         )
     return list(found.items())
@@ -151,7 +153,7 @@ def _column(table: pa.Table, name: str, file: Path) -> pa.ChunkedArray:
 
 def _uid_column(table: pa.Table, file: Path, name: str) -> uids.Words:
     try:
-        # As UUIDs are written, too.
+        # UUIDs are written with dashes.
         text = pc.replace_substring(_column(table, name, file).cast(pa.string()), "-", "")
         return uids.to_words(text)
     except ValueError as error:
@@ -167,7 +169,7 @@ def _from_text(file: Path) -> uids.Words:
 
 
 def _taken(workspace: Workspace) -> set[str]:
-    """The names an imported score may not have: it would hide something measured here."""
+    """Names that an imported score must not have, because a column has them already."""
     records = score_folders.finished(workspace)
     columns = {c.name for record in records if record.score in SCORES for c in record.columns}
     told = {c.name for c in Catalog.of(workspace).columns.values() if c.kind == "source"}
@@ -176,11 +178,11 @@ def _taken(workspace: Workspace) -> set[str]:
 
 def _check_score(name: str, score: str, taken: set[str], file: Path) -> None:
     """Raises:
-    CurationError: a column's score cannot be called so, or something else is.
+    CurationError: the score's name is not allowed, or is taken.
     """
     advice = f"choose columns, and name their scores, with --column {name}=SCORE"
     if score in taken:
-        raise CurationError(f"{file}: the dataset has a column {score} of its own; {advice}")
+        raise CurationError(f"{file}: the dataset already has a column {score}; {advice}")
     try:
         check_name(score, "score")
     except CurationError as problem:
@@ -197,7 +199,7 @@ def _floats(column: pa.ChunkedArray, name: str, file: Path) -> Floats:
 
 
 def _places(workspace: Workspace, ranked: uids.Words) -> list[Places]:
-    """For each shard, where its samples stand in the sorted uids of the file, or −1."""
+    """For each shard, the positions of its samples in the sorted uids of the file, or −1."""
     places = []
     for shard in range(workspace.shard_count()):
         table = pq.read_table(workspace.samples.file(shard, "parquet"), columns=["uid"])

@@ -94,11 +94,11 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
                 connection.register("facts", _columns_table(schema, records))
                 connection.execute("CREATE TABLE columns AS FROM facts")
                 total = connection.sql("SELECT count(*) FROM samples").fetchall()[0][0]
-                # A sample without scores is listed, but it is there.
+                # A sample without scores is listed as skipped, but it is in the catalog.
                 left_out = sum(stage != "score" for stage in losses.column("stage").to_pylist())
                 connection.register("about", _about(workspace, total, left_out))
                 connection.execute("CREATE TABLE dataset AS FROM about")
-                # Closing does this too, but says nothing if the disk is full.
+                # Closing the file does this too, but reports no error if the disk is full.
                 connection.execute("CHECKPOINT")
         except duckdb.Error as error:
             raise CurationError(f"cannot write {workspace.catalog}: {error}") from None
@@ -108,7 +108,7 @@ def publish(workspace: Workspace, progress: Progress) -> Published:
 
 
 def skipped_reasons(workspace: Workspace) -> list[tuple[str, str]]:
-    """(where, reason) of everything that the read and embed stages left out."""
+    """(where, reason) of every sample that the read and embed stages left out."""
     tables = pa.concat_tables(_skipped_before(workspace)).to_pylist()
     return [(row["where"], row["reason"]) for row in tables]
 
@@ -173,7 +173,7 @@ def _undecodable(workspace: Workspace, shard: int) -> list[int]:
 
 
 def _repeated(workspace: Workspace) -> dict[int, NDArray[np.int64]]:
-    """The rows, by shard, whose uid an earlier row has; one that did not decode counts for none."""
+    """The rows, by shard, whose uid an earlier row has; rows that did not decode do not count."""
     words, shard_of, row_of = [], [], []
     for shard in range(workspace.shard_count()):
         table = pq.read_table(workspace.samples.file(shard, "parquet"), columns=["uid"])
@@ -257,7 +257,7 @@ def _kind(column: Column) -> str:
 
 
 def _undeclared(field: pa.Field) -> dict[str, str]:
-    """What a column is that no score of this workspace made."""
+    """The description of a column that no score of this workspace made."""
     if field.name in SAMPLE_COLUMNS:
         return {"kind": "sample", "title": field.name.replace("_", " ")}
     stored = _STORED_CLIP.fullmatch(field.name)

@@ -1,4 +1,9 @@
-"""The read stage: a source's shards into ``samples/``."""
+"""The read stage: a shard of the source in, ``samples/`` out.
+
+Each shard gets a Parquet file with a row for each usable sample, ``skipped.parquet`` with the rest,
+and a receipt. It is read again when the part of the source that it covers changes, when samples
+were skipped and the image root is another one now, or when a skipped sample may be readable later.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from curation.readers.base import Reader, Skipped, SourceShard
 from curation.storage.atomic import atomic, fingerprint
 from curation.storage.workspace import Receipt, ShardFolder, Store
 
-# Raise it when what the read stage writes changes, so that old shards are read again.
+# Increase it when the files written change: every shard is then read again.
 VERSION = 2
 
 SKIPPED_SCHEMA = pa.schema(
@@ -25,10 +30,10 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard, device: str = "
     """Read one shard unless it has been read; returns its receipt."""
     folder = store.samples
     mark = fingerprint(VERSION, reader.name, shard.fingerprint)
-    # What was skipped may have been sought in the wrong place: then the place counts too.
-    placed = fingerprint(mark, str(reader.image_root))
+    # With another image root, samples that were skipped may be readable.
+    rooted = fingerprint(mark, str(reader.image_root))
     done = folder.receipt(shard.index)
-    if done is not None and not done.again and done.source == (placed if done.skipped else mark):
+    if done is not None and not done.again and done.source == (rooted if done.skipped else mark):
         return replace(done, seconds={})
     folder.discard(shard.index)
     began = time.perf_counter()
@@ -36,12 +41,12 @@ def read_shard(store: Store, reader: Reader, shard: SourceShard, device: str = "
     with atomic(folder.file(shard.index, "parquet")) as partial:
         pq.write_table(found.samples, partial)
     write_skipped(folder, shard.index, found.skipped)
-    source = placed if found.skipped else mark
+    source = rooted if found.skipped else mark
     again = any(skipped.is_retryable for skipped in found.skipped)
-    # What comes of another try decides whether the stages after this one are to follow.
-    came = found.samples.column("uid").to_pylist() if again else None
+    # Retrying changes the receipt, and so the later stages, only if it finds other samples.
+    retried = found.samples.column("uid").to_pylist() if again else None
     receipt = Receipt(
-        fingerprint(source, came),
+        fingerprint(source, retried),
         len(found.samples),
         len(found.skipped),
         {"read": time.perf_counter() - began},
@@ -60,10 +65,10 @@ def write_skipped(
     rows: Sequence[int] = (),
     suffix: str = "skipped.parquet",
 ) -> None:
-    """List a shard's skipped samples beside it, if there are any.
+    """Write the list of a shard's skipped samples, or delete it where there are none.
 
     Args:
-        uids, rows: of samples that have been read, theirs, and their place in the shard.
+        uids, rows: the uids and row numbers in the shard of samples that were read.
     """
     path = folder.file(shard, suffix)
     if not skipped:

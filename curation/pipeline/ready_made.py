@@ -1,4 +1,10 @@
-"""The embed stage of a source that brings its embeddings: checked, and used where they lie."""
+"""The embed stage of a source that brings its own embeddings: they are checked and used in place.
+
+In: a shard's samples and the source's embeddings of them. Out, in ``embeddings/<features>/``:
+``source.json`` with the files to map, or ``image.npy`` and ``text.npy`` unpacked from compressed
+files; ``unscored.parquet`` with the rows that cannot be scored; a receipt. A shard is checked again
+when its samples change, or other members of its files are used.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +30,7 @@ from curation.storage.atomic import atomic, fingerprint
 from curation.storage.matrices import Matrix, Rows, open_matrix
 from curation.storage.workspace import Receipt, ShardFolder, Store, Workspace, write_toml
 
-# Raise it when what is written changes, so that old shards are looked over again.
+# Increase it when the files written change: every shard is then checked again.
 VERSION = 1
 
 # The temperature of OpenAI's models, whose embeddings most ready-made ones are.
@@ -40,7 +46,7 @@ def adopt(
     executor: Executor,
     progress: Progress,
 ) -> list[Receipt]:
-    """Take up the embeddings that a source brings, and say what is odd about them.
+    """Check the embeddings of every shard, and warn of those that are unusual.
 
     Raises:
         CurationError: as ``adopt_shard`` does, or a shard's embeddings have another length.
@@ -52,7 +58,7 @@ def adopt(
             receipts.append(receipt)
             bar.update(1)
     folder.trim(len(shards))
-    widths = [open_place(place(folder, shard.index, "image")).shape[1] for shard in shards]
+    widths = [open_rows(location(folder, shard.index, "image")).shape[1] for shard in shards]
     for shard, width in zip(shards, widths, strict=True):
         if width != widths[0]:
             raise CurationError(
@@ -63,12 +69,11 @@ def adopt(
         f"Embeddings: {reader.features}, ready-made, {widths[0]} dimensions, "
         f"temperature {TEMPERATURE:.4g} unless given"
     )
-    if others := sum(receipt.not_unit for receipt in receipts):
+    if not_unit := sum(receipt.not_unit for receipt in receipts):
         total = 2 * sum(receipt.rows for receipt in receipts)
         progress.warn(
-            f"{formatting.count(others)} of {formatting.count(total)} "
-            "embeddings are not of unit length: "
-            "they are brought to it"
+            f"{formatting.count(not_unit)} of {formatting.count(total)} "
+            "embeddings are not of unit length and are normalized"
         )
     if missing := sum(receipt.skipped for receipt in receipts):
         progress.warn(
@@ -90,31 +95,31 @@ def adopt(
 def adopt_shard(
     store: Store, reader: BringsEmbeddings, shard: SourceShard, device: str = "cpu"
 ) -> Receipt:
-    """Take up a shard's embeddings unless that has been done; returns its receipt.
+    """Check a shard's embeddings unless that was done before; returns its receipt.
 
-    Those that can be memory-mapped stay where they are; compressed ones are unpacked once. Rows
-    that are zero or not finite have no score: they are listed beside, and counted as skipped.
+    Files that can be memory-mapped are used in place; compressed ones are unpacked once. Rows that
+    are zero or not finite get no score: they are listed, and counted as skipped.
 
     Raises:
-        CurationError: there are not as many rows as samples, or the sides differ in length.
+        CurationError: the number of rows is not that of the samples, or the sides differ in shape.
     """
     source = store.samples.receipt(shard.index)
     if source is None:
         raise CurationError(f"shard {shard.index} has not been read")
     folder = store.embeddings(reader.features)
-    places = reader.embeddings(shard)
-    members = [places[side].member for side in _SIDES]
+    matrices_by_side = reader.embeddings(shard)
+    members = [matrices_by_side[side].member for side in _SIDES]
     mark = fingerprint(VERSION, source.fingerprint, members)
     done = folder.receipt(shard.index)
     if done is not None and done.fingerprint == mark:
         return replace(done, seconds={})
     folder.discard(shard.index)
-    opened = {side: places[side].open() for side in _SIDES}
+    opened = {side: matrices_by_side[side].open() for side in _SIDES}
     shapes = {rows.shape for rows in opened.values()}
     if len(shapes) > 1 or next(iter(shapes))[0] != source.rows:
-        told = " and ".join(f"{places[s].name} {opened[s].shape}" for s in _SIDES)
+        shown = " and ".join(f"{matrices_by_side[s].name} {opened[s].shape}" for s in _SIDES)
         raise CurationError(
-            f"{places['image'].file} holds {told}; {shard.path.name} beside it has "
+            f"{matrices_by_side['image'].file} holds {shown}; {shard.path.name} has "
             f"{source.rows} rows"
         )
     reasons: dict[int, str] = {}
@@ -124,37 +129,38 @@ def adopt_shard(
         not_unit += found.not_unit
         reasons |= dict.fromkeys(found.zero.tolist(), f"its {noun}'s embedding is zero")
         reasons |= dict.fromkeys(found.not_finite.tolist(), f"its {noun}'s embedding is not finite")
-    _keep(folder, shard.index, places, opened)
-    _list(store, folder, shard, dict(sorted(reasons.items())))
+    _write(folder, shard.index, matrices_by_side, opened)
+    _write_unscored(store, folder, shard, dict(sorted(reasons.items())))
     receipt = Receipt(mark, source.rows, len(reasons), {}, not_unit)
     folder.finish(shard.index, receipt)
     return receipt
 
 
-def place(folder: ShardFolder, shard: int, side: str) -> Path | Matrix:
-    """Where a shard's embeddings lie: in the workspace, or where the source has them."""
+def location(folder: ShardFolder, shard: int, side: str) -> Path | Matrix:
+    """The file of a shard's embeddings: a .npy of the workspace, or a matrix of the source."""
     mapped = folder.file(shard, "source.json")
     if mapped.is_file():
-        told = json.loads(mapped.read_text()).get(side)
-        if told is not None:
-            return Matrix(Path(told["file"]), told["member"])
+        matrix = json.loads(mapped.read_text()).get(side)
+        if matrix is not None:
+            return Matrix(Path(matrix["file"]), matrix["member"])
     return folder.file(shard, f"{side}.npy")
 
 
-def open_place(found: Path | Matrix) -> Rows:
-    """The embeddings there, (N, d), memory-mapped."""
-    return open_matrix(found) if isinstance(found, Path) else found.open()
+def open_rows(location: Path | Matrix) -> Rows:
+    """The embeddings of a location, (N, d), memory-mapped."""
+    return open_matrix(location) if isinstance(location, Path) else location.open()
 
 
-def _keep(
-    folder: ShardFolder, shard: int, places: Mapping[str, Matrix], opened: Mapping[str, Any]
+def _write(
+    folder: ShardFolder, shard: int, sources: Mapping[str, Matrix], opened: Mapping[str, Any]
 ) -> None:
+    """Record the files that are mapped, and unpack the others."""
     mapped: dict[str, dict[str, str | None]] = {}
     for side, rows in opened.items():
         copy = folder.file(shard, f"{side}.npy")
         if isinstance(rows, np.memmap):
             copy.unlink(missing_ok=True)
-            mapped[side] = {"file": str(places[side].file), "member": places[side].member}
+            mapped[side] = {"file": str(sources[side].file), "member": sources[side].member}
             continue
         with atomic(copy) as partial:
             matrices.save(partial, rows)
@@ -162,10 +168,10 @@ def _keep(
         partial.write_text(json.dumps(mapped))
 
 
-def _list(
+def _write_unscored(
     store: Store, folder: ShardFolder, shard: SourceShard, reasons: Mapping[int, str]
 ) -> None:
     table = pq.read_table(store.samples.file(shard.index, "parquet"), columns=["uid"])
     rows = [Skipped(f"{shard.path.name} row {n + 1}", reason) for n, reason in reasons.items()]
-    listed = [table.column("uid")[n].as_py() for n in reasons]
-    write_skipped(folder, shard.index, rows, listed, list(reasons), "unscored.parquet")
+    uids = [table.column("uid")[n].as_py() for n in reasons]
+    write_skipped(folder, shard.index, rows, uids, list(reasons), "unscored.parquet")

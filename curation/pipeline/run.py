@@ -1,4 +1,4 @@
-"""Read → embed → score → publish: the whole way of a dataset, in one screen."""
+"""Read, embed, score, publish: the stages that take a dataset to its catalog."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of it.
+    """The result of a run.
 
     Attributes:
-        seconds: by stage, ``in all`` last; of embedding, the mean over the devices. What was done
-            before takes none.
+        seconds: by stage, ``in all`` last; for embedding, the mean over the devices. Work that an
+            earlier run did is not counted.
         embedded: samples of the dataset embedded in this run.
-        embedding_seconds: how long that took by the clock on the wall.
-        workers: threads that decoded, for each device; ``decode`` is what each of them spent.
+        embedding_seconds: the wall time of embedding them.
+        workers: decoding threads for each device; ``decode`` is the time of each.
     """
 
     samples: int
@@ -74,11 +74,10 @@ class Summary:
 
 
 def score_dataset(job: Job, progress: Progress) -> Summary:
-    """Score a dataset into a workspace; what an earlier run finished is used again.
+    """Score a dataset into a workspace, reusing what earlier runs finished.
 
     Raises:
-        CurationError: the source, the model or a parameter is not usable; what was finished
-            until then stays.
+        CurationError: the source, the model or a parameter is not usable. Finished shards are kept.
     """
     began = time.perf_counter()
     device_names = devices.names(job.device)
@@ -88,13 +87,13 @@ def score_dataset(job: Job, progress: Progress) -> Summary:
         progress.warn(unused)
     job = _with_image_root(job)
     reader = open_source(job.source, job.reader, job.options)
-    # Beside ready-made embeddings a model is used only where it is named.
+    # With ready-made embeddings, a model is used only if it is given.
     may_embed = job.model != ModelSpec() or not isinstance(reader, BringsEmbeddings)
     if isinstance(reader, BringsEmbeddings):
         job = _with_features(job, reader)
     shards = reader.shards()
     workspace = _checked(job)
-    # Before the long work: what is asked of the scores.
+    # Refuse wrong requests before the long work.
     score.check(job.scores, job.parameters, bool(job.targets or workspace.targets()))
     with workspace.lock():
         staging.finish(workspace)
@@ -169,9 +168,9 @@ def _read(
 def _embed_targets(
     job: Job, workspace: Workspace, models: Encoders | None, progress: Progress
 ) -> list[Receipt]:
-    """The targets named, and those of earlier runs: this may be another model.
+    """Embed the targets of this run and of earlier runs, which may have had another model.
 
-    Without models, those of earlier runs are used as they are.
+    Without models, the targets of earlier runs are used as they are.
     """
     for target in job.targets:
         targets.read(workspace, target, job.model.slug, progress)
@@ -251,22 +250,15 @@ def _with_features(job: Job, reader: BringsEmbeddings) -> Job:
 def _embed(
     store: Store, image_root: Location, models: Encoders, job: Job, label: str, progress: Progress
 ) -> list[Receipt]:
-    receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
-
-    def to_fetch(images: int) -> None:
-        told = formatting.plural(images, "image")
-        progress.say(f"Web: {told} to fetch, each from its own address")
-
-    with progress.bar(label, sum(r.rows for r in receipts if r)) as bar:
-        return embed.embed(
-            store,
-            image_root,
-            models,
-            devices=devices.names(job.device),
-            executor=EXECUTORS[job.executor](),
-            advance=bar.update,
-            to_fetch=to_fetch,
-        )
+    return embed.embed_with_progress(
+        store,
+        image_root,
+        models,
+        devices=devices.names(job.device),
+        executor=EXECUTORS[job.executor](),
+        label=label,
+        progress=progress,
+    )
 
 
 def _nothing_usable(workspace: Workspace, source: Location) -> CurationError:

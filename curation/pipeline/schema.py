@@ -1,7 +1,7 @@
-"""One schema for all shards: the names and types that the catalog's columns get.
+"""One schema for all shards: the names and types of the catalog's columns.
 
-Shards come from files that need not agree: a column may be whole numbers here and text there, or
-be called like a score.
+Shards come from files that may disagree: a column may hold whole numbers in one and text in
+another, or have the name of a score.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from curation.readers.shared import arrow_text
 from curation.readers.shared.column_names import source_names
 from curation.storage.workspace import Workspace
 
-# What DuckDB and Catalog.rows call a row.
+# Names that DuckDB and Catalog.rows use for the number of a row.
 ROW_NAMES = ("rowid", "row_id")
 
 
 def names(workspace: Workspace, scores: Iterable[str]) -> dict[str, str]:
     """The name in the catalog of every sample column of any shard.
 
-    The source's give way to the scores, to what DuckDB and ``Catalog.rows`` call a row, and,
-    where they differ in capitals only, to each other.
+    The source's columns are renamed where a score, DuckDB or ``Catalog.rows`` uses the name, and
+    where two names differ in case only.
     """
     found = dict.fromkeys(
         name
@@ -51,9 +51,9 @@ def schema(workspace: Workspace, scores: Mapping[str, str], names: Mapping[str, 
 
 
 def _storable(type_: pa.DataType) -> pa.DataType:
-    """The type in the catalog: DuckDB has no column of nothing and no 16-bit floats.
+    """The type in the catalog: DuckDB has no null type and no 16-bit floats.
 
-    Spans of time come out of it as what no file format takes, so they are text.
+    Durations become text, because no file format takes DuckDB's intervals.
     """
     if pa.types.is_null(type_) or pa.types.is_duration(type_):
         return pa.string()
@@ -72,7 +72,7 @@ def _common(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A shard's table with the catalog's columns and types; what it lacks is missing."""
+    """A shard's table with the catalog's columns and types; columns that it lacks are null."""
     columns = [
         _known(_cast(table.column(f.name), f.type))
         if f.name in table.column_names
@@ -85,16 +85,16 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     try:
         if not pa.types.is_duration(column.type):
-            # Unsafe, bytes that are no text would become text that is not UTF-8.
+            # An unsafe cast would turn bytes that are not text into invalid UTF-8.
             return column.cast(type_, safe=arrow_text.is_binary(column.type))
     except pa.ArrowException:
-        pass  # bytes that are no text
+        pass  # bytes that are not text
     texts = [None if v is None else str(v) for v in column.to_pylist()]
     return pa.chunked_array([texts], pa.string()).cast(type_)
 
 
 def _known(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """NaN as NULL: DuckDB holds NaN greater than any number."""
+    """NaN as NULL, because DuckDB sorts NaN above every number."""
     if not pa.types.is_floating(column.type):
         return column
     return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)

@@ -188,7 +188,7 @@ def _shard(workspace: Workspace, rows: int, index: int, measurement: Measurement
 
     embeddings = workspace.embeddings(measurement.model)
     image, text = (
-        ready_made.place(embeddings, index, side) if side in measurement.score.needs else None
+        ready_made.location(embeddings, index, side) if side in measurement.score.needs else None
         for side in ("image", "text")
     )
     return Shard(index, rows, words, image, text, columns)

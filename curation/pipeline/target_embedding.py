@@ -1,10 +1,9 @@
-"""A target, read and embedded by the very models that embedded the dataset."""
+"""Reading a target, and embedding it by the models that embedded the dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curation import formatting
 from curation.errors import CurationError
 from curation.executors import EXECUTORS
 from curation.models import devices
@@ -25,20 +24,20 @@ def read(
     device: str,
     progress: Progress,
 ) -> Store:
-    """The target's items and their embeddings by every model.
+    """Read a target and embed it by every model; returns its store.
 
     Ready-made embeddings are taken for those of the first model.
 
     Args:
-        staging: where a target is read that is new or comes from elsewhere now. One that is read
-            again from its source is so in place: only what has changed is embedded.
-        named: a model that the workspace cannot find by itself.
+        staging: a new target, or one with another source, is read into this folder. A target with
+            the same source is updated in the workspace: only changed shards are embedded again.
+        named: the model where the workspace does not record it.
 
     Raises:
-        CurationError: the source cannot be read or holds nothing usable, or a model cannot be had.
+        CurationError: the source cannot be read or holds nothing usable, or a model is missing.
     """
-    source, there = str(locations.resolve(target.source)), target.name in workspace.targets()
-    known = targets.info(workspace.target(target.name)).source if there else source
+    source, is_known = str(locations.resolve(target.source)), target.name in workspace.targets()
+    known = targets.info(workspace.target(target.name)).source if is_known else source
     if known != source:
         progress.say(f"Target {target.name} is replaced: it came from {known}")
     if target.source.suffix.lower() in READY_MADE:
@@ -49,7 +48,7 @@ def read(
             )
         return targets.read(staging, target, models[0], progress)
     encoders = {model: _encoders(workspace, model, models, named) for model in models}
-    is_same = there and known == source
+    is_same = is_known and known == source
     store = targets.read(workspace if is_same else staging, target, models[0], progress)
     _embed(store, target.name, encoders, device, progress)
     return store
@@ -58,27 +57,20 @@ def read(
 def _embed(
     store: Store, name: str, encoders: dict[str, Encoders], device: str, progress: Progress
 ) -> None:
-    found = devices.names(device)
-    progress.say(f"Device: {devices.describe(found)}")
+    device_names = devices.names(device)
+    progress.say(f"Device: {devices.describe(device_names)}")
     root = locations.parse(targets.info(store).image_root)
-    receipts = [store.samples.receipt(shard) for shard in range(store.shard_count())]
-
-    def to_fetch(images: int) -> None:
-        told = formatting.plural(images, "image")
-        progress.say(f"Web: {told} to fetch, each from its own address")
-
-    for model, ways in encoders.items():
-        label = f"Target {name}" + (f" by {model}" if len(encoders) > 1 else "")
-        with progress.bar(label, sum(r.rows for r in receipts if r), "item") as bar:
-            embed.embed(
-                store,
-                root,
-                ways,
-                devices=found,
-                executor=EXECUTORS["local"](),
-                advance=bar.update,
-                to_fetch=to_fetch,
-            )
+    for model, encoder in encoders.items():
+        embed.embed_with_progress(
+            store,
+            root,
+            encoder,
+            devices=device_names,
+            executor=EXECUTORS["local"](),
+            label=f"Target {name}" + (f" by {model}" if len(encoders) > 1 else ""),
+            progress=progress,
+            unit="item",
+        )
 
 
 def _encoders(

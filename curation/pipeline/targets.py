@@ -1,4 +1,9 @@
-"""Targets: sets of reference images or captions that NormSim measures nearness to."""
+"""Targets: sets of reference images or captions that scores measure against.
+
+In: a source of images, captions or embeddings. Out: ``targets/<target>/``, laid out as a dataset's
+samples and embeddings, with target.toml, written last. A target is read again completely when its
+source is another one.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +36,14 @@ from curation.storage.workspace import (
     write_toml,
 )
 
-# A target given as ready-made embeddings is one shard of this model.
+# Sources that hold embeddings: they become one shard of the dataset's model, without samples.
 READY_MADE = (".npy", ".npz")
 _SIDES = ("image", "text")
 
 
 @dataclass(frozen=True)
 class TargetSource:
-    """A target as the user names it: ``NAME=SOURCE``."""
+    """A target as given on the command line: ``NAME=SOURCE``."""
 
     name: str
     source: Location
@@ -46,7 +51,7 @@ class TargetSource:
     @classmethod
     def parse(cls, text: str) -> TargetSource:
         """Raises:
-        CurationError: the text is not NAME=SOURCE, or the name is taken or cannot be one.
+        CurationError: the text is not NAME=SOURCE, or the name is reserved or not allowed.
         """
         name, equals, source = text.partition("=")
         if not equals or not source:
@@ -55,15 +60,15 @@ class TargetSource:
             )
         if name == ALL_TARGETS:
             raise CurationError(
-                f"{ALL_TARGETS!r} cannot name a target: NormSim calls all targets together so; "
-                f"got {text!r}"
+                f"{ALL_TARGETS!r} cannot name a target, because it means all targets together; "
+                f"got {text!r}; choose another name"
             )
         return cls(check_name(name, "target"), locations.parse(source))
 
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """target.toml: where a target comes from."""
+    """target.toml: the source of a target."""
 
     name: str
     source: str
@@ -72,7 +77,7 @@ class TargetInfo:
 
 
 def read(workspace: Workspace, target: TargetSource, model: str, progress: Progress) -> Store:
-    """List a target's items in the workspace; ready-made embeddings are copied as ``model``'s.
+    """Read a target into the workspace; ready-made embeddings are copied as those of ``model``.
 
     The source is a folder or table of images, a ``.txt`` of captions, one a line, a ``.npy`` of
     image embeddings (M, d), or a ``.npz`` with members ``image`` and ``text``, or one of them.
@@ -87,7 +92,7 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
         progress.say(f"Target {target.name} now comes from {source}")
         info_file.unlink()
     if not info_file.is_file():
-        # What an earlier source, or a run that was stopped here, has left.
+        # Left by another source, or by a run that was stopped here.
         shutil.rmtree(store.path, ignore_errors=True)
     created = info(store).created if info_file.is_file() else now()
     if target.source.suffix.lower() in READY_MADE:
@@ -95,18 +100,17 @@ def read(workspace: Workspace, target: TargetSource, model: str, progress: Progr
         image_root = target.source.parent
     else:
         image_root = _read_samples(store, target, progress)
-    found = TargetInfo(target.name, source, str(image_root), created)
-    write_toml(info_file, asdict(found))
+    write_toml(info_file, asdict(TargetInfo(target.name, source, str(image_root), created)))
     return store
 
 
 def info(store: Store) -> TargetInfo:
-    """What target.toml says."""
+    """The content of target.toml."""
     return TargetInfo(**read_toml(store.path / "target.toml"))
 
 
 def load(store: Store, model: str) -> Target:
-    """A target's embeddings by this model, in the order of its samples.
+    """A target's embeddings by this model, one row for each of its items, in their order.
 
     Raises:
         CurationError: the target has not been embedded with this model.
@@ -118,11 +122,11 @@ def load(store: Store, model: str) -> Target:
     sides: list[list[Floats]] = [[], []]
     has_side = [False, False]
     for shard in shards:
-        found = [_side(folder.file(shard, f"{side}.npy")) for side in _SIDES]
-        shape = next(rows.shape for rows in found if rows is not None)
-        for side, rows in enumerate(found):
+        loaded = [_load_rows(folder.file(shard, f"{side}.npy")) for side in _SIDES]
+        shape = next(rows.shape for rows in loaded if rows is not None)
+        for side, rows in enumerate(loaded):
             has_side[side] |= rows is not None
-            # Only this shard lacks the side: the others' rows stay with their samples.
+            # NaN where only this shard lacks the side, so that rows stay with their items.
             missing = np.full(shape, np.nan, dtype=np.float32)
             sides[side].append(missing if rows is None else rows)
     image, text = (np.concatenate(sides[k]) if has_side[k] else None for k in range(2))
@@ -136,27 +140,27 @@ def fitting(
     sides: Sequence[str],
     progress: Progress,
 ) -> tuple[str, ...]:
-    """The targets to score by: those named, and those of earlier runs that fit what is asked now.
+    """The targets to measure against: those named now, and those of earlier runs that still fit.
 
-    One that cannot be used, and that no one names any more, is not to be in the way for good.
+    Targets of earlier runs that do not fit are skipped with a warning.
     """
     dim = read_toml(workspace.embeddings(model).path / "model.toml")["dim"]
-    found = []
+    fit = []
     for name in workspace.targets():
         store = workspace.target(name)
         misfit = None if name in named else _misfit(store, model, dim, sides)
         if misfit is None:
-            found.append(name)
+            fit.append(name)
         else:
             progress.warn(
                 f"the target {name} of an earlier run is left out: {misfit}; "
                 f"name it again with --target, or delete {store.path}"
             )
-    return tuple(found)
+    return tuple(fit)
 
 
 def _misfit(store: Store, model: str, dim: int, sides: Sequence[str]) -> str | None:
-    """Why a target cannot be measured against with embeddings of this length; None if it can."""
+    """Why this dataset cannot be measured against a target; None if it can."""
     try:
         target = load(store, model)
     except CurationError as problem:
@@ -171,12 +175,12 @@ def _misfit(store: Store, model: str, dim: int, sides: Sequence[str]) -> str | N
     return None
 
 
-def _side(file: Path) -> Floats | None:
+def _load_rows(file: Path) -> Floats | None:
     return np.load(file, allow_pickle=False).astype(np.float32) if file.is_file() else None
 
 
 def mark(store: Store, model: str) -> list[str]:
-    """What tells that a target's embeddings have changed."""
+    """Changes when a target's embeddings by this model do."""
     folder = store.embeddings(model)
     numbers = sorted(int(r.stem) for r in folder.path.glob("[0-9]*.json"))
     receipts = [r.fingerprint for r in map(folder.receipt, numbers) if r]
@@ -212,17 +216,19 @@ def _copy_embeddings(target: TargetSource, store: Store, model: str, progress: P
     if len(set(shapes.values())) > 1:
         raise CurationError(
             f"{source}: image has shape {shapes['image']}, text {shapes['text']}; expected the "
-            "same (M, d), a row an item (NaN where it has no image or no caption)"
+            "same (M, d), one row for each item (NaN where it has no image or no caption)"
         )
     for side, rows in sides.items():
-        found = check(rows)
-        odd = {
-            "not of unit length, brought to it": found.not_unit,
-            "zero, and left out": len(found.zero),
+        checked = check(rows)
+        unusual = {
+            "not of unit length and are normalized": checked.not_unit,
+            "zero and are left out": len(checked.zero),
         }
-        for what, count in odd.items():
+        for what, count in unusual.items():
             if count:
-                progress.warn(f"target {target.name}: {count} of {len(rows)} {side}s are {what}")
+                progress.warn(
+                    f"target {target.name}: {count} of {len(rows)} {side} embeddings are {what}"
+                )
     folder, marks = store.embeddings(model), []
     folder.discard(0)
     for side in _SIDES:
@@ -245,17 +251,17 @@ def _ready_made(source: Location) -> dict[str, Rows]:
         else:
             held = np.load(io.BytesIO(source.read_bytes()), allow_pickle=False)
         if isinstance(held, np.ndarray):
-            found = {"image": held}
+            sides = {"image": held}
         else:
             with held:
-                found = {side: held[side] for side in _SIDES if side in held.files}
-                if not found:
+                sides = {side: held[side] for side in _SIDES if side in held.files}
+                if not sides:
                     members = ", ".join(held.files) or "none"
                     raise CurationError(
                         f"{source} has the members {members}; expected image, text or both"
                     )
     except matrices.DAMAGED as error:
         raise CurationError(f"{source} is not a {kind} array of numbers: {error}") from None
-    if any(rows.dtype.kind not in "fiu" for rows in found.values()):
+    if any(rows.dtype.kind not in "fiu" for rows in sides.values()):
         raise CurationError(f"{source} is not a {kind} array of numbers")
-    return found
+    return sides

@@ -23,16 +23,16 @@ from curation.scores.base import (
 )
 from curation.scores.shared import dataset_rows
 from curation.scores.shared.normalize import chunks
-from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, suffix
+from curation.scores.target_sides import TARGET_SIDE, Items, all_items, label, suffix
 
 if TYPE_CHECKING:
     import torch
 
-# Bytes of the ranks that are held at a time; more items than that holds are another pass.
-_HELD = 1 << 26
+# Bytes of ranks in memory at a time; more items than fit take another pass.
+_RANK_BYTES = 1 << 26
 # Samples and items compared at once: 16 MB of float64.
 _SAMPLES, _ITEMS = 16384, 128
-# A key is a cosine in steps of 2^-30 above 32 bits that tell which sample it is of.
+# A key holds a cosine in steps of 2^-30 in its upper 32 bits and the sample in the lower 32.
 _STEPS, _LOW = 2.0**30, 2**32
 _NONE = -(2**63)
 
@@ -43,9 +43,9 @@ class NearestNeighbour:
     name = "nearest_neighbour"
     title = "Nearest neighbour"
     help = (
-        "Minus the best place that the image takes when the pool is ranked by its cosine to an "
-        "item of the target, over all items: −1 is some item's nearest image. Missing where it "
-        "is among no item's nearest."
+        "Minus the best rank of the image over all items of the target, when the pool is ranked by "
+        "cosine to each item: −1 is the nearest image of some item. Missing where it is not among "
+        "the nearest of any item."
     )
     source = "Wang et al., NeurIPS 2024, arXiv 2405.19547, nearest-neighbour selection"
     needs: frozenset[Side] = frozenset({"image", "target"})
@@ -59,7 +59,7 @@ class NearestNeighbour:
         return [
             Column(
                 f"{self.name}_{suffix(target, side)}",
-                f"{self.title} ({shown(target, side)})",
+                f"{self.title} ({label(target, side)})",
                 self.help,
                 target=target,
                 type="int32",
@@ -72,17 +72,17 @@ class NearestNeighbour:
         return 1
 
     def prepare(self, data: Data, parameters: Mapping[str, Any]) -> Scorer:
-        """An item's nearest may lie in any shard, so all is computed here and looked up."""
+        """Rank all shards at once: the nearest images of an item can be in any of them."""
         from curation.scores.shared import float64
 
         every = all_items(data.targets, parameters["target_side"])
         ranks = float64.uid_ranks(data.shards)
-        told = _Told(data, sum(len(items.rows) for items in every))
+        progress = _Compared(data, sum(len(items.rows) for items in every))
         columns = {}
         for items in every:
             if data.shards:
                 items.check_length(data.shards[0].image.shape[1])
-            best = _best(data, items, ranks, int(parameters["depth"]), told)
+            best = _best(data, items, ranks, int(parameters["depth"]), progress)
             name = f"{self.name}_{suffix(items.target, items.side)}"
             columns[name] = pa.array(-best, mask=best == 0)
         return float64.look_up(data.shards, columns)
@@ -115,24 +115,24 @@ def nearest_neighbour(
     return np.asarray(found.cast(pa.float32()).to_numpy(zero_copy_only=False))
 
 
-class _Told:
-    """Progress of a comparison of every sample with every item, told in samples."""
+class _Compared:
+    """Progress of comparing every sample with every item, reported in samples."""
 
     def __init__(self, data: Data, items: int) -> None:
         self.data = data
         self.items = items
         self.compared = 0
-        self.told = 0
+        self.reported = 0
 
     def add(self, compared: int) -> None:
         self.compared += compared
         now = self.compared // self.items
-        self.data.advance(now - self.told)
-        self.told = now
+        self.data.advance(now - self.reported)
+        self.reported = now
 
 
 def _best(
-    data: Data, items: Items, ranks: NDArray[np.int64], depth: int, told: _Told
+    data: Data, items: Items, ranks: NDArray[np.int64], depth: int, progress: _Compared
 ) -> NDArray[np.int32]:
     """The best rank of each sample, (N,); 0 for none. ``ranks`` are those of the uids."""
     import torch
@@ -141,22 +141,22 @@ def _best(
 
     device = float64.device(data.devices[0])
     depth = min(depth, len(ranks))
-    # By rank of the uid, as the keys know the samples.
+    # Indexed by the rank of the uid, which is how keys name samples.
     best = torch.full((len(ranks),), depth + 1, dtype=torch.int32, device=device)
-    places = torch.arange(1, depth + 1, dtype=torch.int32, device=device)
-    for block in chunks(len(items.rows), max(1, _HELD // (8 * depth)) if depth else 1):
+    positions = torch.arange(1, depth + 1, dtype=torch.int32, device=device)
+    for block in chunks(len(items.rows), max(1, _RANK_BYTES // (8 * depth)) if depth else 1):
         target = torch.from_numpy(items.rows[block]).to(device).double()
-        top = _top(data, target, ranks, depth, told)
+        top = _top(data, target, ranks, depth, progress)
         for part in chunks(len(top), _ITEMS):
-            there = top[part] > _NONE
-            samples = (_LOW - 1 - top[part] % _LOW)[there]
-            best.scatter_reduce_(0, samples, places.expand_as(there)[there], "amin")
+            is_ranked = top[part] > _NONE
+            samples = (_LOW - 1 - top[part] % _LOW)[is_ranked]
+            best.scatter_reduce_(0, samples, positions.expand_as(is_ranked)[is_ranked], "amin")
     found = best.cpu().numpy()[ranks]
     return np.where(found > depth, 0, found)
 
 
 def _top(
-    data: Data, target: torch.Tensor, ranks: NDArray[np.int64], depth: int, told: _Told
+    data: Data, target: torch.Tensor, ranks: NDArray[np.int64], depth: int, progress: _Compared
 ) -> torch.Tensor:
     """The keys of each item's nearest samples, (m, depth), nearest first."""
     import torch
@@ -178,7 +178,7 @@ def _top(
                 keys = steps.long().mul_(_LOW).add_(low_bits)
                 keys[:, unseen] = _NONE
                 top[some] = torch.cat([top[some], keys], dim=1).topk(depth, dim=1).values
-            told.add((part.stop - part.start) * len(target))
+            progress.add((part.stop - part.start) * len(target))
     return top
 
 

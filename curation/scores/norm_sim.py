@@ -26,7 +26,7 @@ from curation.scores.base import (
     check_parameters,
 )
 from curation.scores.shared.normalize import chunks, unit
-from curation.scores.target_sides import TARGET_SIDE, Items, all_items, shown, suffix
+from curation.scores.target_sides import TARGET_SIDE, Items, all_items, label, suffix
 
 if TYPE_CHECKING:
     import torch
@@ -60,9 +60,9 @@ class NormSim:
         made = []
         for target in targets:
             for side in parameters["target_side"]:
-                where = shown("all targets" if target == ALL_TARGETS else target, side)
+                shown = label("all targets" if target == ALL_TARGETS else target, side)
                 for p in parameters["p"]:
-                    name, title = _column(p, suffix(target, side)), f"NormSim{_sign(p)} ({where})"
+                    name, title = _column(p, suffix(target, side)), f"NormSim{_sign(p)} ({shown})"
                     made.append(Column(name, title, _HELP.get(p, self.help), target=target))
                     if math.isinf(p) and target != ALL_TARGETS:
                         made.append(
@@ -100,7 +100,7 @@ class NormSim:
             for part in chunks(len(shard)):
                 rows, bad[part] = unit(shard.image[part])
                 for measure in held[device]:
-                    measure.into(values, indices, part, rows)
+                    measure.score_into(values, indices, part, rows)
                 data.advance(part.stop - part.start)
             for column in values.values():
                 column[bad] = np.nan
@@ -120,9 +120,9 @@ def norm_sim(image: Rows, target: Rows, *, p: float = math.inf, device: str = "a
     """NormSim_p of each image toward a target (arXiv 2405.19547, equation 4).
 
     Args:
-        image: image embeddings, shape (N, d); rows are brought to unit length.
+        image: image embeddings, shape (N, d); rows are normalized.
         target: embeddings of the target's images (or captions), shape (M, d), likewise; rows
-            that are zero or not finite do not count.
+            that are zero or not finite are ignored.
         p: the norm, 1 ≤ p ≤ ∞. p = 2 costs d×d work a row, any other M×d.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
 
@@ -136,7 +136,7 @@ def norm_sim(image: Rows, target: Rows, *, p: float = math.inf, device: str = "a
 
 
 def nearest(image: Rows, target: Rows, *, device: str = "auto") -> Nearest:
-    """NormSim∞ of each image and which row of the target is that near (by |cosine|).
+    """NormSim∞ of each image, and the target's row that has it (the largest |cosine|).
 
     Arguments and errors are those of ``norm_sim``. The row is −1 where the score is NaN.
     """
@@ -147,7 +147,7 @@ def nearest(image: Rows, target: Rows, *, device: str = "auto") -> Nearest:
 
 
 class _Measure:
-    """One side of a target on a device, and what each norm needs of it."""
+    """One side of a target on a device, prepared for each norm."""
 
     def __init__(self, items: Items, norms: Sequence[float], device: str) -> None:
         from curation.scores.shared import products, target_norms
@@ -158,14 +158,14 @@ class _Measure:
         self.right = products.on(items.rows, device)
         self.root = target_norms.root(self.right) if 2.0 in norms else None
 
-    def into(
+    def score_into(
         self,
         values: Mapping[str, Floats],
         indices: Mapping[str, NDArray[np.int32]],
         part: slice,
         rows: Floats,
     ) -> None:
-        """Score unit rows into a part of each column."""
+        """Write the scores of unit rows into a part of each column."""
         from curation.scores.shared import products, target_norms
 
         self.items.check_length(rows.shape[1])
@@ -174,7 +174,7 @@ class _Measure:
             name = _column(p, suffix(self.items.target, self.items.side))
             if math.isinf(p):
                 top, index = target_norms.nearest(left, self.right)
-                indices[f"{name}_nearest"][part] = self.items.places[index.cpu().numpy()]
+                indices[f"{name}_nearest"][part] = self.items.target_rows[index.cpu().numpy()]
             else:
                 top = self._finite(left, p)
             values[name][part] = top.cpu().numpy()

@@ -12,7 +12,7 @@ from curation.errors import CurationError
 from curation.scores.base import Floats, Parameter, Target
 from curation.scores.shared.normalize import unit
 
-# Shared by every score that looks at a target.
+# Shared by every score that measures against a target.
 TARGET_SIDE = Parameter(
     "target_side",
     str,
@@ -30,15 +30,15 @@ class Items:
     """The usable embeddings of a target on one side.
 
     Attributes:
-        target, side: of which target; ``image``, ``text`` or ``both``.
+        target, side: the target's name; ``image``, ``text`` or ``both``.
         rows: unit rows (M, d), float32; for ``both`` the images, then the captions.
-        places: (M,), int64: the item, by its row in the whole target, that each belongs to.
+        target_rows: (M,), int64: for each, the row of its item in the whole target.
     """
 
     target: str
     side: str
     rows: Floats
-    places: NDArray[np.int64]
+    target_rows: NDArray[np.int64]
 
     def check_length(self, length: int) -> None:
         """Raises:
@@ -52,29 +52,29 @@ class Items:
 
 
 def all_items(targets: Mapping[str, Target], sides: Sequence[str]) -> list[Items]:
-    """Every target on every side, the sides of a target in a row.
+    """Every target on every side, the sides of one target next to each other.
 
     Raises:
-        CurationError: a target has nothing usable on a side.
+        CurationError: a target has no usable item on a side.
     """
     return [_items(name, target, side) for name, target in targets.items() for side in sides]
 
 
 def suffix(target: str, side: str) -> str:
-    """How a column of this target and side ends: food, food_text, food_both."""
+    """The end of a column's name for this target and side: food, food_text, food_both."""
     return target if side == "image" else f"{target}_{side}"
 
 
-def shown(target: str, side: str) -> str:
-    """The same for people: food; food, captions; food, images and captions."""
+def label(target: str, side: str) -> str:
+    """The same in a title: food; food, captions; food, images and captions."""
     return target if side == "image" else f"{target}, {_NOUNS[side]}"
 
 
 def _items(name: str, target: Target, side: str) -> Items:
     wanted = ("image", "text") if side == "both" else (side,)
-    found = [_usable(name, target, one) for one in wanted]
-    rows, places = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return Items(name, side, rows, places)
+    parts = [_usable(name, target, one) for one in wanted]
+    rows, target_rows = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Items(name, side, rows, target_rows)
 
 
 def _usable(name: str, target: Target, side: str) -> tuple[Floats, NDArray[np.int64]]:

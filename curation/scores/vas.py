@@ -21,7 +21,7 @@ from curation.scores.base import (
     check_parameters,
 )
 from curation.scores.shared.normalize import chunks, unit
-from curation.scores.target_sides import TARGET_SIDE, all_items, shown, suffix
+from curation.scores.target_sides import TARGET_SIDE, all_items, label, suffix
 
 
 class Vas:
@@ -42,7 +42,7 @@ class Vas:
         return [
             Column(
                 f"vas_{suffix(target, side)}",
-                f"{self.title} ({shown(target, side)})",
+                f"{self.title} ({label(target, side)})",
                 self.help,
                 target=target,
             )
@@ -73,7 +73,7 @@ class Vas:
                 for items, root, column in zip(every, roots[device], columns.values(), strict=True):
                     items.check_length(rows.shape[1])
                     norms = target_norms.root_norm(left, root).cpu().numpy()
-                    # Rounding may lead a little beyond 1.
+                    # Rounding can exceed 1 slightly.
                     column[part] = np.minimum(norms**2 / len(items.rows), 1)
                     column[part][bad] = np.nan
                 data.advance(part.stop - part.start)
@@ -86,7 +86,7 @@ def vas(image: Rows, target: Rows, *, device: str = "auto") -> Floats:
     """VAS of each image toward a target (arXiv 2402.02055, equation 1 with visual embeddings).
 
     Args:
-        image: image embeddings, shape (N, d); rows are brought to unit length.
+        image: image embeddings, shape (N, d); rows are normalized.
         target: the target's embeddings, shape (M, d), likewise.
         device: ``auto``, ``cuda``, ``mps`` or ``cpu``.
 

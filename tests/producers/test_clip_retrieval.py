@@ -102,5 +102,5 @@ def test_scores_take_no_model_and_are_those_of_the_embeddings(made, tmp_path):
     scores = np.array([row["clip_score"] for row in rows])
     np.testing.assert_allclose(scores, clip_score(image, text), atol=2e-6)
     folder = Workspace.open(tmp_path / "w").embeddings(catalog.dataset.model)
-    assert isinstance(ready_made.place(folder, 0, "image"), Matrix)
+    assert isinstance(ready_made.location(folder, 0, "image"), Matrix)
     assert not list(folder.path.glob("*.npy"))

@@ -113,10 +113,10 @@ def test_importing_a_name_again_replaces_it(workspace, table):
         (f"uid,s\n{make.uid(999)},1\n", "has no uid of this dataset"),
         ("uid,s\nabc,1\n", "'abc' is not a uid"),
         (f"uid,7\n{make.uid(0)},1\n", "'7' cannot name a score"),
-        (f"uid,a-b,a b\n{make.uid(0)},1,2\n", r"differ too little \(a-b, a b\)"),
+        (f"uid,a-b,a b\n{make.uid(0)},1,2\n", r"would have one name \(a-b, a b\)"),
         (f"uid,s\n{make.uid(0)},1\n{make.uid(1)}\n", "line 3: wrong number of fields: 1"),
-        (f"uid,width\n{make.uid(0)},1\n", "has a column width of its own"),
-        (f"uid,clip_score\n{make.uid(0)},1\n", "has a column clip_score of its own"),
+        (f"uid,width\n{make.uid(0)},1\n", "already has a column width"),
+        (f"uid,clip_score\n{make.uid(0)},1\n", "already has a column clip_score"),
     ],
 )
 def test_a_table_that_cannot_be_scores_is_refused(workspace, table, text, message):
@@ -128,7 +128,7 @@ def test_a_table_that_cannot_be_scores_is_refused(workspace, table, text, messag
 def test_an_imported_score_cannot_hide_a_computed_one(scored_copy, tmp_path):
     for name in ("neg_clip_loss_se", "norm_sim_inf_dots", "clip_score"):
         (tmp_path / "s.csv").write_text(f"uid,{name}\n{make.uid(0)},1\n")
-        with pytest.raises(CurationError, match=f"has a column {name} of its own"):
+        with pytest.raises(CurationError, match=f"already has a column {name}"):
             import_scores.import_scores(scored_copy, tmp_path / "s.csv")
 
 

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.catalog.catalog import Catalog
+from curation.errors import CurationError
 from curation.pipeline import publish, score_folders
 from curation.progress import Progress
 from curation.scores.base import Column
@@ -179,3 +180,19 @@ def test_nothing_but_the_catalog_is_left_behind(tmp_path):
     made = workspace(tmp_path)
     publish.publish(made, make.QUIET)
     assert not [f.name for f in made.path.iterdir() if f.name.startswith(".") or "wal" in f.name]
+
+
+def test_a_catalog_that_fails_leaves_neither_itself_nor_its_log(tmp_path, monkeypatch):
+    made = workspace(tmp_path)
+    before = made.catalog.read_bytes()
+
+    def failing(workspace, *others):
+        (partial,) = workspace.path.glob(".catalog.duckdb.*.partial")
+        partial.with_name(partial.name + ".wal").write_bytes(b"DuckDB leaves its log here")
+        raise CurationError("the shard is damaged")
+
+    monkeypatch.setattr(publish, "_shard_table", failing)
+    with pytest.raises(CurationError, match="the shard is damaged"):
+        publish.publish(made, make.QUIET)
+    assert made.catalog.read_bytes() == before
+    assert not list(made.path.glob(".catalog*"))

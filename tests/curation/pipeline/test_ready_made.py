@@ -75,9 +75,9 @@ def test_embeddings_that_can_be_mapped_are_used_where_they_are(workspace, source
     source.write(0, unit(), 2 * unit())
     adopt_one(workspace, source)
     folder = workspace.embeddings("l14")
-    place = ready_made.place(folder, 0, "text")
-    assert place == Matrix(source.folder / "0.npz", "text")
-    np.testing.assert_array_equal(ready_made.open_place(place), 2 * unit())
+    location = ready_made.location(folder, 0, "text")
+    assert location == Matrix(source.folder / "0.npz", "text")
+    np.testing.assert_array_equal(ready_made.open_rows(location), 2 * unit())
     assert not list(folder.path.glob("*.npy"))
 
 
@@ -86,9 +86,9 @@ def test_compressed_embeddings_are_unpacked_until_they_can_be_mapped(workspace, 
     source.write(0, unit(), 2 * unit())
     adopt_one(workspace, source)
     folder = workspace.embeddings("l14")
-    place = ready_made.place(folder, 0, "text")
-    assert place == folder.file(0, "text.npy")
-    np.testing.assert_array_equal(ready_made.open_place(place), 2 * unit())
+    location = ready_made.location(folder, 0, "text")
+    assert location == folder.file(0, "text.npy")
+    np.testing.assert_array_equal(ready_made.open_rows(location), 2 * unit())
     source.save = np.savez
     source.write(0, unit(), 2 * unit())
     workspace.samples.finish(0, Receipt("read again", ROWS))

@@ -147,7 +147,7 @@ def test_exports_have_measures_and_how_they_were_made(mixed):
 def test_an_imported_score_may_not_take_the_name_of_a_measure(scored_copy, tmp_path):
     table = tmp_path / "mine.jsonl"
     table.write_text(json.dumps({"uid": make.uid(0), "word_count": 1}))
-    with pytest.raises(CurationError, match="a column word_count of its own"):
+    with pytest.raises(CurationError, match="already has a column word_count"):
         import_scores.import_scores(scored_copy, table)
 
 

@@ -95,7 +95,7 @@ def test_scores_come_from_the_embeddings_in_place(tmp_path, dtype):
     assert not list(folder.path.glob("*.npy"))
     for part in range(2):
         for side, name in (("image", "img_emb"), ("text", "text_emb")):
-            matrix = ready_made.place(folder, part, side)
+            matrix = ready_made.location(folder, part, side)
             assert matrix == Matrix(source / name / f"{name}_{part}.npy")
 
 

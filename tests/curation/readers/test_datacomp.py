@@ -99,12 +99,12 @@ def test_embeddings_are_copied_only_if_they_are_compressed(metadata, tmp_path, s
     write_pair(metadata / f"{0:032x}", 0, save=save)
     score(metadata, tmp_path / "w", scores=("clip_score",))
     folder = Workspace.open(tmp_path / "w").embeddings("l14")
-    matrices = [ready_made.place(folder, shard, "image") for shard in range(2)]
+    matrices = [ready_made.location(folder, shard, "image") for shard in range(2)]
     assert isinstance(matrices[0], Matrix) == (save is np.savez)
     assert isinstance(matrices[1], Matrix)
     assert len(list(folder.path.glob("*.npy"))) == (0 if save is np.savez else 2)
     for part, matrix in enumerate(matrices):
-        np.testing.assert_array_equal(ready_made.open_place(matrix), next(iter(embeddings(part))))
+        np.testing.assert_array_equal(ready_made.open_rows(matrix), next(iter(embeddings(part))))
 
 
 def test_the_names_of_dataset2metadata_are_recognized(tmp_path):
