@@ -26,6 +26,8 @@ _EVERY = 0.2
 # Rates are averaged over this many seconds.
 _WINDOW = 20.0
 _LINES = 200
+# The name of ``Report.messages`` in the file.
+_MESSAGES_KEY = "said"
 
 
 class Bar(Protocol):
@@ -89,7 +91,7 @@ class Report:
         done, total, unit: the progress of that stage.
         rate: recent units per second; None while unknown.
         finished: (stage, seconds) of each finished stage.
-        said, warnings: messages, oldest first.
+        messages, warnings: what the command printed, oldest first.
         exit: the exit code; None while the command runs.
         error: why it failed.
         ended: seconds since 1970; None while the command runs.
@@ -101,7 +103,7 @@ class Report:
     unit: str = "sample"
     rate: float | None = None
     finished: tuple[tuple[str, float], ...] = ()
-    said: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     exit: int | None = None
     error: str | None = None
@@ -111,8 +113,9 @@ class Report:
     def load(cls, path: Path) -> Report:
         """Read the file; an empty report if it is missing or damaged."""
         try:
-            held = json.loads(path.read_bytes())
-            lists = {name: tuple(held[name]) for name in ("said", "warnings")}
+            held = dict(json.loads(path.read_bytes()))
+            held["messages"] = held.pop(_MESSAGES_KEY)
+            lists = {name: tuple(held[name]) for name in ("messages", "warnings")}
             finished = tuple((str(stage), float(spent)) for stage, spent in held["finished"])
             return cls(**{**held, **lists, "finished": finished})
         except (OSError, ValueError, TypeError, KeyError):
@@ -167,7 +170,8 @@ class _FileReporter:
 
     def say(self, line: str) -> None:
         with self._lock:
-            self._change(replace(self._report, said=(*self._report.said, line)[-_LINES:]))
+            messages = (*self._report.messages, line)[-_LINES:]
+            self._change(replace(self._report, messages=messages))
 
     def warn(self, line: str) -> None:
         with self._lock:
@@ -215,8 +219,10 @@ class _FileReporter:
         if not is_new:
             return
         # An error such as a full disk is left to the work itself to report.
+        fields = asdict(report)
+        fields[_MESSAGES_KEY] = fields.pop("messages")
         with suppress(Exception), atomic(self._path) as partial:
-            partial.write_text(json.dumps(asdict(report)), encoding="utf-8")
+            partial.write_text(json.dumps(fields), encoding="utf-8")
 
 
 class _FileBar:

@@ -78,7 +78,7 @@ class State:
         rate: units per second; None while unknown.
         remaining: seconds until this stage ends; None while unknown.
         seconds: the run time so far, or until it ended.
-        said, warnings: its messages, oldest first.
+        messages, warnings: what it printed, oldest first.
         error: why it failed or was lost.
         exit: its exit code; None until it is reported.
     """
@@ -93,7 +93,7 @@ class State:
     remaining: float | None
     seconds: float
     finished: tuple[Stage, ...]
-    said: tuple[str, ...]
+    messages: tuple[str, ...]
     warnings: tuple[str, ...]
     error: str | None
     exit: int | None
@@ -145,7 +145,7 @@ def read_state(job: Job) -> State:
         remaining=max(remaining, 0) / report.rate if working and report.rate else None,
         seconds=max(_until(job, alive, report) - job.started, 0.0),
         finished=tuple(Stage(name, spent) for name, spent in report.finished),
-        said=report.said,
+        messages=report.messages,
         warnings=report.warnings,
         error=error,
         exit=report.exit,

@@ -219,8 +219,8 @@ def _stages(now: State, rest: float | None = None) -> None:
 
 
 def _messages(now: State) -> None:
-    if now.said:
-        lines = [join(line, element("br")) for line in now.said[-4:]]
+    if now.messages:
+        lines = [join(line, element("br")) for line in now.messages[-4:]]
         st.html(element("div", *lines, class_="messages"))
 
 

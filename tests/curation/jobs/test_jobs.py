@@ -60,14 +60,14 @@ def scores(workspace: Path) -> list[tuple[object, ...]]:
         return connection.execute(query).fetchall()
 
 
-def test_job_scores_and_tells_how_far_it_is(folder: Path, source: Path) -> None:
+def test_a_job_scores_and_reports_its_progress(folder: Path, source: Path) -> None:
     job = score(folder, source)
     embedding = until(job, lambda now: now.stage == "Embedding" and now.done > 0)
     assert embedding.is_running
     assert embedding.total == PAIRS
     assert embedding.unit == "sample"
     assert embedding.finished[0].name == "Reading"
-    assert any(line.startswith("Device: CPU") for line in embedding.said)
+    assert any(line.startswith("Device: CPU") for line in embedding.messages)
     # It moves, and then it is behind.
     until(job, lambda now: now.done > embedding.done or len(now.finished) > 1)
 
@@ -80,7 +80,7 @@ def test_job_scores_and_tells_how_far_it_is(folder: Path, source: Path) -> None:
     assert "%|" not in jobs.read_log(job)
     assert len(scores(job.workspace)) == PAIRS
     assert jobs.find_job(folder, job.id) == job
-    # Nothing of the record lies in the workspace, which must be new.
+    # The record is outside the workspace, which must be new.
     assert not list(job.workspace.glob("*.json"))
 
 
@@ -140,7 +140,9 @@ def test_a_second_job_into_the_workspace_is_refused(folder: Path, source: Path) 
     assert jobs.list_jobs(folder) == []
 
 
-def test_a_job_outlives_and_is_found_without_who_started_it(folder: Path, source: Path) -> None:
+def test_a_job_outlives_the_process_that_started_it_and_is_listed_by_others(
+    folder: Path, source: Path
+) -> None:
     code = (
         "import sys; from pathlib import Path; from curation.jobs import jobs\n"
         "folder, source, workspace, *rest = sys.argv[1:]\n"
@@ -203,7 +205,20 @@ def test_rate_leaves_out_what_was_done_before(
             bar.update(10)
         spent = time.perf_counter() - began
         time.sleep(0.5)
-        told = progress.Report.load(file)
-    assert told.done == 100_050
-    assert told.rate == pytest.approx(50 / spent, rel=0.1)
+        report = progress.Report.load(file)
+    assert report.done == 100_050
+    assert report.rate == pytest.approx(50 / spent, rel=0.1)
     assert progress.Report.load(file).exit == 0
+
+
+def test_messages_are_kept_in_the_progress_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "progress.json"
+    monkeypatch.setenv(progress.VARIABLE, str(file))
+    with progress.reporting():
+        progress.Progress(quiet=True).say("Device: CPU")
+        progress.Progress(quiet=True).warn("no cache")
+    assert json.loads(file.read_text())["said"] == ["Device: CPU"]
+    report = progress.Report.load(file)
+    assert (report.messages, report.warnings) == (("Device: CPU",), ("no cache",))
