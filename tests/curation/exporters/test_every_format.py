@@ -31,11 +31,11 @@ def test_the_formats_are_shown_in_this_order():
 def test_every_format_holds_the_selected_uids_repeats_kept(world, tmp_path, format):
     exported = world.export(format, tmp_path)
     expected = WITH_IMAGES if format in WITH_PICTURES else SELECTED
-    found = read_back.uids_of(format, exported.path)
-    assert found == [make.uid(n) for n in expected]
+    written = read_back.uids_of(format, exported.path)
+    assert written == [make.uid(n) for n in expected]
     assert exported.digest == world.selection.digest
     if expected == SELECTED:
-        assert uids.digest(uids.to_words(found)) == exported.digest
+        assert uids.digest(uids.to_words(written)) == exported.digest
 
 
 @EVERY_FORMAT
@@ -48,16 +48,16 @@ def test_an_empty_selection_is_an_empty_export(world, tmp_path, format):
 
 @EVERY_TABLE
 def test_captions_survive_quotes_line_ends_and_every_script(world, tmp_path, format):
-    found = read_back.rows(format, world.export(format, tmp_path).path)
+    rows = read_back.rows(format, world.export(format, tmp_path).path)
     expected = WITH_IMAGES if format in WITH_PICTURES else SELECTED
-    assert [row["caption"] for row in found] == [CAPTIONS[n] for n in expected]
+    assert [row["caption"] for row in rows] == [CAPTIONS[n] for n in expected]
 
 
 @EVERY_FORMAT
 def test_the_manifest_has_the_hash_of_every_file(world, tmp_path, format):
     exported = world.export(format, tmp_path, shard_size=2)
-    beside = {exported.recipe, exported.manifest}
-    files = {f for f in tmp_path.rglob("*") if f.is_file()} - beside
+    own_files = {exported.recipe, exported.manifest}
+    files = {f for f in tmp_path.rglob("*") if f.is_file()} - own_files
     assert json.loads(exported.manifest.read_text())["files"] == {
         file.relative_to(tmp_path).as_posix(): sha256_of(file) for file in files
     }
@@ -109,7 +109,7 @@ def test_every_type_of_column_can_be_written(every_type, tmp_path, format):
 
 
 @EVERY_FORMAT
-def test_an_unwritable_place_is_named_and_nothing_is_half_written(world, tmp_path, format):
+def test_an_unwritable_path_is_named_and_no_partial_file_is_left(world, tmp_path, format):
     (tmp_path / "file.txt").write_text("mine")
     with pytest.raises(CurationError, match=r"cannot write .*file\.txt/out"):
         world.export(format, tmp_path / "file.txt")
@@ -117,7 +117,8 @@ def test_an_unwritable_place_is_named_and_nothing_is_half_written(world, tmp_pat
     assert (tmp_path / "file.txt").read_text() == "mine"
 
 
-# Every file ends at 4 kB, as on a full disk. RLIMIT_FSIZE binds the process for good.
+# Files cannot grow beyond 4 kB, as on a full disk. A process cannot raise RLIMIT_FSIZE again, hence
+# a process of its own.
 ON_A_FULL_DISK = """
 import json, resource, signal, sys
 from pathlib import Path
@@ -131,20 +132,20 @@ from curation.selection.select import select
 catalog = Catalog(Path(sys.argv[1]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-said = {}
+errors = {}
 for format, exporter in EXPORTERS.items():
     try:
         path = Path(sys.argv[2], format, f"out{exporter.extension}")
         export(catalog, select(Recipe("all"), catalog), format, path)
     except CurationError as error:
-        said[format] = str(error)
-print(json.dumps(said))
+        errors[format] = str(error)
+print(json.dumps(errors))
 """
 
 
 @pytest.fixture(scope="module")
 def full_disk(tmp_path_factory):
-    """Where each format was exported to, and what it said."""
+    """The folder of the exports, and the error of each format."""
     folder = tmp_path_factory.mktemp("full")
     make.jpeg(folder / "source" / "a.jpg")
     # Uids without a pattern, which would be compressed away.
@@ -158,8 +159,11 @@ def full_disk(tmp_path_factory):
 
 
 @EVERY_FORMAT
-def test_a_full_disk_is_told_in_one_line_and_leaves_nothing_behind(full_disk, format):
-    folder, said = full_disk
+def test_a_full_disk_is_reported_in_one_line_and_no_file_is_left(full_disk, format):
+    folder, errors = full_disk
     path = folder / format / f"out{EXPORTERS[format].extension}"
-    assert said[format].startswith(f"cannot write {path}: File too large; check the free space")
+    assert errors[format] == (
+        f"cannot write {path}: File too large; check the free space and your permissions, "
+        "or choose another folder"
+    )
     assert list(path.parent.iterdir()) == []
