@@ -1,7 +1,7 @@
-"""Two selections over one catalog, or two scores: what they share, and where they part.
+"""Compare two selections of one catalog, or the rankings by two of its scores.
 
-Everything here is NumPy on columns in memory. At ten million samples the counts of two selections
-take milliseconds and the ranks by two scores a few seconds.
+NumPy on columns in memory. At ten million samples, counting two selections takes milliseconds and
+ranking by two scores a few seconds.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from curation.selection.select import select, top
 
 Part = Literal["only_a", "both", "only_b", "neither"]
 PARTS: tuple[Part, ...] = ("only_a", "both", "only_b", "neither")
-# The parts that one of the selections has.
+# The parts that at least one of the two selections contains.
 SELECTED = PARTS[:3]
 
+# The top percentages whose overlap is reported.
 TOPS = (10, 20, 30)
 
 
 @dataclass(frozen=True)
 class Sets:
-    """Two sets of a catalog's samples, each (N,) by rowid; a sample is in a set once."""
+    """Two sets of a catalog's samples, each a mask (N,) by rowid."""
 
     a: Mask
     b: Mask
 
     def mask(self, part: Part) -> Mask:
-        """The samples of a part (N,)."""
+        """The samples of a part, (N,) bool."""
         match part:
             case "both":
                 return self.a & self.b
@@ -49,7 +50,7 @@ class Sets:
 
     @cached_property
     def counts(self) -> dict[Part, int]:
-        """How many samples each part has."""
+        """The number of samples in each part."""
         both = int(np.count_nonzero(self.a & self.b))
         only_a = int(np.count_nonzero(self.a)) - both
         only_b = int(np.count_nonzero(self.b)) - both
@@ -58,30 +59,32 @@ class Sets:
 
     @property
     def in_a(self) -> int:
+        """The number of samples in a."""
         return self.counts["both"] + self.counts["only_a"]
 
     @property
     def in_b(self) -> int:
+        """The number of samples in b."""
         return self.counts["both"] + self.counts["only_b"]
 
     @property
     def jaccard(self) -> float:
-        """What both have, of what either has; NaN where both are empty."""
+        """Jaccard index, |a ∩ b| / |a ∪ b|; NaN if both sets are empty."""
         return _ratio(self.counts["both"], self.in_a + self.in_b - self.counts["both"])
 
     @property
     def overlap(self) -> float:
-        """What both have, of the smaller one (Szymkiewicz and Simpson); NaN where that is empty."""
+        """Szymkiewicz–Simpson coefficient, |a ∩ b| / min(|a|, |b|); NaN if a set is empty."""
         return _ratio(self.counts["both"], min(self.in_a, self.in_b))
 
 
 @dataclass(frozen=True)
 class Members:
-    """The samples that a name stands for.
+    """The samples of a selection or uid list.
 
     Attributes:
-        mask: (N,); a sample that a list repeats is in it once.
-        absent: how many distinct uids of a list the catalog does not have.
+        mask: (N,) bool; repeats in a list count once.
+        absent: the number of distinct uids in a list that are not in the catalog.
     """
 
     mask: Mask
@@ -89,7 +92,7 @@ class Members:
 
 
 def whole_pool(catalog: Catalog) -> Members:
-    """The whole pool."""
+    """Every sample of the catalog."""
     return Members(np.ones(len(catalog), dtype=bool))
 
 
@@ -97,7 +100,7 @@ def load_members(catalog: Catalog, decisions: Decisions, name: str) -> Members:
     """The samples of a saved selection or an imported uid list.
 
     Raises:
-        CurationError: there is none of that name, or its recipe does not fit the catalog.
+        CurationError: no selection or list has that name, or its recipe does not fit the catalog.
     """
     words = decisions.uid_list(name)
     if words is not None:
@@ -107,21 +110,24 @@ def load_members(catalog: Catalog, decisions: Decisions, name: str) -> Members:
 
 
 def members_of_list(catalog: Catalog, words: uids.Words) -> Members:
-    """The samples of a list of uids (M, 2)."""
+    """The samples whose uids are in a list, uint64 (M, 2)."""
     distinct = words.take(uids.first_occurrences(words), axis=0)
-    # A sorted list in the sorted catalog: one search follows another in memory.
+    # Sorted queries in a sorted catalog: consecutive searches read neighboring memory.
     order = uids.order(catalog.uids.words)
-    place = uids.find(distinct, catalog.uids.words.take(order, axis=0))
-    known = place >= 0
+    positions = uids.find(distinct, catalog.uids.words.take(order, axis=0))
+    known = positions >= 0
     mask = np.zeros(len(catalog), dtype=bool)
-    mask[order[place[known]]] = True
+    mask[order[positions[known]]] = True
     return Members(mask, int(np.count_nonzero(~known)))
 
 
 def sorted_rows(
     catalog: Catalog, score: str, among: Mask, best: bool, wanted: int
 ) -> NDArray[np.int64]:
-    """The ``wanted`` best (or worst) of some samples, in order; those without the score last."""
+    """Rowids of the ``wanted`` best (or worst) samples of ``among``, in order; missing scores last.
+
+    Ties break by rowid.
+    """
     rows = np.flatnonzero(among)
     # NumPy puts NaN last.
     keys = catalog.array(score)[rows]
@@ -130,12 +136,12 @@ def sorted_rows(
 
 @dataclass(frozen=True)
 class ScoreHistograms:
-    """How a score is spread in each part.
+    """The histogram of a score in each part.
 
     Attributes:
-        edges: (bins + 1,), the same for all.
-        counts: (bins,) each; those beyond the edges are in the outermost bins.
-        missing: how many samples of each part have no such score.
+        edges: (bins + 1,), shared by all parts.
+        counts: (bins,) per part; values beyond the edges count in the outermost bins.
+        missing: the number of samples per part that lack the score.
     """
 
     edges: NDArray[np.float64]
@@ -144,7 +150,7 @@ class ScoreHistograms:
 
 
 def score_histograms(catalog: Catalog, sets: Sets, score: str, bins: int) -> ScoreHistograms:
-    """The distribution of a score in what both have and what only one has."""
+    """Histograms of a score in the parts of ``SELECTED``, over the same bins."""
     edges = catalog.ranks(score).bin_edges(bins)
     values = catalog.array(score)
     counts: dict[Part, NDArray[np.int64]] = {}
@@ -152,8 +158,8 @@ def score_histograms(catalog: Catalog, sets: Sets, score: str, bins: int) -> Sco
     for part in SELECTED:
         own = values[sets.mask(part)]
         known = own[~np.isnan(own)]
-        place = np.searchsorted(edges[1:-1].astype(np.float32), known, side="right")
-        counts[part] = np.bincount(place, minlength=bins)
+        bin_of = np.searchsorted(edges[1:-1].astype(np.float32), known, side="right")
+        counts[part] = np.bincount(bin_of, minlength=bins)
         missing[part] = len(own) - len(known)
     return ScoreHistograms(edges, counts, missing)
 
@@ -163,13 +169,13 @@ class RankComparison:
     """The samples that have two scores, ranked by each.
 
     Attributes:
-        twice_a, twice_b: twice a sample's rank (N,), by rowid; 1 is the lowest, equal values
-            share the mean of their ranks, and those without both scores have 0. Twice, since a
-            mean may end in a half and whole numbers compare exactly.
-        count: how many samples have both scores.
-        spearman: the correlation of the ranks; NaN where one score has one value only.
-        shared: for each of ``TOPS``, the share of the best so many percent by the one score that
-            are also among those by the other; ties break by uid, as in a recipe.
+        twice_a, twice_b: twice the rank of each sample, int32 (N,) by rowid. Rank 1 is the lowest
+            value, ties share the mean of their ranks, and samples without both scores have 0.
+            Doubled because a mean rank may end in ½, and integers compare exactly.
+        count: the number of samples that have both scores.
+        spearman: Spearman's rank correlation; NaN if a score has one distinct value only.
+        shared: for each percentage p of ``TOPS``, the share of the top p % by one score that is
+            also in the top p % by the other; ties break by uid, as in a recipe.
     """
 
     twice_a: NDArray[np.int32]
@@ -179,7 +185,7 @@ class RankComparison:
     shared: Mapping[int, float]
 
     def percentiles(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-        """What percentage of the samples each of these is above, by a and by b; ties half."""
+        """Percentile ranks of some samples by a and by b, 0–100; NaN for unranked samples."""
         # (rank − ½) / count
         return tuple(
             np.where(twice[rows] > 0, 50 * (twice[rows] - 1.0) / self.count, np.nan)
@@ -187,21 +193,24 @@ class RankComparison:
         )
 
     def moved(self, up: bool, wanted: int) -> NDArray[np.int64]:
-        """The samples that rise (or fall) most from a to b, the furthest first; ties by rowid."""
+        """Rowids of the samples that rise (or fall) most from a to b, largest change first.
+
+        Ties break by rowid.
+        """
         change = self.twice_a - self.twice_b if up else self.twice_b - self.twice_a
         rows = np.flatnonzero(change < 0)
         return _first(rows, change[rows], wanted)
 
     @cached_property
     def moves(self) -> tuple[int, int]:
-        """How many samples rise from a to b, and how many fall."""
+        """The number of samples that rise from a to b, and the number that fall."""
         return (
             int(np.count_nonzero(self.twice_b > self.twice_a)),
             int(np.count_nonzero(self.twice_b < self.twice_a)),
         )
 
     def density(self, bins: int) -> NDArray[np.int64]:
-        """Samples a cell of a grid over both percentiles, (bins, bins): row = b, column = a."""
+        """Sample counts on a grid over both percentiles, (bins, bins): row = b, column = a."""
         known = self.twice_a > 0
         flat = _cell(self.twice_b[known], self.count, bins) * bins
         flat += _cell(self.twice_a[known], self.count, bins)
@@ -209,7 +218,7 @@ class RankComparison:
 
 
 def compare_ranks(catalog: Catalog, a: str, b: str) -> RankComparison:
-    """The samples that have both scores, ranked by each."""
+    """Rank the samples that have both scores by each of them."""
     known = ~(np.isnan(catalog.array(a)) | np.isnan(catalog.array(b)))
     count = int(np.count_nonzero(known))
     twice_a, twice_b = (_twice_ranks(catalog.array(name), known) for name in (a, b))
@@ -238,7 +247,7 @@ def _twice_ranks(values: NDArray[np.float32], known: Mask) -> NDArray[np.int32]:
 
 
 def _correlation(twice_a: NDArray[np.int32], twice_b: NDArray[np.int32]) -> float:
-    # The mean of 1 … n, twice, is n + 1 whatever is tied.
+    # Twice the mean of the ranks 1 … n is n + 1, with or without ties.
     mean = len(twice_a) + 1.0
     x, y = twice_a - mean, twice_b - mean
     spread = np.sqrt(x @ x) * np.sqrt(y @ y)
@@ -255,7 +264,7 @@ def _first(
 ) -> NDArray[np.int64]:
     """The rows with the ``wanted`` lowest keys, in order; ties by rowid."""
     if len(rows) > wanted:
-        # Of those as low as the last one the first rows, which argpartition would not mind.
+        # Keep every row that ties with the last key: argpartition would pick arbitrary ones.
         last = np.partition(keys, wanted)[wanted]
         near = np.flatnonzero(~(keys > last))
         rows, keys = rows[near], keys[near]

@@ -25,8 +25,8 @@ class ShardRows:
     """A shard's embeddings.
 
     Attributes:
-        rowids: int64 (N,); −1 for a row that the catalog does not have.
-        rows: (N, d) as stored, of about unit length; NaN for a sample without an embedding.
+        rowids: int64 (n,); −1 for rows that are not in the catalog.
+        rows: (n, d) as stored, of approximately unit length; NaN for samples without an embedding.
     """
 
     rowids: Rowids
@@ -42,7 +42,7 @@ def iter_shards(
         model: by default the model of the catalog's columns that name no model.
 
     Raises:
-        CurationError: there are no embeddings of that side or model, or they changed after the
+        CurationError: that side or model has no embeddings, or they changed after the
             catalog was published.
     """
     folder = workspace.embeddings(model or catalog.dataset.model)
@@ -71,25 +71,25 @@ def load(
         CurationError: as ``iter_shards``.
     """
     wanted = np.asarray(rowids, dtype=np.int64)
-    found: NDArray[np.float32] | None = None
+    result: NDArray[np.float32] | None = None
     for part in iter_shards(workspace, catalog, side, model):
-        if found is None:
-            found = np.full((len(wanted), part.rows.shape[1]), np.nan, dtype=np.float32)
-        there = np.flatnonzero(part.rowids >= 0)
-        first, last = (part.rowids[there[k]] if len(there) else -1 for k in (0, -1))
-        mine = np.flatnonzero((wanted >= first) & (wanted <= last))
-        if len(mine):
-            at = there[np.searchsorted(part.rowids[there], wanted[mine])]
-            rows, bad = unit(part.rows[at])
+        if result is None:
+            result = np.full((len(wanted), part.rows.shape[1]), np.nan, dtype=np.float32)
+        known = np.flatnonzero(part.rowids >= 0)
+        first, last = (part.rowids[known[k]] if len(known) else -1 for k in (0, -1))
+        in_shard = np.flatnonzero((wanted >= first) & (wanted <= last))
+        if len(in_shard):
+            stored = known[np.searchsorted(part.rowids[known], wanted[in_shard])]
+            rows, bad = unit(part.rows[stored])
             rows[bad] = np.nan
-            found[mine] = rows
-    if found is None:
+            result[in_shard] = rows
+    if result is None:
         raise CurationError("the catalog has no samples")
-    return found
+    return result
 
 
 def _rowids(catalog: Catalog) -> Iterator[Rowids]:
-    """For each shard, the rowid of each row, or −1 if the catalog does not have it."""
+    """For each shard, the rowid of each row; −1 if the row is not in the catalog."""
     first = 0
     for samples, dropped in catalog.shards:
         kept = np.ones(samples, dtype=bool)

@@ -1,6 +1,7 @@
-"""What one sample is confused with, and what of a target it is near: NumPy on mapped embeddings.
+"""The nearest neighbors of one sample, in the dataset and in a target.
 
-One vector against a matrix is done in the time that torch takes to load.
+NumPy on memory-mapped embeddings: comparing one vector with a matrix takes no longer than importing
+torch.
 """
 
 from __future__ import annotations
@@ -30,30 +31,33 @@ from curation.storage import locations
 from curation.storage.matrices import Rows, open_matrix
 from curation.storage.workspace import Store, Workspace
 
-# How many neighbours are told.
+# The number of neighbors returned.
 NEAREST = 6
-# Numbers of a side that are looked over whole, some seconds' work: 2 million embeddings of 512.
+# The largest dataset compared in full, in numbers per side: 2 million embeddings of length 512,
+# which takes some seconds.
 MOST = 1 << 30
 
 _OTHER: Mapping[Side, Side] = {"image": "text", "text": "image"}
-# Cosines that differ by less are of one caption, or one picture, twice.
+# Cosines that differ by less count as equal: the same caption or image twice.
 _SAME = 1e-6
-# Rows that stay in the cache while they are widened, squared and multiplied.
+# Rows per chunk: few enough that their float32 copy stays in the CPU cache.
 _CHUNK = 4096
 
-# What a sample was compared with: everything, a pool that its score was made with, or another.
+# The candidates: the whole dataset, the first pool of negatives that the scores used, or a random
+# pool that they did not use.
 Among = Literal["dataset", "pool", "substitute"]
 
 
 @dataclass(frozen=True)
 class Confused:
-    """The captions that an image fits best besides its own, or the images that a caption does.
+    """The captions that match an image best other than its own, or the images for a caption.
 
     Attributes:
-        rowids, cosines: the best of them, best first.
+        rowids, cosines: the best matches, best first.
         own: the cosine of the sample's own pair.
-        better: how many of them fit better than its own.
-        compared: how many there were to compare with, without its own.
+        better: the number of candidates that match better than its own.
+        compared: the number of candidates, without its own.
+        among: where the candidates come from.
     """
 
     rowids: list[int]
@@ -65,10 +69,13 @@ class Confused:
 
 
 def most_confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Confused:
-    """What a sample's image (or caption) is most confused with.
+    """The captions closest to a sample's image, or the images closest to its caption.
 
-    Compared with the whole dataset, unless that is too large to look over while somebody waits:
-    then with a pool of as many samples as a batch of negCLIPLoss has.
+    The candidates are the whole dataset. If that is too large for an interactive request, they are
+    a pool of as many samples as a batch of negCLIPLoss has.
+
+    Args:
+        side: the side of the sample; the candidates are of the other side.
 
     Raises:
         CurationError: the embeddings cannot be read, or this sample has none.
@@ -84,8 +91,8 @@ def most_confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side
     if among == "dataset":
         cosines = np.full(len(catalog), np.nan, dtype=np.float32)
         for part in embedding_store.iter_shards(workspace, catalog, other):
-            there = part.rowids >= 0
-            cosines[part.rowids[there]] = _cosines(part.rows, left)[there]
+            known = part.rowids >= 0
+            cosines[part.rowids[known]] = _cosines(part.rows, left)[known]
     else:
         cosines = embedding_store.load(workspace, catalog, other, rowids) @ left
     others = (rowids != rowid) & ~np.isnan(cosines)
@@ -97,31 +104,33 @@ def most_confused(workspace: Workspace, catalog: Catalog, rowid: int, side: Side
 
 @dataclass(frozen=True)
 class NearestItems:
-    """The items of a target that an image is nearest to, by |cosine| as NormSim has it.
+    """The items of a target that are nearest to an image, by |cosine| as in NormSim.
 
     Attributes:
-        side: whether the target's images were compared, or, where it has none, its captions.
-        places: their rows in the target.
-        items: what was read of them; nothing where a target was given as embeddings.
+        side: the side of the target that was compared: captions if it has no images.
+        rows: the row numbers of the items in the target, nearest first.
+        cosines: the signed cosine of each.
+        items: uid, caption and image location of each; empty if the target was given as embeddings.
     """
 
     target: str
     side: Side
-    places: list[int]
+    rows: list[int]
     cosines: list[float]
     items: list[dict[str, Any]]
 
 
 def target_names(catalog: Catalog) -> list[str]:
-    """The targets that the catalog's scores measure against."""
+    """The names of the targets that the catalog's scores refer to, sorted."""
     return sorted({c.target for c in catalog.scores if c.target} - {ALL_TARGETS})
 
 
 def nearest_items(workspace: Workspace, catalog: Catalog, rowid: int, target: str) -> NearestItems:
-    """The items of a target that a sample's image is nearest to.
+    """The items of a target that are nearest to a sample's image.
 
     Raises:
-        CurationError: the embeddings of either cannot be read, or this sample has none.
+        CurationError: the embeddings of the target or the dataset cannot be read, they are of
+            different models, or this sample has no embedding.
     """
     (left,) = embedding_store.load(workspace, catalog, "image", [rowid])
     if np.isnan(left).any():
@@ -133,39 +142,42 @@ def nearest_items(workspace: Workspace, catalog: Catalog, rowid: int, target: st
         [np.empty(0, np.float32), *_of_target(store, catalog.dataset.model, side, left)]
     )
     best = _largest(np.abs(cosines))
-    found = best.tolist()
-    return NearestItems(target, side, found, cosines[best].tolist(), _items(store, found))
+    rows = best.tolist()
+    return NearestItems(target, side, rows, cosines[best].tolist(), _items(store, rows))
 
 
 def item_thumbnails(
-    workspace: Workspace, found: NearestItems, from_the_web: bool = False
+    workspace: Workspace, nearest: NearestItems, from_the_web: bool = False
 ) -> list[bytes | None]:
-    """Thumbnails of a target's items, kept with the target.
+    """JPEG thumbnails of the items, cached in the target's folder; None without an image.
+
+    Args:
+        from_the_web: also download images that have a URL only.
 
     Raises:
-        CurationError: the target is not there any more.
+        CurationError: the target no longer exists.
     """
-    store = workspace.target(found.target)
+    store = workspace.target(nearest.target)
     root = locations.parse(targets.info(store).image_root)
-    return thumbnails.load(Workspace(store.path), root, found.items, from_the_web)
+    return thumbnails.load(Workspace(store.path), root, nearest.items, from_the_web)
 
 
 def _to_compare(catalog: Catalog, dim: int) -> tuple[Among, Rowids]:
     if len(catalog) * dim <= MOST:
         return "dataset", np.arange(len(catalog))
     column = catalog.columns.get(SCORE.name)
-    told = column.parameters if column else None
-    parameters = check_parameters(SCORE, told or {})
-    # As ``scores.pools`` draws the first of them.
+    recorded = column.parameters if column else None
+    parameters = check_parameters(SCORE, recorded or {})
+    # The same draw as the first pool of ``scores.pools``.
     keys = uids.draw_keys(catalog.uids.words, parameters["seed"], 0)
     size = min(parameters["batch_size"], len(keys))
     pool = np.sort(np.argpartition(keys, size - 1)[:size])
-    was_used = told is not None and parameters["negatives"] == "pool"
+    was_used = recorded is not None and parameters["negatives"] == "pool"
     return "pool" if was_used else "substitute", pool
 
 
 def _of_target(store: Store, model: str, side: Side, left: Floats) -> Iterator[Floats]:
-    """The cosines of a target's items shard by shard; NaN of those that lack this side."""
+    """The cosines of a target's items, shard by shard; NaN for items that lack this side."""
     folder = store.embeddings(model)
     shards = sorted({int(file.name.split(".")[0]) for file in folder.path.glob("[0-9]*.npy")})
     if not shards:
@@ -184,29 +196,29 @@ def _of_target(store: Store, model: str, side: Side, left: Floats) -> Iterator[F
 
 
 def _items(store: Store, wanted: Sequence[int]) -> list[dict[str, Any]]:
-    """What was read of a target's items; nothing where they were given as embeddings."""
-    found: dict[int, dict[str, Any]] = {}
+    """Uid, caption and image location of a target's rows; empty if it was given as embeddings."""
+    items: dict[int, dict[str, Any]] = {}
     start = 0
     for shard in range(store.shard_count()):
         file = pq.ParquetFile(store.samples.file(shard, "parquet"))
         stop = start + file.metadata.num_rows
-        if mine := [place for place in wanted if start <= place < stop]:
-            there = [n for n in ("uid", "caption", *COLUMNS) if n in file.schema_arrow.names]
-            rows = file.read(columns=there).take([place - start for place in mine])
-            found |= dict(zip(mine, rows.to_pylist(), strict=True))
+        if in_shard := [row for row in wanted if start <= row < stop]:
+            names = [n for n in ("uid", "caption", *COLUMNS) if n in file.schema_arrow.names]
+            table = file.read(columns=names).take([row - start for row in in_shard])
+            items |= dict(zip(in_shard, table.to_pylist(), strict=True))
         start = stop
-    return [found[place] for place in wanted if place in found]
+    return [items[row] for row in wanted if row in items]
 
 
 def _cosines(rows: Rows, left: Floats) -> Floats:
-    """The cosine of each row (N, d) with a unit vector (d,); NaN where a row is not usable."""
+    """The cosine of each row (N, d) with a unit vector (d,); NaN for unusable rows."""
     result = np.empty(len(rows), dtype=np.float32)
     for part in chunks(len(rows), _CHUNK):
         with np.errstate(all="ignore"):
             plain = np.asarray(rows[part], dtype=np.float32)
             squares = np.einsum("ij,ij->i", plain, plain)
             result[part] = plain @ left / np.sqrt(squares)
-        # Rows that are far from unit length, or none: rare, and not worth a pass over all.
+        # Rows of zero, non-finite or extreme length are rare: normalize only them.
         odd = part.start + np.flatnonzero(~((squares > 1e-4) & (squares < 1e4)))
         if len(odd):
             scaled, bad = unit(rows[odd])
@@ -215,7 +227,7 @@ def _cosines(rows: Rows, left: Floats) -> Floats:
 
 
 def _largest(values: Floats) -> NDArray[np.int64]:
-    """Where the largest values are, largest first; NaN is none."""
+    """Indices of the ``NEAREST`` largest values, largest first; NaN is excluded."""
     known = np.flatnonzero(~np.isnan(values))
     if len(known) > NEAREST:
         known = known[np.argpartition(-values[known], NEAREST)[:NEAREST]]

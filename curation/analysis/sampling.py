@@ -1,4 +1,4 @@
-"""Choosing samples to look at: of a quadrant, near a cutoff, the best, the uncertain."""
+"""Choose samples to inspect: in a quadrant, near a cutoff, the best, the most uncertain."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ def quadrant_rows(view: View, quadrant: Quadrant) -> NDArray[np.int64]:
 
 
 def random_rows(view: View, quadrant: Quadrant, wanted: int, seed: int) -> NDArray[np.int64]:
-    """Up to ``wanted`` random samples of a quadrant, in random order.
+    """Rowids of up to ``wanted`` random samples of a quadrant, in random order.
 
-    The same as a draw from ``quadrant_rows``, without holding millions of rowids.
+    Equals a draw from ``quadrant_rows``, without holding millions of rowids in memory.
     """
     count = view.counts()[quadrant]
     drawn = np.random.default_rng(seed).choice(count, min(wanted, count), replace=False)
     order = np.argsort(drawn)
-    ascending, found, before = drawn[order], np.empty(len(drawn), np.int64), 0
+    ascending, result, before = drawn[order], np.empty(len(drawn), np.int64), 0
     for rows in _inside(view, quadrant):
         first, last = np.searchsorted(ascending, (before, before + len(rows)))
-        found[order[first:last]] = rows[ascending[first:last] - before]
+        result[order[first:last]] = rows[ascending[first:last] - before]
         before += len(rows)
-    return found
+    return result
 
 
 def rows_near_cutoff(
     catalog: Catalog, score: str, at_line: float, among: Mask, inside: bool, wanted: int
 ) -> NDArray[np.int64]:
-    """The samples of ``among`` nearest to a cutoff on one side of it, nearest first; ties by rowid.
+    """Rowids of the samples of ``among`` nearest to a cutoff on one side, nearest first.
+
+    Ties break by rowid.
 
     Args:
-        inside: the side at or above the cutoff; else the side below it.
+        inside: True for samples at or above the cutoff, False for those below it.
     """
     values = catalog.array(score)
     edge = np.float32(at_line)
@@ -52,7 +54,7 @@ def rows_near_cutoff(
 
 
 def best_rows(view: View, rows: NDArray[np.int64], best: bool, wanted: int) -> NDArray[np.int64]:
-    """The ``wanted`` best (or worst) of some samples by the sum of both scores, in order.
+    """The ``wanted`` best (or worst) of some rowids by the sum of both scores, in order.
 
     Each score is centered on its median and divided by its interquartile range.
     """

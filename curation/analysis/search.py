@@ -23,15 +23,15 @@ from curation.storage.workspace import Workspace
 
 Vector: TypeAlias = NDArray[np.floating[Any]]
 
-# Rows a chunk: its float32 copy is read again where it is quick to read.
+# Rows per chunk: few enough that their float32 copy stays in the CPU cache.
 CHUNK = 2048
-# Rows that a thread takes at a time, so that none waits long for the last.
+# Rows per task of a thread: few enough that the threads finish at about the same time.
 PIECE = 16 * CHUNK
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Samples, nearest first; of those equally near, the one that comes first in the catalog.
+    """Samples, nearest first; ties in the order of the catalog.
 
     Attributes:
         rowids: int64 (n,).
@@ -48,17 +48,18 @@ class Matches:
 def nearest(
     workspace: Workspace, catalog: Catalog, query: Vector, wanted: int, model: str | None = None
 ) -> Matches:
-    """The ``wanted`` samples whose images are nearest to an embedding of any length, of all.
+    """The ``wanted`` samples whose images are nearest to an embedding; an exact, full scan.
 
-    A sample without an embedding is never found. The cosines are those of float64.
+    Samples without an embedding are left out. The cosines are computed in float64.
 
     Args:
-        wanted: one or more.
-        model: by default the one that the catalog's plain columns are of.
+        query: shape (d,), of any nonzero norm.
+        wanted: the number of samples, one or more.
+        model: by default the model of the catalog's columns that name no model.
 
     Raises:
-        CurationError: the query is zero or not finite, or of another model; or as
-            ``embedding_store.iter_shards`` does.
+        CurationError: the query is zero or not finite, or of another length than the dataset's
+            embeddings; or as ``embedding_store.iter_shards``.
     """
     unit = _unit(query)
     pool = threads()
@@ -66,23 +67,23 @@ def nearest(
     for part in embedding_store.iter_shards(workspace, catalog, "image", model):
         if part.rows.shape[1] != len(unit):
             raise CurationError(
-                f"what is searched for has an embedding of length {len(unit)}, the images "
-                f"of length {part.rows.shape[1]}: they are of different models"
+                f"the query has an embedding of length {len(unit)}, the images have embeddings of "
+                f"length {part.rows.shape[1]}: they are of different models"
             )
         search = partial(_nearest_in, part, unit, wanted, best)
-        for found in pool.map(search, chunks(len(part.rows), PIECE)):
-            best = _best(best, found, wanted)
+        for matches in pool.map(search, chunks(len(part.rows), PIECE)):
+            best = _best(best, matches, wanted)
     return best
 
 
 def embed_text(encoder: Encoder, text: str) -> Vector:
-    """What the model makes of a text."""
+    """The embedding of a text, shape (d,)."""
     vector: Vector = encoder.encode_texts([text]).rows()[0]
     return vector
 
 
 def embed_image(encoder: Encoder, data: bytes) -> Vector:
-    """What the model makes of an encoded image, prepared as the dataset's are.
+    """The embedding of an encoded image, shape (d,), preprocessed like the dataset's images.
 
     Raises:
         CurationError: the image does not decode.
@@ -98,10 +99,10 @@ def embed_image(encoder: Encoder, data: bytes) -> Vector:
 
 
 def sample_embedding(workspace: Workspace, catalog: Catalog, rowid: int, side: Side) -> Vector:
-    """The embedding of a sample's image or caption.
+    """The embedding of a sample's image or caption, shape (d,).
 
     Raises:
-        CurationError: it has none, or as ``embedding_store.iter_shards`` does.
+        CurationError: the sample has none, or as ``embedding_store.iter_shards``.
     """
     vector: Vector = embedding_store.load(workspace, catalog, side, [rowid])[0]
     if not np.isfinite(vector).all():
@@ -111,7 +112,7 @@ def sample_embedding(workspace: Workspace, catalog: Catalog, rowid: int, side: S
 
 
 def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
-    """The model that a catalog's plain columns are of, to encode what is searched for.
+    """The model that encodes queries: that of the catalog's columns that name no model.
 
     Raises:
         CurationError: the embeddings came ready-made, or as ``recorded_model.spec``.
@@ -120,8 +121,8 @@ def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
     name = catalog.dataset.model
     if recorded_model.is_ready_made(workspace, name):
         raise CurationError(
-            f"The embeddings of this dataset ({name}) came ready-made, and with them no model that "
-            "could embed a text or another image. Look for images like one of its samples."
+            f"The embeddings of this dataset ({name}) came ready-made, without a model that could "
+            "embed a text or another image. Search for images similar to one of its samples."
         )
     return recorded_model.spec(workspace, name)
 
@@ -129,7 +130,7 @@ def query_model(workspace: Workspace, catalog: Catalog) -> ModelSpec:
 def _nearest_in(
     part: ShardRows, unit: NDArray[np.float64], wanted: int, before: Matches, piece: slice
 ) -> Matches:
-    """The nearest of a piece of a shard, without those farther than the best of earlier shards."""
+    """The best matches in a piece of a shard that can still enter the best so far, ``before``."""
     best = Matches(np.empty(0, np.int64), np.empty(0, np.float32))
     rough = RoughCosines(unit, CHUNK)
     cutoff = _kth(before.cosines, wanted)
@@ -145,7 +146,7 @@ def _nearest_in(
 
 
 def _cosines(rows: Rows, unit: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Exact ones: the same row has the same cosine wherever it stands."""
+    """Exact cosines: equal rows have equal cosines, whatever chunk they are in."""
     wide = rows.astype(np.float64)
     lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     cosines: NDArray[np.float64] = np.einsum("ij,j->i", wide, unit) / lengths
@@ -156,13 +157,13 @@ def _unit(query: Vector) -> NDArray[np.float64]:
     wide = np.asarray(query, dtype=np.float64)
     length = float(np.sqrt(wide @ wide))
     if not np.isfinite(length) or length == 0:
-        raise CurationError("what is searched for has an embedding that is zero or not finite")
+        raise CurationError("the embedding of the query is zero or not finite")
     unit: NDArray[np.float64] = wide / length
     return unit
 
 
 def _kth(cosines: NDArray[np.float32], k: int) -> float:
-    """The k-th highest, −∞ where there are not as many; NaN counts as none."""
+    """The k-th highest cosine, NaN excluded; −∞ if fewer than k are left."""
     if len(cosines) < k:
         return -np.inf
     ordered = np.partition(-cosines, k - 1)  # NaN comes last
@@ -170,7 +171,7 @@ def _kth(cosines: NDArray[np.float32], k: int) -> float:
 
 
 def _best(before: Matches, more: Matches, wanted: int) -> Matches:
-    """The best of both; ``more`` come later in the catalog."""
+    """The best of both; the rows of ``more`` come later in the catalog."""
     if not len(more):
         return before
     rowids = np.concatenate([before.rowids, more.rowids])

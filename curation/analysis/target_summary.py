@@ -1,4 +1,4 @@
-"""What there is to see of a target: where it comes from, its items, and how it is measured."""
+"""A target for display: its source, its items, and the NormSim columns that refer to it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SIDES = {"image": "", "text": "captions", "both": "images and captions"}
 
 @dataclass(frozen=True)
 class TargetSummary:
-    """A target.
+    """The source and the size of a target.
 
     Attributes:
         created: when it was added, as ISO 8601 in UTC.
-        images, captions: how many of its items have one.
-        skipped: how many items could not be used.
-        is_ready_made: it was given as embeddings, and nothing else is known of its items.
+        images, captions: the number of items that have an image, and that have a caption.
+        skipped: the number of items that could not be used.
+        is_ready_made: it was given as embeddings, so its items cannot be shown.
     """
 
     name: str
@@ -44,10 +44,10 @@ class TargetSummary:
 
 
 def summarize(workspace: Workspace, name: str, model: str) -> TargetSummary:
-    """What is known of a target, as it was embedded by this model.
+    """The summary of a target, as embedded by a model.
 
     Raises:
-        CurationError: the target is not there any more, or its files are damaged.
+        CurationError: the target no longer exists, or its files are damaged.
     """
     store = workspace.target(name)
     info = targets.info(store)
@@ -73,7 +73,7 @@ def summarize(workspace: Workspace, name: str, model: str) -> TargetSummary:
 
 @dataclass(frozen=True)
 class Item:
-    """An item of a target; ``picture`` is a JPEG thumbnail, None where it has none."""
+    """An item of a target; ``picture`` is a JPEG thumbnail, or None without an image."""
 
     text: str
     picture: bytes | None
@@ -82,10 +82,13 @@ class Item:
 def load_items(
     workspace: Workspace, name: str, start: int, count: int, from_the_web: bool = False
 ) -> list[Item]:
-    """Some of a target's items in their order; nothing of one that was given as embeddings.
+    """``count`` items of a target from row ``start`` on; empty if it was given as embeddings.
+
+    Args:
+        from_the_web: also download images that have a URL only.
 
     Raises:
-        CurationError: the target is not there any more.
+        CurationError: the target no longer exists.
     """
     store = workspace.target(name)
     rows: list[dict[str, Any]] = []
@@ -106,39 +109,39 @@ def load_items(
 
 
 def measures_by_target(catalog: Catalog) -> dict[str, dict[str, ColumnInfo]]:
-    """NormSim's columns by target, `all` last, and by what they measure: ``inf_image``.
+    """NormSim's columns by target, ``all`` last, then by measure, such as ``inf_image``.
 
-    What measures alike is called alike, whatever the target.
+    A measure names norm, side and model, so it is comparable between targets.
     """
-    found: dict[str, dict[str, ColumnInfo]] = {}
+    measures: dict[str, dict[str, ColumnInfo]] = {}
     for column in catalog.scores:
         if column.score == SCORE.name and column.target:
-            found.setdefault(column.target, {})[_measure(catalog, column)] = column
-    return dict(sorted(found.items(), key=lambda item: (item[0] == ALL_TARGETS, item[0])))
+            measures.setdefault(column.target, {})[_measure(catalog, column)] = column
+    return dict(sorted(measures.items(), key=lambda item: (item[0] == ALL_TARGETS, item[0])))
 
 
 def comparable_measures(
     a: Mapping[str, ColumnInfo], b: Mapping[str, ColumnInfo]
 ) -> dict[str, tuple[ColumnInfo, ColumnInfo]]:
-    """The columns of two targets that can be compared, by the measure of a.
+    """Pairs of columns of two targets that can be compared, by the measure of ``a``.
 
-    Where b is not measured on that side, as one that has captions only, its other side counts.
+    If ``b`` has no column for that side (a target of captions only), its other side is used.
     """
-    found = {}
+    pairs = {}
     for measure, column in a.items():
         norm, _, model = _parts(measure)
         others = [c for m, c in b.items() if (_parts(m)[0], _parts(m)[2]) == (norm, model)]
         if measure in b or others:
-            found[measure] = column, b[measure] if measure in b else others[0]
-    return found
+            pairs[measure] = column, b[measure] if measure in b else others[0]
+    return pairs
 
 
 def measure_title(measure: str) -> str:
-    """``NormSim∞``, ``NormSim₂, captions``"""
+    """The label of a measure: ``NormSim∞`` or ``NormSim₂, captions``."""
     p, side, model = _parts(measure)
     sign = {"inf": "∞", "2": "₂"}.get(p, f" p={p}")
-    told = [f"NormSim{sign}", _SIDES[side], model]
-    return ", ".join(part for part in told if part)
+    parts = [f"NormSim{sign}", _SIDES[side], model]
+    return ", ".join(part for part in parts if part)
 
 
 def _parts(measure: str) -> tuple[str, str, str]:
@@ -147,7 +150,7 @@ def _parts(measure: str) -> tuple[str, str, str]:
 
 
 def _measure(catalog: Catalog, column: ColumnInfo) -> str:
-    """The norm, the side, and the model where it is not the first: ``inf_image_vit_b_32``."""
+    """Norm, side, and the model unless it is the dataset's first: ``inf_image_vit_b_32``."""
     model = "" if column.model == catalog.dataset.model else f"_{column.model}"
     parameters: Mapping[str, Any] = check_parameters(SCORE, column.parameters or {})
     for p in parameters["p"]:
@@ -159,6 +162,6 @@ def _measure(catalog: Catalog, column: ColumnInfo) -> str:
 
 
 def _read(store: Store, shard: int, names: tuple[str, ...]) -> Any:
-    """Columns of a target's samples, those that an earlier version has not left out."""
+    """Columns of a target's samples; those that earlier versions did not write are left out."""
     file = pq.ParquetFile(store.samples.file(shard, "parquet"))
     return file.read(columns=[name for name in names if name in file.schema_arrow.names])

@@ -1,4 +1,4 @@
-"""The published catalog of a workspace, open for reading, with its SQL."""
+"""The published catalog of a workspace, opened read-only; the SQL that reads it is here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from curation.storage.workspace import Workspace
 
 Mask = NDArray[np.bool_]
 
-# Where the bytes of an image are: numbers, but not worth an axis.
+# Numbers that locate the bytes of an image: meaningless as an axis.
 _BYTE_LOCATIONS = ("image_offset", "image_length", "image_row")
 
 
@@ -33,18 +33,18 @@ class Catalog:
     """The scored samples of a workspace, N rows. Safe to share between threads.
 
     Attributes:
-        path: the file.
-        dataset: where the samples come from.
-        columns: every column of the samples by its name.
+        path: the file ``catalog.duckdb``.
+        dataset: the source, its reader and model, and the number of samples.
+        columns: every column of the samples by name.
         cache: numeric columns in memory.
-        uids: from uid to rowid, and back.
+        uids: maps uids to rowids and back.
     """
 
     def __init__(self, path: Path) -> None:
         """Open ``catalog.duckdb``.
 
         Raises:
-            CurationError: there is no catalog, or the file is not one.
+            CurationError: the file does not exist or is not a catalog.
         """
         if not path.is_file():
             raise CurationError(
@@ -72,7 +72,7 @@ class Catalog:
 
     @property
     def scores(self) -> list[ColumnInfo]:
-        """The columns that say how good a sample is: numbers, higher is better."""
+        """The columns that rate samples: numbers, higher is better."""
         return [c for c in self.columns.values() if c.kind == "score"]
 
     @property
@@ -96,7 +96,7 @@ class Catalog:
 
     @cached_property
     def images(self) -> ImageCounts:
-        """How many samples have an image file, a URL, or a URL alone."""
+        """How many samples have an image file, a URL, or a URL only."""
         if "url" not in self.columns:
             # An earlier version of this project read no URLs.
             return ImageCounts(len(self), 0, 0)
@@ -107,10 +107,10 @@ class Catalog:
         return ImageCounts(*counts)
 
     def column(self, name: str) -> ColumnInfo:
-        """What a column is.
+        """The description of a column.
 
         Raises:
-            CurationError: there is no such column; the message lists the scores.
+            CurationError: no column has that name; the message lists the scores.
         """
         if name not in self.columns:
             known = ", ".join(c.name for c in self.scores) or "none yet"
@@ -121,7 +121,7 @@ class Catalog:
         """A numeric or boolean column, (N,) float32 by rowid, NaN where missing; read-only.
 
         Raises:
-            CurationError: there is no such column, or it does not hold numbers.
+            CurationError: no column has that name, or it does not hold numbers.
         """
         return self.cache.array(name)
 
@@ -141,9 +141,9 @@ class Catalog:
         )
 
     def count_below(self, values: Mapping[str, float]) -> dict[str, tuple[int, int]]:
-        """For each column: how many samples have less than its value, and how many have any.
+        """For each column: the number of samples below the given value, and of those with a value.
 
-        One pass over the columns, which are not kept in memory.
+        Reads the columns in one pass and does not keep them in memory.
         """
         if not values:
             return {}
@@ -184,8 +184,7 @@ class Catalog:
         """Samples as dicts, in the order of ``rowids``; rowids that do not exist are left out.
 
         Args:
-            columns: by default all of them; a few are quicker to read. Every dict also has
-                ``row_id``.
+            columns: by default all columns; fewer are faster. Every dict also has ``row_id``.
         """
         wanted = [int(r) for r in rowids]
         names = (
@@ -202,18 +201,18 @@ class Catalog:
         return [by_row[r] for r in wanted if r in by_row]
 
     def find(self, uid: str) -> int | None:
-        """The rowid of a sample; None if there is no such uid."""
+        """The rowid of the sample with this uid; None if no sample has it."""
         rows = self._database.tuples("SELECT rowid FROM samples WHERE uid = ?", [uid.lower()])
         return rows[0][0] if rows else None
 
     def batches(
         self, columns: Sequence[str], times: Mask | NDArray[np.uint16], size: int = BATCH
     ) -> pa.RecordBatchReader:
-        """Columns of some samples, streamed in the order of rowid.
+        """Columns of some samples, streamed in rowid order.
 
         Args:
-            times: (N,), how many times each sample is repeated; a mask for at most once.
-            size: rows of the catalog that are read at a time, and the most rows of a batch.
+            times: (N,), how often each sample is repeated; a mask for at most once.
+            size: the number of catalog rows read at a time, and the maximum rows per batch.
         """
         names = [quote_name(self.column(name).name) for name in columns]
         cursor = self._database.cursor()
@@ -226,7 +225,7 @@ class Catalog:
                     part = times[start : start + len(batch)]
                     start += len(batch)
                     positions = np.repeat(np.arange(len(part)), part)
-                    # Repeats may make a batch larger than what was read.
+                    # Repeated samples may make a batch larger than ``size``: split it.
                     for first in range(0, len(positions), size):
                         yield batch.take(pa.array(positions[first : first + size]))
 
@@ -234,7 +233,7 @@ class Catalog:
 
     @cached_property
     def shards(self) -> list[tuple[int, NDArray[np.int64]]]:
-        """For each shard: the number of samples that were read, and which rows were dropped.
+        """For each shard: the number of samples read, and the rows dropped as repeated uids.
 
         Raises:
             CurationError: an earlier version of this project published the catalog.
@@ -248,13 +247,13 @@ class Catalog:
         return [(samples, np.array(dropped, dtype=np.int64)) for samples, dropped in rows]
 
     def skipped(self, limit: int = 1000) -> list[dict[str, Any]]:
-        """The samples that were left out, with the reason."""
+        """The first ``limit`` skipped samples, with the reason of each."""
         return self._database.records(f"FROM skipped LIMIT {int(limit)}")
 
     def skipped_by_reason(self, limit: int = 1000) -> list[dict[str, Any]]:
-        """How many samples were left out for each reason, with an example; most frequent first.
+        """The number of skipped samples per reason, with an example; most frequent first.
 
-        Reasons are grouped by the text before their first colon; the rest is about one sample.
+        Reasons are grouped by the text before the first ": "; the rest is specific to one sample.
         """
         return self._database.records(
             "SELECT stage, split_part(reason, ': ', 1) AS reason, count(*) AS samples, "
@@ -280,10 +279,10 @@ class Catalog:
         array = np.empty(len(self), dtype=np.float32)
         start = 0
         with self._database_for_one_read() as database:
-            # Streamed, so that there is no second copy of the whole column.
+            # Streamed: a fetch at once would hold a second copy of the column.
             for batch in database.stream(f"SELECT {value} AS v FROM samples"):
                 chunk = batch.column(0)
-                # From the buffer: Arrow's to_numpy() imports pandas, which takes longer.
+                # Read the buffer directly: Arrow's to_numpy() imports pandas, which is slow.
                 array[start : start + len(chunk)] = np.frombuffer(
                     chunk.buffers()[1], np.float32, len(chunk), 4 * chunk.offset
                 )
@@ -292,14 +291,14 @@ class Catalog:
 
     @contextmanager
     def _database_for_one_read(self) -> Iterator[Database]:
-        """A database whose cache is freed afterwards: a column is kept as an array only."""
+        """A connection that is closed afterwards, so DuckDB does not cache the column as well."""
         try:
             database = Database(self.path)
         except duckdb.Error:
             yield self._database
             return
         with closing(database):
-            # The file may have been replaced by a newer catalog, with other rows.
+            # If a newer catalog replaced the file, its rows differ: read the open one.
             yield database if _file_identity(self.path) == self._file else self._database
 
 

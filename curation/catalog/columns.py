@@ -1,4 +1,4 @@
-"""What a column of a catalog's samples is."""
+"""The description of a catalog's columns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The target of a column that was measured against all targets as one.
+# The target of columns that are measured against the union of all targets.
 ALL_TARGETS = "all"
 
 _NUMBERS = (
@@ -28,14 +28,22 @@ _NUMBERS = (
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """What a column of the samples is.
+    """A column of the samples. Text that does not apply is "".
 
     Attributes:
-        kind: ``score`` (how good a sample is), ``measure`` (what it is: its length, size,
-            language), ``detail`` (describes one of those), ``source`` (what the source told) or
-            ``sample`` (what every sample has).
+        kind: ``score`` (how good a sample is), ``measure`` (a property, such as its length, size or
+            language), ``detail`` (more about a score or measure), ``source`` (a column of the
+            source) or ``sample`` (a column of every dataset: uid, caption, …).
+        type: the DuckDB type.
+        title, help: the label and its explanation, for display.
+        score: the name of the score or measure that computed it.
+        target: the target that it is measured against.
         of: the column that a detail describes.
-        parameters: how a score was made.
+        model: the model of the embeddings that it is computed from.
+        parameters: the parameters of the score; None if it has none.
+        reference: where the score is published.
+        version: the version of this project that computed it.
+        created: when it was computed, as ISO 8601 in UTC.
     """
 
     name: str

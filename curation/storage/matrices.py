@@ -1,7 +1,7 @@
-"""Matrices of embeddings in ``.npy`` and ``.npz`` files, opened without reading them.
+"""Embedding matrices in ``.npy`` and ``.npz`` files, memory-mapped where possible.
 
-A ``.npz`` is a zip of ``.npy`` files. ``np.savez`` stores them as they are, so that one can be
-mapped where it lies in the zip; ``np.savez_compressed`` deflates them, and they have to be read.
+A ``.npz`` is a zip of ``.npy`` files. ``np.savez`` does not compress them, so a member is mapped
+inside the zip; ``np.savez_compressed`` deflates them, so a member is read into memory.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from curation.storage.locations import Location
 
 Rows = NDArray[np.floating[Any]]
 
-# A zip's local header: 26 bytes, then how long the name and the extra field are that follow it.
+# A zip's local file header: 26 bytes, then the lengths of the name and extra field that follow.
 _LOCAL_HEADER = struct.Struct("<26xHH")
 
-# What NumPy and zipfile raise over files that are damaged, or none of theirs.
+# What NumPy and zipfile raise for files that are damaged or of another format.
 DAMAGED = (
     OSError,
     ValueError,
@@ -45,7 +45,7 @@ DAMAGED = (
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rows ``start`` to ``stop`` of the matrix in a ``.npy``, or of a member of a ``.npz``."""
+    """Rows ``start`` to ``stop`` (exclusive) of a ``.npy``, or of a member of a ``.npz``."""
 
     file: Location
     member: str | None = None
@@ -54,14 +54,14 @@ class Matrix:
 
     @property
     def name(self) -> str:
-        """What a person calls it: the member, or the file."""
+        """The name for display: that of the member or the file."""
         return self.member or self.file.name
 
     def open(self) -> Rows:
         """The rows (N, d), read-only.
 
         Raises:
-            CurationError: as ``open_matrix`` does.
+            CurationError: as ``open_matrix``.
         """
         return open_matrix(self.file, self.member)[self.start : self.stop]
 
@@ -73,7 +73,7 @@ def open_matrix(path: Location, member: str | None = None) -> Rows:
         member: which array of a ``.npz``, as in ``np.load(path)[member]``.
 
     Raises:
-        CurationError: there is no such file or member, or it is no matrix of floats, or cut off.
+        CurationError: the file or member does not exist, is not a matrix of floats, or is cut off.
     """
     try:
         if member is not None:
@@ -90,12 +90,12 @@ def open_matrix(path: Location, member: str | None = None) -> Rows:
 
 
 def save(path: Path, rows: NDArray[Any]) -> None:
-    """An array as a ``.npy``.
+    """Write an array as a ``.npy`` file.
 
-    ``np.save`` says nothing when the disk is full and the last bytes do not fit.
+    Unlike ``np.save``, it raises an error if the disk is full and the last bytes do not fit.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     whole = np.ascontiguousarray(rows)
     with path.open("wb") as file:
@@ -108,7 +108,7 @@ def members(path: Location) -> list[str]:
     """The names of the arrays in a ``.npz``.
 
     Raises:
-        CurationError: it is not one.
+        CurationError: the file is not a ``.npz``.
     """
     try:
         with locations.open_binary(path) as file, zipfile.ZipFile(file) as archive:
@@ -118,15 +118,15 @@ def members(path: Location) -> list[str]:
 
 
 def _member(path: Location, member: str) -> Rows:
-    there = members(path)
-    if member not in there:
-        raise CurationError(f"{path} holds no {member}; it holds {', '.join(there) or 'nothing'}")
+    names = members(path)
+    if member not in names:
+        raise CurationError(f"{path} holds no {member}; it holds {', '.join(names) or 'nothing'}")
     with locations.open_binary(path) as file, zipfile.ZipFile(file) as archive:
         info = archive.getinfo(f"{member}.npy")
         if info.compress_type == zipfile.ZIP_STORED and isinstance(path, Path):
             file.seek(info.header_offset)
-            name, extra = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
-            file.seek(name + extra, 1)
+            name_length, extra_length = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
+            file.seek(name_length + extra_length, 1)
             return _mapped(path, file, file.tell() + info.file_size)
         with archive.open(info) as unpacked:
             return _read(path, unpacked)
@@ -141,7 +141,7 @@ def _read(path: Location, file: IO[bytes]) -> Rows:
 
 
 def _mapped(path: Path, file: IO[bytes], end: int) -> Rows:
-    """Map the array whose ``.npy`` header is next in the file, and which lies before ``end``."""
+    """Map the array whose ``.npy`` header starts here and which must end by byte ``end``."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
@@ -150,7 +150,7 @@ def _mapped(path: Path, file: IO[bytes], end: int) -> Rows:
     _check(path, shape, dtype)
     if file.tell() + shape[0] * shape[1] * dtype.itemsize > end:
         raise ValueError("it is cut off")
-    # Nothing cannot be mapped.
+    # mmap refuses empty files.
     if not all(shape):
         return np.empty(shape, dtype)
     order = "F" if fortran else "C"

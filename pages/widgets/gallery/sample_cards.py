@@ -39,8 +39,8 @@ def target_items(workspace: Workspace, nearest: NearestItems) -> None:
     Raises:
         CurationError: the target no longer exists.
     """
-    pictures: Sequence[bytes | None] = [None] * len(nearest.places)
-    names = [f"Row {number}" for number in nearest.places]
+    pictures: Sequence[bytes | None] = [None] * len(nearest.rows)
+    names = [f"Row {number}" for number in nearest.rows]
     if nearest.items:
         pictures = neighbors.item_thumbnails(workspace, nearest, web_images.is_on())
         names = [str(item["caption"] or item["image_file"] or "—") for item in nearest.items]

@@ -79,11 +79,11 @@ def test_the_nearest_of_a_target_is_what_norm_sim_says(world, target_folders):
         for row in catalog.rows([0, 11]):
             found = neighbors.nearest_items(workspace, catalog, row["row_id"], target)
             assert found.side == "image"
-            assert len(found.places) == len(found.items) == 5
-            assert found.places[0] == row[f"norm_sim_inf_{target}_nearest"]
+            assert len(found.rows) == len(found.items) == 5
+            assert found.rows[0] == row[f"norm_sim_inf_{target}_nearest"]
             score = row[f"norm_sim_inf_{target}"]
             assert abs(found.cosines[0]) == pytest.approx(score, abs=1e-3)
-            assert [int(item["image_file"][0]) for item in found.items] == found.places
+            assert [int(item["image_file"][0]) for item in found.items] == found.rows
 
 
 def test_a_targets_pictures_are_kept_with_it(scored_copy):
@@ -107,8 +107,8 @@ def test_a_target_of_embeddings_has_places_only(job, scored_copy, tmp_path):
         make.QUIET,
     )
     found = neighbors.nearest_items(scored_copy, Catalog.of(scored_copy), 2, "ready")
-    assert len(found.places) == 6
-    assert 4 not in found.places
+    assert len(found.rows) == 6
+    assert 4 not in found.rows
     assert found.items == []
     assert neighbors.item_thumbnails(scored_copy, found) == []
 
