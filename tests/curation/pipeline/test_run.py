@@ -112,7 +112,7 @@ def test_the_scores_are_those_of_the_functions_on_the_embeddings(scored, tiny):
 def test_an_image_that_breaks_off_is_skipped_and_listed(scored):
     (skipped,) = Catalog.of(scored).skipped()
     assert (skipped["stage"], skipped["where"]) == ("embed", "broken.jpg")
-    assert "does not decode" in skipped["reason"]
+    assert "cannot be decoded" in skipped["reason"]
 
 
 def test_a_score_records_how_it_was_made(scored, tiny):
@@ -329,7 +329,7 @@ def test_a_source_without_a_usable_sample_tells_the_first_reason(job, tmp_path):
 def test_images_that_all_break_off_are_no_usable_sample(job, tmp_path):
     make.truncated_jpeg(tmp_path / "1.jpg")
     (tmp_path / "a.csv").write_text("image,text\n1.jpg,a\n")
-    with pytest.raises(CurationError, match=r"no usable sample: 1 skipped.*does not decode"):
+    with pytest.raises(CurationError, match=r"no usable sample: 1 skipped.*cannot be decoded"):
         run(job, source=tmp_path / "a.csv", workspace=tmp_path / "w")
 
 
