@@ -30,21 +30,31 @@ from tests.once import make_once
 PAIRS = 36
 
 
-# The folders with the longest tests run first, so that parallel processes finish together.
-SLOW_FOLDERS = ("producers", "browser", "pages")
+# Parallel processes take files in this order, all other files last. One file that needs the scored
+# sample comes first, so that other processes have work until the sample is scored. Slow folders
+# come before fast ones, so that all processes finish at about the same time.
+FIRST = (
+    "pages/test_shell.py",
+    "producers/",
+    "curation/jobs/",
+    "curation/pipeline/",
+    "browser/",
+    "pages/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder, and run the slow folders first."""
+    """Mark the tests of the folders that have a marker, and sort the files."""
 
-    def folder_of(item: pytest.Item) -> str:
-        return item.path.relative_to(make.ROOT / "tests").parts[0]
+    def rank(path: str) -> int:
+        return next((n for n, start in enumerate(FIRST) if path.startswith(start)), len(FIRST))
 
-    for item in items:
-        if folder_of(item) in ("browser", "producers"):
-            item.add_marker(folder_of(item))
-    order = {name: number for number, name in enumerate(SLOW_FOLDERS)}
-    items.sort(key=lambda item: order.get(folder_of(item), len(order)))
+    paths = {item: item.path.relative_to(make.ROOT / "tests").as_posix() for item in items}
+    for item, path in paths.items():
+        folder = path.partition("/")[0]
+        if folder in ("browser", "producers"):
+            item.add_marker(folder)
+    items.sort(key=lambda item: rank(paths[item]))
 
 
 def _make_model(folder: Path, seed: int) -> None:
