@@ -57,7 +57,7 @@ def test_parts_are_those_of_python_sets(seed):
     assert sets.overlap == len(a & b) / min(len(a), len(b))
 
 
-def test_what_is_empty_has_no_ratio():
+def test_ratios_of_empty_sets_are_nan():
     none = np.zeros(4, dtype=bool)
     assert np.isnan(Sets(none, none).jaccard)
     assert np.isnan(Sets(none, ~none).overlap)
@@ -65,11 +65,11 @@ def test_what_is_empty_has_no_ratio():
     assert Sets(none, none).counts == {"only_a": 0, "both": 0, "only_b": 0, "neither": 4}
 
 
-def test_a_list_counts_a_repeat_once_and_tells_what_is_absent(catalog):
+def test_a_list_counts_a_repeat_once_and_how_many_uids_are_absent(catalog):
     words = uids.to_words([make.uid(n) for n in (6, 2, 99, 2, 2**127, 99)])
-    found = compare.members_of_list(catalog, words)
-    assert make.chosen(catalog, found.mask) == [2, 6]
-    assert found.absent == 2
+    members = compare.members_of_list(catalog, words)
+    assert make.chosen(catalog, members.mask) == [2, 6]
+    assert members.absent == 2
     assert not compare.members_of_list(catalog, words[:0]).mask.any()
 
 
@@ -142,7 +142,7 @@ def test_a_percentile_is_the_share_that_one_is_above_ties_half(catalog):
 
 @pytest.mark.parametrize("wanted", [0, 1, 7, 40, 1000])
 @pytest.mark.parametrize("up", [True, False])
-def test_most_promoted_and_demoted_are_those_of_a_plain_sort(many, up, wanted):
+def test_the_largest_moves_equal_those_of_a_plain_sort(many, up, wanted):
     known = np.flatnonzero(~np.isnan(many.array("y")))
     before, after = (mean_ranks(many.array(name)[known].tolist()) for name in ("x", "y"))
     sign = 1 if up else -1

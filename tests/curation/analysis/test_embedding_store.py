@@ -16,7 +16,7 @@ ROWS = 23
 
 @pytest.fixture(scope="module")
 def world(job, tmp_path_factory):
-    """Shards of seven: a repeated uid, an image that breaks off, a shard of which nothing is."""
+    """Shards of 7 rows: one has a repeated uid, one a truncated image, one only repeated uids."""
     folder = tmp_path_factory.mktemp("embedded")
     rows = [{} for _ in range(ROWS)]
     rows[4] = {"uid": make.uid(2)}
@@ -58,7 +58,7 @@ def test_rows_come_in_the_order_they_are_asked_for(world):
     )
 
 
-def test_rows_that_the_catalog_lacks_are_told(world):
+def test_rows_that_the_catalog_lacks_have_the_rowid_minus_one(world):
     workspace, catalog = world
     parts = list(embedding_store.iter_shards(workspace, catalog, "image"))
     assert [len(part.rows) for part in parts] == [7, 7, 7, 2]
@@ -68,7 +68,7 @@ def test_rows_that_the_catalog_lacks_are_told(world):
     assert every[every >= 0].tolist() == list(range(len(catalog)))
 
 
-def test_embeddings_of_another_state_than_the_catalog_are_refused(world):
+def test_embeddings_that_changed_after_publishing_are_refused(world):
     workspace, catalog = world
     file = workspace.embeddings(catalog.dataset.model).file(1, "image.npy")
     whole = file.read_bytes()

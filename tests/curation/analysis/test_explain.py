@@ -46,12 +46,12 @@ def _reference(workspace, catalog, parameters):
     if size >= len(every):
         pools = [every]
     else:
-        places = [divmod(draw, len(every) // size) for draw in range(draws)]
+        positions = [divmod(draw, len(every) // size) for draw in range(draws)]
         pools = [
             np.argsort(uids.draw_keys(catalog.uids.words, parameters["seed"], permutation))[
                 stretch * size :
             ][:size]
-            for permutation, stretch in places
+            for permutation, stretch in positions
         ]
     sides = np.zeros((2, len(every)))
     for pool in pools:
@@ -123,9 +123,9 @@ def test_the_chance_to_flip_is_that_of_a_normal_deviate(error, line, chance):
 def test_a_percentile_is_the_share_that_scores_lower(scored):
     catalog = Catalog.of(scored)
     (row,) = catalog.rows([7])
-    found = {s.column.name: s for s in explain.standings(catalog, row)}
-    assert list(found) == [c.name for c in catalog.scores]
-    for name, standing in found.items():
+    standings = {s.column.name: s for s in explain.standings(catalog, row)}
+    assert list(standings) == [c.name for c in catalog.scores]
+    for name, standing in standings.items():
         values = catalog.array(name)
         assert standing.percentile == pytest.approx(100 * np.mean(values < values[7]))
 

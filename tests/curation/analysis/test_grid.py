@@ -50,13 +50,13 @@ def test_between_two_edges_the_strip_above_line_has_the_rest(catalog):
 @pytest.mark.parametrize(
     ("start", "step"), [(0, 0.01), (-0.6, 0.002), (0.9, 1e-5), (0.9, 1e-7), (-3e6, 2e4), (0, 0)]
 )
-def test_a_value_lies_in_the_cell_that_its_edges_say(start, step):
+def test_a_value_is_in_the_cell_between_its_edges(start, step):
     edges = (start + step * np.arange(301)).astype(np.float32)
     axis = grid.Axis("x", "value", start, step, edges, False)
-    beside = [np.nextafter(edges, np.float32(way)) for way in (-np.inf, np.inf)]
+    neighbors = [np.nextafter(edges, np.float32(way)) for way in (-np.inf, np.inf)]
     anywhere = np.random.default_rng(0).uniform(start - 9 * step, start + 320 * step, 5000)
     far = [-np.inf, -1e30, 0, 1e30, np.inf]
-    values = np.concatenate([edges, *beside, anywhere, far]).astype(np.float32)
+    values = np.concatenate([edges, *neighbors, anywhere, far]).astype(np.float32)
     assert (axis.cells(values) == np.searchsorted(edges, values, side="right")).all()
 
 
@@ -69,7 +69,7 @@ def test_edges_are_round_numbers(catalog):
     assert np.allclose(ticks / axis.step, np.round(ticks / axis.step))
 
 
-def test_edges_of_percentiles_are_where_cuts_of_them_lie(catalog):
+def test_edges_of_percentiles_are_cutoffs_at_those_percentiles(catalog):
     axis = grid.axis(catalog, "x", "percentile")
     assert (axis.start, axis.end) == (0, 100)
     for k in (0, 3, axis.bins // 2, axis.bins):

@@ -13,8 +13,8 @@ VALUES = st.lists(st.integers(0, 5), min_size=1, max_size=20)
 @given(VALUES, VALUES)
 def test_auc_is_the_share_of_pairs_in_the_right_order(higher, lower):
     pairs = [1.0 if h > low else 0.5 if h == low else 0.0 for h in higher for low in lower]
-    found = label_auc.auc(np.float32(higher), np.float32(lower))
-    assert found == pytest.approx(sum(pairs) / len(pairs))
+    area = label_auc.auc(np.float32(higher), np.float32(lower))
+    assert area == pytest.approx(sum(pairs) / len(pairs))
 
 
 def test_auc_is_exact_where_values_are_close_or_of_all_magnitudes():

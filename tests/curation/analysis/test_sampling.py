@@ -14,7 +14,7 @@ def catalog(tmp_path):
 
 
 @pytest.mark.parametrize("quadrant", QUADRANTS)
-def test_members_are_those_of_the_mask(catalog, quadrant):
+def test_rows_of_a_quadrant_are_those_of_its_mask(catalog, quadrant):
     view = View(catalog, "x", "y", 0.3, 0.5)
     assert (
         sampling.quadrant_rows(view, quadrant).tolist()
@@ -25,8 +25,8 @@ def test_members_are_those_of_the_mask(catalog, quadrant):
 @pytest.mark.parametrize("wanted", [0, 2, 99])
 @pytest.mark.parametrize("quadrant", QUADRANTS)
 @pytest.mark.parametrize("rows", [3, 1 << 17])
-def test_some_are_a_seeded_draw_from_the_members(catalog, monkeypatch, rows, quadrant, wanted):
-    # However many rows are looked at together.
+def test_random_rows_are_a_seeded_draw(catalog, monkeypatch, rows, quadrant, wanted):
+    # For any number of rows per chunk.
     monkeypatch.setattr(quadrants, "_CHUNK_ROWS", rows)
     view = View(catalog, "x", "y", 0.3, 0.5)
     members = sampling.quadrant_rows(view, quadrant)
@@ -34,7 +34,7 @@ def test_some_are_a_seeded_draw_from_the_members(catalog, monkeypatch, rows, qua
     assert sampling.random_rows(view, quadrant, wanted, 5).tolist() == drawn.tolist()
 
 
-def test_nearest_are_those_next_to_the_line_nearest_first(catalog):
+def test_rows_near_a_cutoff_are_nearest_first(catalog):
     everyone = np.ones(10, dtype=bool)
     inside = sampling.rows_near_cutoff(catalog, "x", 0.45, everyone, True, 3)
     outside = sampling.rows_near_cutoff(catalog, "x", 0.45, everyone, False, 3)
@@ -50,10 +50,10 @@ def test_the_best_are_best_by_both_scores_together(catalog):
     assert sampling.best_rows(view, everyone[:0], True, 3).tolist() == []
 
 
-def test_uncertain_are_near_the_line_in_units_of_their_error(tmp_path):
+def test_uncertain_rows_are_near_the_cutoff_in_standard_errors(tmp_path):
     scores = {"x": [0.1, 0.2, 0.3, 0.4], "x_se": [0.1, 0.001, 0.5, None], "y": [1, 1, 1, 1]}
     catalog = make.catalog(tmp_path, scores)[1]
     view = View(catalog, "x", "y", 0.25, 0.5)
-    # An imported column is no error of another.
+    # An imported column is not the standard error of another.
     assert sampling.standard_errors(catalog, "x") is None
     assert len(sampling.uncertain_rows(view, "x", 5)[0]) == 0

@@ -15,7 +15,7 @@ EVERY = ROWS + 10
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """Shards of eleven; two samples repeat another's uid and are not in the catalog."""
+    """Shards of 11 rows; two samples repeat a uid and are not in the catalog."""
     rows = [{} for _ in range(ROWS)]
     rows[4] = rows[30] = {"uid": make.uid(2)}
     made = make.workspace(tmp_path_factory.mktemp("search"), rows, SHARD)
@@ -24,7 +24,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def embeddings(world):
-    """Random ones, of lengths that are not quite 1."""
+    """Random embeddings of lengths between 0.9 and 1.1."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(ROWS, DIM))
     rows *= rng.uniform(0.9, 1.1, (ROWS, 1)) / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -33,13 +33,13 @@ def embeddings(world):
 
 @pytest.fixture(params=[(1, 1), (4, 8), (2048, 32768)], ids=str)
 def sizes(request, monkeypatch):
-    """Rows a chunk and a piece."""
+    """Rows per chunk and per piece."""
     for name, size in zip(("CHUNK", "PIECE"), request.param, strict=True):
         monkeypatch.setattr(search, name, size)
 
 
 def nearest(world, rows, query, wanted=EVERY):
-    """What is found where the images have these embeddings."""
+    """The matches if the images have these embeddings."""
     workspace, catalog = world
     folder = workspace.embeddings(MODEL)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -49,20 +49,20 @@ def nearest(world, rows, query, wanted=EVERY):
 
 
 def reference(rows, query, wanted=EVERY):
-    """The same, plainly, in float64."""
+    """The rowids and cosines by the plain formula, in float64."""
     wide = np.delete(rows.astype(np.float64), [4, 30], axis=0)
     with np.errstate(all="ignore"):
         cosines = wide @ query / np.linalg.norm(wide, axis=1) / np.linalg.norm(query)
     cosines = cosines.astype(np.float32)
-    there = np.flatnonzero(np.isfinite(cosines))
-    rowids = there[np.lexsort((there, -cosines[there]))][:wanted]
+    known = np.flatnonzero(np.isfinite(cosines))
+    rowids = known[np.lexsort((known, -cosines[known]))][:wanted]
     return rowids, cosines[rowids]
 
 
-def assert_same(found, expected):
-    np.testing.assert_array_equal(found.rowids, expected[0])
-    np.testing.assert_allclose(found.cosines, expected[1], rtol=0, atol=1e-7)
-    assert (found.rowids.dtype, found.cosines.dtype) == (np.int64, np.float32)
+def assert_same(matches, expected):
+    np.testing.assert_array_equal(matches.rowids, expected[0])
+    np.testing.assert_allclose(matches.cosines, expected[1], rtol=0, atol=1e-7)
+    assert (matches.rowids.dtype, matches.cosines.dtype) == (np.int64, np.float32)
 
 
 @pytest.mark.parametrize("wanted", [1, 5, ROWS - 2, EVERY])
@@ -78,26 +78,26 @@ def test_embeddings_of_any_kind_of_float_are_searched(world, embeddings, sizes, 
     assert_same(nearest(world, rows, query), reference(rows, query))
 
 
-def test_samples_without_an_embedding_are_never_found(world, embeddings, sizes):
+def test_samples_without_an_embedding_never_match(world, embeddings, sizes):
     embeddings[[0, 21, 46]] = np.nan
     embeddings[12] = 0
     embeddings[13, 5] = np.inf
     query = np.random.default_rng(1).normal(size=DIM)
-    found = nearest(world, embeddings, query)
-    assert len(found) == ROWS - 2 - 5
-    assert_same(found, reference(embeddings, query))
+    matches = nearest(world, embeddings, query)
+    assert len(matches) == ROWS - 2 - 5
+    assert_same(matches, reference(embeddings, query))
 
 
-def test_none_is_found_where_none_has_an_embedding(world, embeddings, sizes):
+def test_without_any_embedding_nothing_matches(world, embeddings, sizes):
     assert not len(nearest(world, np.full_like(embeddings, np.nan), np.ones(DIM)))
 
 
 @pytest.mark.parametrize("wanted", [1, 4, EVERY])
-def test_of_the_equally_near_the_first_of_the_catalog_comes_first(world, embeddings, sizes, wanted):
+def test_ties_are_in_the_order_of_the_catalog(world, embeddings, sizes, wanted):
     embeddings[10:] = embeddings[9]
-    found = nearest(world, embeddings, embeddings[9].astype(np.float32), wanted)
-    assert_same(found, reference(embeddings, embeddings[9].astype(np.float64), wanted))
-    assert found.rowids[:4].tolist() == [8, 9, 10, 11][:wanted]
+    matches = nearest(world, embeddings, embeddings[9].astype(np.float32), wanted)
+    assert_same(matches, reference(embeddings, embeddings[9].astype(np.float64), wanted))
+    assert matches.rowids[:4].tolist() == [8, 9, 10, 11][:wanted]
 
 
 def test_a_query_that_has_no_direction_or_another_length_is_refused(world, embeddings):
@@ -108,7 +108,7 @@ def test_a_query_that_has_no_direction_or_another_length_is_refused(world, embed
         nearest(world, embeddings, np.ones(DIM + 1))
 
 
-def test_what_another_thread_computes_with_is_left_as_it_was(world, embeddings):
+def test_a_search_does_not_change_the_number_of_torch_threads(world, embeddings):
     import torch
 
     before = torch.get_num_threads()
@@ -125,11 +125,11 @@ def test_a_sample_is_searched_for_by_its_image_or_caption(scored, side):
     catalog = Catalog.of(scored)
     query = search.sample_embedding(scored, catalog, 5, side)
     np.testing.assert_array_equal(query, embedding_store.load(scored, catalog, side, [5])[0])
-    found = search.nearest(scored, catalog, query, 3)
-    assert len(found) == 3
+    matches = search.nearest(scored, catalog, query, 3)
+    assert len(matches) == 3
     if side == "image":
-        assert found.rowids[0] == 5
-        assert found.cosines[0] == pytest.approx(1, abs=1e-6)
+        assert matches.rowids[0] == 5
+        assert matches.cosines[0] == pytest.approx(1, abs=1e-6)
 
 
 def test_a_sample_without_an_embedding_says_so(world, embeddings):
@@ -147,8 +147,8 @@ def test_text_and_image_are_embedded_as_the_dataset_was(scored, tiny, source):
         (search.embed_text(tiny, row["caption"]), "text"),
         (search.embed_image(tiny, data), "image"),
     ):
-        (there,) = embedding_store.load(scored, catalog, side, [7])
-        np.testing.assert_allclose(query, there, atol=1e-3)
+        (stored,) = embedding_store.load(scored, catalog, side, [7])
+        np.testing.assert_allclose(query, stored, atol=1e-3)
     with pytest.raises(CurationError, match="not an image"):
         search.embed_image(tiny, b"no image")
 

@@ -118,7 +118,7 @@ def test_a_catalog_can_be_opened_several_times(world):
     assert [len(c.rows([0])) for c in (catalog, *others)] == [1, 1, 1, 1]
 
 
-def test_a_replaced_catalog_is_new_when_opened_and_unchanged_where_it_was_open(tmp_path):
+def test_a_replaced_catalog_is_read_only_when_opened_again(tmp_path):
     workspace, old = make.catalog(tmp_path, {"quality": [0.1, 0.2]})
     shutil.rmtree(workspace.scores("quality").path)
     publish.publish(workspace, make.QUIET)
@@ -128,7 +128,7 @@ def test_a_replaced_catalog_is_new_when_opened_and_unchanged_where_it_was_open(t
     assert len(old.rows([0, 1])) == len(new.rows([0, 1])) == 2
 
 
-def test_columns_of_an_open_catalog_are_its_own_after_the_file_is_replaced_or_deleted(tmp_path):
+def test_an_open_catalog_reads_its_own_columns_after_the_file_is_replaced_or_deleted(tmp_path):
     workspace, old = make.catalog(tmp_path / "a", {"quality": [0.25, 0.5]})
     newer = make.catalog(tmp_path / "b", {"quality": [1, 2, 3]})[0]
     newer.catalog.replace(workspace.catalog)
@@ -162,13 +162,13 @@ def test_a_folder_name_with_an_equals_sign_adds_no_column(tmp_path):
 def test_columns_that_share_a_name_with_the_catalogs_own_are_renamed(tmp_path):
     row = {"rowid": 7, "row_id": 8, "Width": 9, "Row": 1, "ROW": 2, 'a"b': 3, "": 4}
     _, catalog = make.catalog(tmp_path, {"quality": [0.5, 0.25]}, [row, row])
-    found = catalog.rows([1])[0]
-    assert found["row_id"] == 1
-    assert found["quality"] == 0.25
-    assert found["width"] == 40
-    assert (found["source_rowid"], found["source_row_id"]) == (7, 8)
-    assert found["source_Width"] == 9
-    assert (found["Row"], found["ROW_2"], found['a"b']) == (1, 2, 3)
+    row = catalog.rows([1])[0]
+    assert row["row_id"] == 1
+    assert row["quality"] == 0.25
+    assert row["width"] == 40
+    assert (row["source_rowid"], row["source_row_id"]) == (7, 8)
+    assert row["source_Width"] == 9
+    assert (row["Row"], row["ROW_2"], row['a"b']) == (1, 2, 3)
     assert catalog.array('a"b').tolist() == [3, 3]
     assert catalog.find(make.uid(1)) == 1
     np.testing.assert_array_equal(catalog.where("uid = ?", [make.uid(1)]), [False, True])
@@ -182,11 +182,11 @@ def test_columns_may_be_empty_and_differ_in_type_between_shards(tmp_path):
     ]
     workspace = make.workspace(tmp_path, rows, shard_size=1)
     catalog = Catalog.of(workspace)
-    found = catalog.rows([0, 1, 2])
-    assert [r["a"] for r in found] == [None, None, None]
-    assert [r["b"] for r in found] == [1, 0.5, None]
-    assert [r["c"] for r in found] == ["1", "x", None]
-    assert [r["only_here"] for r in found] == [5, None, None]
+    read = catalog.rows([0, 1, 2])
+    assert [r["a"] for r in read] == [None, None, None]
+    assert [r["b"] for r in read] == [1, 0.5, None]
+    assert [r["c"] for r in read] == ["1", "x", None]
+    assert [r["only_here"] for r in read] == [5, None, None]
 
 
 def test_numbers_beyond_float32_are_missing_from_arrays_only(tmp_path):

@@ -35,8 +35,8 @@ def here(monkeypatch, capsys):
             main.main()
         except SystemExit as stop:
             code = stop.code
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return call_here
 
@@ -174,8 +174,8 @@ def test_help_does_not_import_torch():
     subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT)
 
 
-def assert_one_line(told, message):
-    code, out, err = told
+def assert_one_line(result, message):
+    code, out, err = result
     assert code == 2
     assert out == ""
     assert err.startswith("error: ")
@@ -203,13 +203,13 @@ def test_wrong_sources_are_one_line(here, tmp_path, model_folder):
             (tables / "b.csv", "no column named"),
         )
     ):
-        told = here("score", source, "-w", tmp_path / f"w{number}", "-q", "--model", model_folder)
-        assert_one_line(told, message)
+        result = here("score", source, "-w", tmp_path / f"w{number}", "-q", "--model", model_folder)
+        assert_one_line(result, message)
 
 
 def test_a_missing_column_is_one_line(here, source, tmp_path):
-    told = here("score", source, "-w", tmp_path / "w", "-q", "--caption-column", "alt")
-    assert_one_line(told, "has no column 'alt'; it has file_name, caption, swapped")
+    result = here("score", source, "-w", tmp_path / "w", "-q", "--caption-column", "alt")
+    assert_one_line(result, "has no column 'alt'; it has file_name, caption, swapped")
 
 
 @pytest.mark.parametrize(
@@ -246,27 +246,27 @@ def test_a_wrong_recipe_is_one_line(here, scored, recipe, text, message):
 
 def test_an_unwritable_export_is_one_line(here, scored, recipe, tmp_path):
     (tmp_path / "file.txt").write_text("x")
-    told = here("export", scored.path, recipe, "--to", tmp_path / "file.txt" / "x.parquet")
-    assert_one_line(told, "cannot write")
-    told = here("export", scored.path, recipe, "--to", tmp_path)
-    assert_one_line(told, "is a folder")
-    told = here("export", scored.path, recipe, "--to", recipe)
-    assert_one_line(told, "already exists; pass --overwrite")
+    result = here("export", scored.path, recipe, "--to", tmp_path / "file.txt" / "x.parquet")
+    assert_one_line(result, "cannot write")
+    result = here("export", scored.path, recipe, "--to", tmp_path)
+    assert_one_line(result, "is a folder")
+    result = here("export", scored.path, recipe, "--to", recipe)
+    assert_one_line(result, "already exists; pass --overwrite")
 
 
 def test_an_export_takes_a_recipe_or_a_saved_selection(here, scored, recipe, tmp_path):
     message = "takes a RECIPE file or --selection NAME"
     assert_one_line(here("export", scored.path, "--to", tmp_path / "a"), message)
-    told = here("export", scored.path, recipe, "--selection", "x", "--to", tmp_path / "a")
-    assert_one_line(told, message)
-    told = here("export", scored.path, "--selection", "x", "--to", tmp_path / "a")
-    assert_one_line(told, "there is no selection 'x'; there are: none yet")
+    result = here("export", scored.path, recipe, "--selection", "x", "--to", tmp_path / "a")
+    assert_one_line(result, message)
+    result = here("export", scored.path, "--selection", "x", "--to", tmp_path / "a")
+    assert_one_line(result, "there is no selection 'x'; there are: none yet")
 
 
 @pytest.mark.parametrize("target", ["dots", "dots=", "=dots", "Dots=x", "a b=x"])
 def test_a_target_that_is_not_name_and_source_is_one_line(here, source, tmp_path, target):
-    told = here("score", source, "-w", tmp_path / "w", "-q", "--target", target)
-    assert_one_line(told, "NAME=SOURCE" if "=" not in target or target[-1] == "=" else "target")
+    result = here("score", source, "-w", tmp_path / "w", "-q", "--target", target)
+    assert_one_line(result, "NAME=SOURCE" if "=" not in target or target[-1] == "=" else "target")
     assert not (tmp_path / "w").exists()
 
 
@@ -282,7 +282,7 @@ def test_targets_that_are_no_embeddings_are_one_line(here, scored_copy, job, tmp
         ("void", "not a .npy array of numbers"),
         ("gone", "gone.npy"),
     ):
-        told = here(
+        result = here(
             "score",
             job.source,
             "-w",
@@ -293,22 +293,24 @@ def test_targets_that_are_no_embeddings_are_one_line(here, scored_copy, job, tmp
             "--target",
             f"{name}={tmp_path / name}.npy",
         )
-        assert_one_line(told, message)
+        assert_one_line(result, message)
 
 
 def test_an_unknown_model_is_one_line(here, source, tmp_path):
-    told = here("score", source, "-w", tmp_path / "w", "-q", "--model", "ViT-X-99")
-    assert_one_line(told, "no architecture 'ViT-X-99'")
-    told = here("score", source, "-w", tmp_path / "w", "-q", "--pretrained", "openai")
-    assert_one_line(told, "--pretrained goes with --model")
+    result = here("score", source, "-w", tmp_path / "w", "-q", "--model", "ViT-X-99")
+    assert_one_line(result, "no architecture 'ViT-X-99'")
+    result = here("score", source, "-w", tmp_path / "w", "-q", "--pretrained", "openai")
+    assert_one_line(result, "--pretrained goes with --model")
 
 
 def test_a_model_that_cannot_be_downloaded_is_one_line(source, tmp_path):
-    told = call(
+    result = call(
         "score", source, "-w", tmp_path / "w", "-q", "--model", "ViT-B-32", "--pretrained", "openai"
     )
-    assert_one_line((told.returncode, told.stdout, told.stderr), "ViT-B-32 / openai cannot be")
-    assert "--pretrained" in told.stderr
+    assert_one_line(
+        (result.returncode, result.stdout, result.stderr), "ViT-B-32 / openai cannot be"
+    )
+    assert "--pretrained" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -322,10 +324,10 @@ def test_a_model_that_cannot_be_downloaded_is_one_line(source, tmp_path):
     ],
 )
 def test_a_parameter_out_of_range_is_one_line(here, job, scored_copy, option, value, message):
-    told = here(
+    result = here(
         "score", job.source, "-w", scored_copy.path, "-q", "--model", job.model.name, option, value
     )
-    assert_one_line(told, message)
+    assert_one_line(result, message)
 
 
 @pytest.mark.parametrize(
@@ -339,7 +341,7 @@ def test_a_parameter_out_of_range_is_one_line(here, job, scored_copy, option, va
         ["info", "x", "--keep", "2"],
     ],
 )
-def test_wrong_usage_is_told_with_how_to_get_help(here, arguments):
+def test_wrong_usage_prints_an_error_that_names_help(here, arguments):
     code, out, err = here(*arguments)
     assert (code, out) == (2, "")
     assert "Error: " in err
@@ -347,7 +349,7 @@ def test_wrong_usage_is_told_with_how_to_get_help(here, arguments):
     assert "Traceback" not in err
 
 
-def test_strict_tells_by_its_exit_code_that_samples_were_skipped(here, job, scored_copy):
+def test_with_strict_skipped_samples_give_exit_code_1(here, job, scored_copy):
     arguments = (
         "score",
         job.source,
@@ -389,7 +391,7 @@ def test_an_error_of_the_machine_is_one_line(here, monkeypatch, tmp_path):
 
 
 def test_info_lists_every_skipped_sample_when_asked(here, scored):
-    code, told, _ = here("info", scored.path, "--skipped")
+    code, out, _ = here("info", scored.path, "--skipped")
     assert code == 0
-    assert told.startswith("broken.jpg: image cannot be decoded: ")
-    assert len(told.splitlines()) == 1
+    assert out.startswith("broken.jpg: image cannot be decoded: ")
+    assert len(out.splitlines()) == 1

@@ -5,7 +5,7 @@ from curation.selection.select import select
 from tests import make
 
 
-def test_the_overview_tells_scores_and_what_was_skipped(tmp_path):
+def test_the_overview_lists_scores_and_skipped_samples(tmp_path):
     _, catalog = make.catalog(tmp_path, {"q": [0.5, None, -0.25]}, [{}, {}, {}])
     lines = text_report.overview(catalog).splitlines()
     assert lines[0].startswith("3 samples of ")
@@ -23,7 +23,7 @@ def test_samples_skipped_for_one_reason_are_counted_together(tmp_path):
     assert "does not exist" in " ".join(last)
 
 
-def test_a_selection_is_told_step_by_step(tmp_path):
+def test_a_selection_is_listed_step_by_step(tmp_path):
     _, catalog = make.catalog(tmp_path, {"q": [3, 2, 1, None]})
     recipe = Recipe("r", Recipe.parse("steps: [{score: q, top: 0.5}]").steps, keep=(make.uid(9),))
     chosen = select(recipe, catalog)

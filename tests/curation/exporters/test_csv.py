@@ -35,12 +35,12 @@ def test_csv_of_nothing_is_its_header(world, tmp_path):
 def test_datasets_loads_it(world, tmp_path):
     path = world.export("csv", tmp_path).path
     cache = str(tmp_path / "cache")
-    found = datasets.load_dataset("csv", data_files=str(path), split="train", cache_dir=cache)
-    assert found["caption"][:] == [CAPTIONS[n] for n in SELECTED]
+    dataset = datasets.load_dataset("csv", data_files=str(path), split="train", cache_dir=cache)
+    assert dataset["caption"][:] == [CAPTIONS[n] for n in SELECTED]
 
 
 def test_our_own_reader_reads_it_back(world, tmp_path):
     path = world.export("csv", tmp_path).path
     root = Path(world.catalog.dataset.image_root)
-    found = make.read(path, image_column="image_file", image_root=root)
-    assert found.samples.column("caption").to_pylist() == [CAPTIONS[n] for n in SELECTED[:-1]]
+    shard = make.read(path, image_column="image_file", image_root=root)
+    assert shard.samples.column("caption").to_pylist() == [CAPTIONS[n] for n in SELECTED[:-1]]

@@ -35,18 +35,18 @@ def test_the_chosen_columns_are_written_once_each_in_that_order(catalog, selecti
     assert (tmp_path / "a.csv").read_text().splitlines()[0] == '"stars","uid"'
 
 
-def test_every_score_is_written_unless_told_otherwise(catalog):
+def test_every_score_is_written_by_default(catalog):
     assert default_columns(catalog) == ["uid", "caption", "image_file", "quality"]
 
 
-def test_the_recipe_beside_it_selects_the_same_again(catalog, selection, tmp_path):
+def test_the_recipe_next_to_an_export_gives_the_same_selection(catalog, selection, tmp_path):
     exported = export(catalog, selection, "parquet", tmp_path / "a.parquet")
     again = select(Recipe.load(exported.recipe), catalog)
     assert exported.recipe.name == "a.recipe.yaml"
     assert again.digest == exported.digest
 
 
-def test_the_manifest_beside_it_tells_how_it_was_made(catalog, selection, tmp_path):
+def test_the_manifest_next_to_an_export_records_how_it_was_made(catalog, selection, tmp_path):
     exported = export(catalog, selection, "parquet", tmp_path / "a.parquet")
     manifest = json.loads(exported.manifest.read_text(encoding="utf-8"))
     assert (manifest["pool"], manifest["selected"], manifest["fraction"]) == (4, 2, 0.5)
@@ -66,7 +66,7 @@ def test_the_manifest_is_strict_json_though_norm_sims_p_is_infinite(scored, tmp_
     assert manifest["scores"]["norm_sim_inf_dots"]["parameters"]["p"] == ["inf", 2.0]
 
 
-def test_a_file_that_is_there_is_not_overwritten(catalog, selection, tmp_path):
+def test_an_existing_file_is_not_overwritten_by_default(catalog, selection, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("mine")
     with pytest.raises(CurationError, match=r"a\.csv already exists; pass --overwrite"):
@@ -86,7 +86,7 @@ def test_a_recipe_or_manifest_of_something_else_is_not_overwritten(catalog, sele
         (tmp_path / name).unlink()
 
 
-def test_the_recipe_one_exports_by_keeps_its_comments(catalog, selection, tmp_path):
+def test_an_existing_copy_of_the_recipe_keeps_its_comments(catalog, selection, tmp_path):
     mine = tmp_path / "a.recipe.yaml"
     mine.write_text("# why\n" + RECIPE.to_yaml())
     export(catalog, selection, "csv", tmp_path / "a.csv")
@@ -102,7 +102,7 @@ def test_a_second_format_of_the_same_selection_joins_the_manifest(catalog, selec
         export(catalog, other, "parquet", tmp_path / "a.parquet")
 
 
-def test_a_folder_is_not_a_place_to_write_a_file(catalog, selection, tmp_path):
+def test_a_file_format_refuses_the_path_of_a_folder(catalog, selection, tmp_path):
     with pytest.raises(CurationError, match=r"is a folder; name a file in it.*selection\.csv"):
         export(catalog, selection, "csv", tmp_path)
 
@@ -136,9 +136,7 @@ def test_an_export_to_a_folder_is_replaced_only_when_asked_to(catalog, selection
 
 @FOLDERS
 @pytest.mark.parametrize("name", ["mine.txt", "data/mine.txt", "images/.hidden", "link"])
-def test_a_folder_with_a_file_of_someone_elses_is_never_replaced(
-    catalog, selection, tmp_path, format, name
-):
+def test_a_folder_with_a_foreign_file_is_never_replaced(catalog, selection, tmp_path, format, name):
     path = tmp_path / "out"
     export(catalog, selection, format, path)
     mine = path / name
@@ -165,7 +163,7 @@ def test_a_card_that_was_edited_after_its_export_is_not_replaced(catalog, select
 
 
 @FOLDERS
-def test_a_folder_that_no_manifest_knows_is_never_replaced(catalog, selection, tmp_path, format):
+def test_a_folder_without_a_manifest_is_never_replaced(catalog, selection, tmp_path, format):
     path = export(catalog, selection, format, tmp_path / "out").path
     (tmp_path / "out.manifest.json").unlink()
     before = contents(path)
@@ -185,7 +183,7 @@ def test_a_file_or_a_link_is_not_replaced_by_a_folder(catalog, selection, tmp_pa
     assert sorted(f.name for f in tmp_path.iterdir()) == ["file", "folder", "link"]
 
 
-def test_an_export_that_fails_leaves_the_folder_that_was_there(catalog, selection, tmp_path):
+def test_a_failed_export_leaves_the_existing_folder(catalog, selection, tmp_path):
     path = export(catalog, selection, "imagefolder", tmp_path / "out").path
     before = contents(path)
     gone = dataclasses.replace(catalog.dataset, image_root=str(tmp_path / "gone"))
@@ -211,7 +209,7 @@ def test_what_one_format_leaves_out_stays_in_the_manifest_of_both(tmp_path):
     assert "out/00000.tar" not in manifest["files"]
 
 
-def test_folders_whose_names_have_a_dot_have_manifests_of_their_own(catalog, selection, tmp_path):
+def test_folders_with_dots_in_their_names_have_separate_manifests(catalog, selection, tmp_path):
     for name in ("dfn-0.1", "dfn-0.2"):
         exported = export(catalog, selection, "imagefolder", tmp_path / name)
         assert exported.manifest.name == f"{name}.manifest.json"

@@ -1,4 +1,4 @@
-"""Where an export may go, and what it may lie beside."""
+"""Which paths an export may have, and which files may be next to it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def first(catalog, count):
 
 @EVERY_FORMAT
 @pytest.mark.parametrize("name", ["~/out", "exp:1/out", "a b/ü"])
-def test_a_name_is_read_as_it_is_by_every_format(world, tmp_path, monkeypatch, format, name):
+def test_names_may_have_special_characters(world, tmp_path, monkeypatch, format, name):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     catalog = world[1]
@@ -48,25 +48,25 @@ def test_a_name_is_read_as_it_is_by_every_format(world, tmp_path, monkeypatch, f
     assert not list(tmp_path.rglob("*.partial"))
 
 
-@pytest.mark.parametrize("place", ["s3://bucket/out.csv", "hf://datasets/me/out"])
-def test_an_address_is_no_place_for_an_export(world, tmp_path, monkeypatch, place):
+@pytest.mark.parametrize("target", ["s3://bucket/out.csv", "hf://datasets/me/out"])
+def test_exporting_to_a_url_is_refused(world, tmp_path, monkeypatch, target):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CurationError, match="is a URL; exports are written to local paths only"):
-        export(world[1], first(world[1], 2), "csv", type(tmp_path)(place))
+        export(world[1], first(world[1], 2), "csv", type(tmp_path)(target))
     assert list(tmp_path.iterdir()) == []
 
 
 @EVERY_FORMAT
-@pytest.mark.parametrize("place", ["/", "..", "."])
-def test_a_place_without_a_name_is_refused(world, tmp_path, monkeypatch, format, place):
+@pytest.mark.parametrize("target", ["/", "..", "."])
+def test_a_path_without_a_file_name_is_refused(world, tmp_path, monkeypatch, format, target):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(CurationError, match=r"has no file name|is a folder|already exists"):
-        export(world[1], first(world[1], 2), format, type(tmp_path)(place))
+        export(world[1], first(world[1], 2), format, type(tmp_path)(target))
     assert [f.name for f in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_other_formats_of_the_selection_before_are_not_left_beside_a_new_one(world, tmp_path):
+def test_exports_of_another_selection_under_the_same_name_are_refused(world, tmp_path):
     catalog = world[1]
     for format in ("csv", "datacomp"):
         export(catalog, first(catalog, 2), format, tmp_path / f"a{EXPORTERS[format].extension}")
@@ -77,13 +77,13 @@ def test_other_formats_of_the_selection_before_are_not_left_beside_a_new_one(wor
     assert json.loads((tmp_path / "a.manifest.json").read_text())["selected"] == 3
 
 
-def test_text_of_which_not_a_line_can_be_written_is_an_error(world, tmp_path):
+def test_a_text_export_without_a_single_line_is_an_error(world, tmp_path):
     with pytest.raises(CurationError, match=r"none of the 2 selected samples can be .*no url"):
         export(world[1], first(world[1], 2), "txt", tmp_path / "a.txt", columns=["url"])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_manifest_tells_what_the_recipe_refers_to(world, tmp_path):
+def test_the_manifest_records_the_sets_that_the_recipe_refers_to(world, tmp_path):
     workspace, catalog = world
     decisions = Decisions.of(workspace)
     decisions.save_uid_list("listed", uids.to_words([make.uid(1), make.uid(1)]), "x")
@@ -91,12 +91,12 @@ def test_the_manifest_tells_what_the_recipe_refers_to(world, tmp_path):
     decisions.save_recipe("inner", inner)
     outer = Recipe.parse("name: outer\nsteps: [{where: 'width < 0'}, {union: inner}]")
     exported = export(catalog, select(outer, catalog, decisions), "csv", tmp_path / "a.csv")
-    told = json.loads(exported.manifest.read_text())["sets"]
-    assert told.keys() == {"inner", "listed"}
-    assert Recipe.parse(told["inner"]["recipe"]) == inner
-    assert (told["listed"]["recipe"], told["listed"]["uids"]) == (None, 2)
+    sets = json.loads(exported.manifest.read_text())["sets"]
+    assert sets.keys() == {"inner", "listed"}
+    assert Recipe.parse(sets["inner"]["recipe"]) == inner
+    assert (sets["listed"]["recipe"], sets["listed"]["uids"]) == (None, 2)
     words = uids.to_words([make.uid(1)] * 2)
-    assert told["listed"]["sha256_of_sorted_uids"] == uids.digest(words)
+    assert sets["listed"]["sha256_of_sorted_uids"] == uids.digest(words)
 
 
 def test_a_terminated_export_leaves_nothing(world, tmp_path):

@@ -35,11 +35,11 @@ def test_a_row_is_the_image_and_the_chosen_columns(world, tmp_path):
 
 
 def test_datasets_loads_the_folder_with_images_decoded(world, tmp_path):
-    found = loaded(world.export("huggingface", tmp_path, shard_size=2).path, tmp_path / "cache")
-    assert found.features["image"] == datasets.Image()
-    assert found["uid"][:] == [make.uid(n) for n in WITH_IMAGES]
-    assert found["caption"][:] == [CAPTIONS[n] for n in WITH_IMAGES]
-    for row, number in zip(found, WITH_IMAGES, strict=True):
+    dataset = loaded(world.export("huggingface", tmp_path, shard_size=2).path, tmp_path / "cache")
+    assert dataset.features["image"] == datasets.Image()
+    assert dataset["uid"][:] == [make.uid(n) for n in WITH_IMAGES]
+    assert dataset["caption"][:] == [CAPTIONS[n] for n in WITH_IMAGES]
+    for row, number in zip(dataset, WITH_IMAGES, strict=True):
         source = Image.open(io.BytesIO(world.images[number]))
         assert row["image"].convert("RGB").tobytes() == source.convert("RGB").tobytes()
 
@@ -50,9 +50,9 @@ def test_the_features_are_declared_as_datasets_itself_declares_them(every_type, 
     columns = list(catalog.columns)
     path = export(catalog, everything, "huggingface", tmp_path / "out", columns=columns).path
     schema = pq.read_schema(next((path / "data").iterdir()))
-    told = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     plain = datasets.Features.from_arrow_schema(schema.remove_metadata())
-    assert told == plain.to_dict() | {"image": {"_type": "Image"}}
+    assert features == plain.to_dict() | {"image": {"_type": "Image"}}
     (row,) = loaded(path, tmp_path / "cache")
     assert (row["day"], row["bytes"]) == (WHEN.date(), b"\xff\x00")
 
@@ -106,7 +106,7 @@ def test_the_card_says_how_many_and_how_they_were_chosen(world, tmp_path):
     assert Recipe.parse(recipe) == RECIPE
 
 
-def test_the_card_tells_each_score_with_its_parameters(scored, tmp_path):
+def test_the_card_lists_each_score_with_its_parameters(scored, tmp_path):
     catalog = Catalog.of(scored)
     export(catalog, select(Recipe("all"), catalog), "huggingface", tmp_path / "out")
     card = (tmp_path / "out" / "README.md").read_text()

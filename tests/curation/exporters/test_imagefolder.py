@@ -27,9 +27,9 @@ def test_an_image_is_named_by_its_uid_and_a_repeat_is_numbered(world, tmp_path):
         f"images/00/{make.uid(2)}.webp": 2,
         f"images/00/{make.uid(3)}.jpg": 3,
     }
-    found = {f.relative_to(path).as_posix(): f.read_bytes() for f in path.rglob("*.*")}
-    del found["metadata.jsonl"]
-    assert found == {name: world.images[number] for name, number in files.items()}
+    written = {f.relative_to(path).as_posix(): f.read_bytes() for f in path.rglob("*.*")}
+    del written["metadata.jsonl"]
+    assert written == {name: world.images[number] for name, number in files.items()}
     assert [row["file_name"] for row in read_back.rows("imagefolder", path)] == list(files)
 
 
@@ -43,10 +43,10 @@ def test_the_metadata_has_the_file_then_the_chosen_columns(world, tmp_path):
 
 
 def test_datasets_loads_images_with_their_captions(world, tmp_path):
-    found = loaded(world.export("imagefolder", tmp_path).path, tmp_path / "cache")
-    assert found["uid"][:] == [make.uid(n) for n in WITH_IMAGES]
-    assert found["caption"][:] == [CAPTIONS[n] for n in WITH_IMAGES]
-    for row, number in zip(found, WITH_IMAGES, strict=True):
+    dataset = loaded(world.export("imagefolder", tmp_path).path, tmp_path / "cache")
+    assert dataset["uid"][:] == [make.uid(n) for n in WITH_IMAGES]
+    assert dataset["caption"][:] == [CAPTIONS[n] for n in WITH_IMAGES]
+    for row, number in zip(dataset, WITH_IMAGES, strict=True):
         source = Image.open(io.BytesIO(world.images[number]))
         assert row["image"].convert("RGB").tobytes() == source.convert("RGB").tobytes()
 
@@ -65,9 +65,9 @@ def test_columns_that_datasets_would_take_for_images_are_renamed(tmp_path):
 
 def test_our_own_reader_reads_it_back(world, tmp_path):
     path = world.export("imagefolder", tmp_path).path
-    found = make.read(path)
-    rows = found.samples.to_pylist()
+    shard = make.read(path)
+    rows = shard.samples.to_pylist()
     assert [row["uid"] for row in rows] == [make.uid(n) for n in WITH_IMAGES]
     assert [row["caption"] for row in rows] == [CAPTIONS[n] for n in WITH_IMAGES]
     assert [ImageRef.of(row).read(path) for row in rows] == [world.images[n] for n in WITH_IMAGES]
-    assert list(found.skipped) == []
+    assert list(shard.skipped) == []

@@ -52,13 +52,13 @@ def test_a_column_may_be_called_like_what_the_encoder_works_with(tmp_path):
 def test_datasets_loads_it(world, tmp_path):
     path = world.export("jsonl", tmp_path).path
     cache = str(tmp_path / "cache")
-    found = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=cache)
-    assert found["uid"][:] == [make.uid(n) for n in SELECTED]
-    assert found["caption"][:] == [CAPTIONS[n] for n in SELECTED]
+    dataset = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=cache)
+    assert dataset["uid"][:] == [make.uid(n) for n in SELECTED]
+    assert dataset["caption"][:] == [CAPTIONS[n] for n in SELECTED]
 
 
 def test_our_own_reader_reads_it_back(world, tmp_path):
     path = world.export("jsonl", tmp_path).path
     root = Path(world.catalog.dataset.image_root)
-    found = make.read(path, image_column="image_file", image_root=root)
-    assert found.samples.column("caption").to_pylist() == [CAPTIONS[n] for n in SELECTED[:-1]]
+    shard = make.read(path, image_column="image_file", image_root=root)
+    assert shard.samples.column("caption").to_pylist() == [CAPTIONS[n] for n in SELECTED[:-1]]

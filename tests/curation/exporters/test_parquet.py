@@ -22,13 +22,13 @@ def test_parquet_holds_the_chosen_samples_with_their_scores(world, tmp_path):
 def test_datasets_loads_it(world, tmp_path):
     path = world.export("parquet", tmp_path).path
     cache = str(tmp_path / "cache")
-    found = datasets.load_dataset("parquet", data_files=str(path), split="train", cache_dir=cache)
-    assert found["caption"][:] == [CAPTIONS[n] for n in SELECTED]
-    assert found.features["quality"] == datasets.Value("float32")
+    dataset = datasets.load_dataset("parquet", data_files=str(path), split="train", cache_dir=cache)
+    assert dataset["caption"][:] == [CAPTIONS[n] for n in SELECTED]
+    assert dataset.features["quality"] == datasets.Value("float32")
 
 
 def test_our_own_reader_reads_it_back(world, tmp_path):
     path = world.export("parquet", tmp_path).path
     root = world.catalog.dataset.image_root
-    found = make.read(path, image_column="image_file", image_root=Path(root))
-    assert found.samples.column("uid").to_pylist() == [make.uid(n) for n in SELECTED[:-1]]
+    shard = make.read(path, image_column="image_file", image_root=Path(root))
+    assert shard.samples.column("uid").to_pylist() == [make.uid(n) for n in SELECTED[:-1]]

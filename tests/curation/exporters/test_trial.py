@@ -93,7 +93,7 @@ def test_images_that_are_not_here_are_not_fetched(tmp_path):
     assert len(trial.preview(catalog, every, "csv", ["uid", "url"]).lines) == 4
 
 
-def test_where_no_image_can_be_read_it_says_why(tmp_path):
+def test_if_no_image_can_be_read_the_preview_says_why(tmp_path):
     catalog = make.catalog(tmp_path, {"quality": [1.0, 0.5]})[1]
     for file in (tmp_path / "source").glob("*.jpg"):
         file.unlink()
@@ -102,7 +102,7 @@ def test_where_no_image_can_be_read_it_says_why(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("size", "said"),
+    ("size", "words"),
     [
         ((19_328, True), "19.3 kB"),
         ((19_328, False), "about 19 kB"),
@@ -111,8 +111,8 @@ def test_where_no_image_can_be_read_it_says_why(tmp_path):
         ((996_000_000, False), "about 1 GB"),
     ],
 )
-def test_a_size_in_words(size, said):
-    assert str(trial.Size(*size)) == said
+def test_a_size_in_words(size, words):
+    assert str(trial.Size(*size)) == words
 
 
 def test_the_list_that_the_look_shows_is_sorted(catalog, selection):

@@ -15,11 +15,11 @@ from tests.curation.exporters.conftest import SELECTED
 def test_the_hash_of_the_sorted_uids_is_that_of_the_selection(world, tmp_path):
     path = world.export("txt", tmp_path).path
     command = f"LC_ALL=C sort {path.name} | sha256sum"
-    told = subprocess.check_output(command, shell=True, text=True, cwd=path.parent)
-    assert told.split()[0] == world.selection.digest
+    output = subprocess.check_output(command, shell=True, text=True, cwd=path.parent)
+    assert output.split()[0] == world.selection.digest
 
 
-def test_the_column_is_the_uid_unless_told_otherwise(world):
+def test_the_default_column_is_the_uid(world):
     assert default_columns(world.catalog, "txt") == ["uid"]
 
 

@@ -56,7 +56,7 @@ def test_keys_are_wider_where_a_shard_holds_more(world, tmp_path):
     assert pq.read_table(path / "00000.parquet")["key"][4].as_py() == "00000000004"
 
 
-def test_the_table_beside_a_tar_is_as_img2dataset_writes_it(world, tmp_path):
+def test_the_table_next_to_a_tar_has_the_layout_of_img2dataset(world, tmp_path):
     path = world.export("webdataset", tmp_path).path
     rows = pq.read_table(path / "00000.parquet").to_pylist()
     assert [list(row.values()) for row in rows[-1:]] == [
@@ -101,10 +101,10 @@ def test_a_column_called_as_the_format_calls_its_own_is_renamed(tmp_path):
 def test_the_webdataset_library_decodes_it(world, tmp_path):
     path = world.export("webdataset", tmp_path, shard_size=2).path
     tars = [str(tar) for tar in sorted(path.glob("*.tar"))]
-    found = list(webdataset.WebDataset(tars, shardshuffle=False).decode("pilrgb"))
-    assert [sample["json"]["uid"] for sample in found] == [make.uid(n) for n in WITH_IMAGES]
-    assert [sample["txt"] for sample in found] == [CAPTIONS[n] for n in WITH_IMAGES]
-    for sample, number in zip(found, WITH_IMAGES, strict=True):
+    samples = list(webdataset.WebDataset(tars, shardshuffle=False).decode("pilrgb"))
+    assert [sample["json"]["uid"] for sample in samples] == [make.uid(n) for n in WITH_IMAGES]
+    assert [sample["txt"] for sample in samples] == [CAPTIONS[n] for n in WITH_IMAGES]
+    for sample, number in zip(samples, WITH_IMAGES, strict=True):
         image = next(sample[e] for e in ("jpg", "png", "webp") if e in sample)
         source = Image.open(io.BytesIO(world.images[number])).convert("RGB")
         assert image.tobytes() == source.tobytes()
@@ -114,14 +114,14 @@ def test_our_own_reader_reads_it_back(world, tmp_path):
     path = world.export("webdataset", tmp_path, shard_size=2).path
     reader = open_source(path)
     assert reader.name == "webdataset"
-    found = [reader.read(shard) for shard in reader.shards()]
-    rows = [row for shard in found for row in shard.samples.to_pylist()]
+    shards = [reader.read(shard) for shard in reader.shards()]
+    rows = [row for shard in shards for row in shard.samples.to_pylist()]
     assert [row["uid"] for row in rows] == [make.uid(n) for n in WITH_IMAGES]
     assert [row["caption"] for row in rows] == [CAPTIONS[n] for n in WITH_IMAGES]
     assert [row["quality"] for row in rows] == [0.9, 0.8, 0.8, 0.7, 0.6]
     images = [ImageRef.of(row).read(reader.image_root) for row in rows]
     assert images == [world.images[n] for n in WITH_IMAGES]
-    assert [skipped for shard in found for skipped in shard.skipped] == []
+    assert [skipped for shard in shards for skipped in shard.skipped] == []
 
 
 def test_an_empty_export_is_one_empty_tar(world, tmp_path):
@@ -130,7 +130,7 @@ def test_an_empty_export_is_one_empty_tar(world, tmp_path):
     assert make.read(path).samples.num_rows == 0
 
 
-def test_addresses_are_among_the_columns_where_there_are_any(world, tmp_path):
+def test_urls_are_a_default_column_if_any_sample_has_one(world, tmp_path):
     assert default_columns(world.catalog, "webdataset") == ["uid", "caption", "url", "quality"]
     without = make.catalog(tmp_path, {"quality": [1.0]})[1]
     assert default_columns(without, "webdataset") == ["uid", "caption", "quality"]

@@ -46,13 +46,13 @@ def test_a_missing_image_is_left_out_and_listed_in_the_manifest(world, tmp_path,
 
 
 @EVERY_FORMAT
-def test_where_no_image_can_be_read_the_first_reason_is_told(tmp_path, format):
+def test_if_no_image_can_be_read_the_error_has_the_first_reason(tmp_path, format):
     catalog = make.catalog(tmp_path, {"quality": [1.0, 0.5]})[1]
     for file in (tmp_path / "source").glob("*.jpg"):
         file.write_bytes(b"no picture any more")
-    with pytest.raises(CurationError) as told:
+    with pytest.raises(CurationError) as error:
         export(catalog, select(Recipe("all"), catalog), format, tmp_path / "new" / "out")
-    assert str(told.value) == (
+    assert str(error.value) == (
         "none of the 2 selected samples has an image that can be read; the first, "
         f"{make.uid(0)}: not an image in a supported format"
     )
@@ -62,9 +62,9 @@ def test_where_no_image_can_be_read_the_first_reason_is_told(tmp_path, format):
 @EVERY_FORMAT
 def test_a_sample_without_an_image_is_left_out(tmp_path, format, monkeypatch):
     catalog = make.catalog(tmp_path, {"quality": [1.0, 0.5]})[1]
-    found = ImageRef.of
+    original = ImageRef.of
     is_first = {"000.jpg": None}
-    monkeypatch.setattr(ImageRef, "of", lambda row: is_first.get(row["image_file"], found(row)))
+    monkeypatch.setattr(ImageRef, "of", lambda row: is_first.get(row["image_file"], original(row)))
     exported = export(catalog, select(Recipe("all"), catalog), format, tmp_path / "out")
     assert exported.left_out == (LeftOut(make.uid(0), "it has no image"),)
     assert read_back.uids_of(format, exported.path) == [make.uid(1)]
@@ -129,7 +129,7 @@ def test_images_are_read_ahead_but_never_more_than_so_many(tmp_path, monkeypatch
     assert number == len(rows) - 1
 
 
-def test_whoever_stops_early_leaves_no_thread_behind(world):
+def test_stopping_early_leaves_no_thread_running(world):
     before = threading.active_count()
     reading = iter(samples(world.catalog))
     next(reading)

@@ -21,7 +21,7 @@ from curation.storage.workspace import Workspace
 from tests import make
 
 PAIRS = 40
-# Of each shard the run leaves files behind; small ones, so that a cancelled run has some.
+# Small shards, so that a cancelled run has finished some of them.
 SMALL = ("--shard-size", "4", "--device", "cpu")
 
 
@@ -68,7 +68,7 @@ def test_a_job_scores_and_reports_its_progress(folder: Path, source: Path) -> No
     assert embedding.unit == "sample"
     assert embedding.finished[0].name == "Reading"
     assert any(line.startswith("Device: CPU") for line in embedding.messages)
-    # It moves, and then it is behind.
+    # The progress advances.
     until(job, lambda now: now.done > embedding.done or len(now.finished) > 1)
 
     now = ended(job)
@@ -76,7 +76,7 @@ def test_a_job_scores_and_reports_its_progress(folder: Path, source: Path) -> No
     assert [stage.name for stage in now.finished][:3] == ["Reading", "Embedding", "CLIPScore"]
     assert now.seconds > sum(stage.seconds for stage in now.finished)
     assert f"{PAIRS} samples scored, 1 skipped" in jobs.read_log(job)
-    # Where nobody watches a terminal, no bars.
+    # No progress bars without a terminal.
     assert "%|" not in jobs.read_log(job)
     assert len(scores(job.workspace)) == PAIRS
     assert jobs.find_job(folder, job.id) == job

@@ -20,7 +20,7 @@ def decisions(tmp_path):
     return Decisions(tmp_path / "curation.duckdb")
 
 
-def test_where_nothing_was_decided_there_is_nothing(decisions):
+def test_without_decisions_everything_is_empty(decisions):
     assert decisions.names() == []
     assert decisions.recipe("a") is None
     assert decisions.uid_list("a") is None
@@ -42,9 +42,9 @@ def test_saving_again_replaces(decisions):
 
 def test_a_uid_list_comes_back_with_its_repeats(decisions):
     decisions.save_uid_list("listed", WORDS, "file.npy")
-    found = decisions.uid_list("listed")
-    assert found.dtype == np.uint64
-    assert sorted(map(tuple, found.tolist())) == sorted(map(tuple, WORDS.tolist()))
+    loaded = decisions.uid_list("listed")
+    assert loaded.dtype == np.uint64
+    assert sorted(map(tuple, loaded.tolist())) == sorted(map(tuple, WORDS.tolist()))
 
 
 def test_the_members_of_one_list_are_not_those_of_another(decisions):
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_database_is_named(decisions):
         decisions.names()
 
 
-def test_the_listing_tells_steps_and_time(decisions):
+def test_the_listing_has_steps_and_times(decisions):
     assert decisions.saved_selections() == []
     decisions.save_recipe("two", Recipe("empty"))
     decisions.save_recipe("one", RECIPE)
@@ -189,7 +189,7 @@ def test_what_others_refer_to_is_neither_renamed_nor_deleted(decisions):
     assert decisions.recipe("base") == RECIPE
 
 
-def test_only_what_is_there_is_renamed_or_deleted(decisions):
+def test_only_existing_names_are_renamed_or_deleted(decisions):
     decisions.save_uid_list("listed", WORDS, "f")
     for name in ("listed", "none"):
         with pytest.raises(CurationError, match=f"no saved selection '{name}'"):

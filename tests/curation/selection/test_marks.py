@@ -24,7 +24,7 @@ def made(tmp_path):
     return Marks(tmp_path / "curation.duckdb")
 
 
-def test_where_nothing_was_marked_there_is_nothing_and_no_file(made):
+def test_without_marks_everything_is_empty_and_no_file_is_written(made):
     assert made.all() == ((), ())
     assert made.counts() == {"keep": 0, "drop": 0}
     assert made.among([A]) == {}
@@ -66,7 +66,7 @@ def test_undo_and_redo_go_back_and_forth(made):
     assert made.redo() is None
 
 
-def test_a_change_after_an_undo_takes_the_place_of_what_was_undone(made):
+def test_a_change_after_an_undo_replaces_what_was_undone(made):
     for uid in (A, B):
         made.mark([uid], "keep")
     made.undo()
@@ -141,7 +141,7 @@ def test_a_line_of_the_log_is_reverted_while_it_stands(made):
     assert made.log(1, 1)[0].action == "revert"
 
 
-def test_what_is_seen_beside_samples_is_marks_counts_and_a_number_that_grows(made):
+def test_the_status_has_marks_counts_and_a_growing_version(made):
     assert made.status([A]) == MarkStatus({}, 0, 0, 0)
     made.mark([A, B], "keep")
     made.mark([C], "drop")
@@ -239,7 +239,7 @@ def test_marks_hold_wherever_the_lines_are(scored_pairs):
 
 
 @pytest.mark.parametrize(
-    ("counts", "said"),
+    ("counts", "words"),
     [
         ((3, 5), "3 kept and 5 dropped by hand"),
         ((0, 1200), "1,200 dropped by hand"),
@@ -247,8 +247,8 @@ def test_marks_hold_wherever_the_lines_are(scored_pairs):
         ((0, 0), "nothing marked by hand"),
     ],
 )
-def test_counts_in_words(counts, said):
-    assert marks.describe_counts(*counts) == said
+def test_counts_in_words(counts, words):
+    assert marks.describe_counts(*counts) == words
 
 
 def test_the_command_line_lists_and_clears(scored_pairs, monkeypatch, capsys):

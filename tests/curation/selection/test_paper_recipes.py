@@ -57,7 +57,7 @@ def test_without_a_target_the_pool_itself_will_do(job, tmp_path):
     assert select(paper_recipes.for_catalog(pool)[-1].recipe, pool).remaining == (11, 7)
 
 
-def test_all_that_is_missing_is_told(tmp_path):
+def test_everything_that_is_missing_is_listed(tmp_path):
     _, pool = make.catalog(tmp_path, {"own": [0.1, 0.2]})
     near, without = paper_recipes.for_catalog(pool)[2], paper_recipes.for_catalog(pool)[-1]
     assert near.missing.startswith("needs negCLIPLoss: ") and "needs NormSim: " in near.missing

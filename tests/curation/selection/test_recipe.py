@@ -40,7 +40,7 @@ def test_a_recipe_is_read_step_by_step():
     )
 
 
-def test_yaml_goes_there_and_back():
+def test_a_recipe_survives_a_round_trip_through_yaml():
     recipe = Recipe.parse(EXAMPLE)
     assert Recipe.parse(recipe.to_yaml()) == recipe
 
@@ -57,7 +57,7 @@ def test_any_recipe_goes_to_yaml_and_back(name, value, condition, kept):
     assert Recipe.parse(recipe.to_yaml()) == recipe
 
 
-def test_top_is_of_the_pool_unless_told_otherwise():
+def test_top_refers_to_the_pool_by_default():
     (step,) = Recipe.parse("steps: [{score: a, top: 0.5}]").steps
     assert step.of == "pool"
 
@@ -118,7 +118,7 @@ def test_a_recipe_without_steps_is_the_whole_pool():
         ("drop: [abc]", "drop: 'abc' is not a uid"),
     ],
 )
-def test_what_is_not_a_recipe_is_refused_with_its_place(text, message):
+def test_an_invalid_recipe_is_refused_with_the_location_of_the_error(text, message):
     with pytest.raises(CurationError) as raised:
         Recipe.parse(text, "r.yaml")
     assert message in str(raised.value)

@@ -174,7 +174,7 @@ def test_keep_and_drop_come_last_and_drop_wins(world):
     assert chosen(world, "[{score: quality, count: 2}]", rest) == [4, 7]
 
 
-def test_uids_to_keep_that_the_dataset_lacks_are_told(world):
+def test_uids_to_keep_that_the_dataset_lacks_are_reported(world):
     catalog, _ = world
     recipe = Recipe("r", keep=(make.uid(500), make.uid(1)), drop=(make.uid(600),))
     assert select(recipe, catalog).unknown == (make.uid(500), make.uid(600))
@@ -182,7 +182,7 @@ def test_uids_to_keep_that_the_dataset_lacks_are_told(world):
     assert select(twice, catalog).unknown == (make.uid(500),)
 
 
-def test_how_many_are_left_is_told_step_by_step(world):
+def test_the_number_of_remaining_samples_is_reported_per_step(world):
     catalog, decisions = world
     steps = "[{score: nearness, top: 0.5}, {score: quality, count: 2}, {union: listed}]"
     selection = select(Recipe.parse(f"steps: {steps}"), catalog, decisions)
@@ -227,7 +227,7 @@ def test_the_digest_counts_repeats(world):
     assert uids.to_hex(selection.sorted_uids).to_pylist() == text.split()
 
 
-def test_an_unknown_score_is_named_with_those_there_are(world):
+def test_an_unknown_score_is_named_with_the_existing_ones(world):
     with pytest.raises(CurationError, match=r"no score or column 'qualty'.*quality"):
         chosen(world, "[{score: qualty, top: 0.5}]")
 
@@ -237,12 +237,12 @@ def test_text_is_not_a_score(world):
         chosen(world, "[{score: caption, top: 0.5}]")
 
 
-def test_an_unknown_list_is_named_with_those_there_are(world):
+def test_an_unknown_list_is_named_with_the_existing_ones(world):
     with pytest.raises(CurationError, match=r"no selection or uid list 'none'.*best, listed"):
         chosen(world, "[{union: none}]")
 
 
-def test_a_list_cannot_be_named_where_there_are_no_decisions(world):
+def test_a_list_cannot_be_named_without_decisions(world):
     with pytest.raises(CurationError, match="no selection or uid list 'listed'"):
         select(Recipe.parse("steps: [{union: listed}]"), world[0])
 
@@ -293,12 +293,12 @@ def test_a_walk_ends_where_select_does(world):
     assert walked.selection.digest == selected.digest
 
 
-def test_a_walk_tells_which_step_left_a_sample_out(world):
+def test_a_walk_records_which_step_left_a_sample_out(world):
     catalog, decisions = world
     recipe = Recipe.parse(f"steps: {WALKED}\nkeep: ['{make.uid(6)}']\ndrop: ['{make.uid(3)}']")
-    found = walk(recipe, catalog, decisions)
+    walked = walk(recipe, catalog, decisions)
     # By quality 0 1 2 5 7 8 stay, by nearness 7 and 8; the list brings back 3 and 4.
-    assert {step: make.chosen(catalog, found.left_out_by == step) for step in range(5)} == {
+    assert {step: make.chosen(catalog, walked.left_out_by == step) for step in range(5)} == {
         0: [4, 6, 7, 8],
         1: [9],
         2: [0, 1, 2, 5],
@@ -312,7 +312,7 @@ def test_a_walk_stops_before_a_step_that_is_wrong(world):
     recipe = Recipe.parse(
         "steps: [{score: quality, count: 3}, {score: none, top: 1}, {union: best}]"
     )
-    found = walk(recipe, catalog, decisions)
-    assert "'none'" in str(found.problem)
-    assert found.selection.remaining == (3,)
-    assert make.chosen(catalog, found.selection.mask) == [0, 1, 7]
+    walked = walk(recipe, catalog, decisions)
+    assert "'none'" in str(walked.problem)
+    assert walked.selection.remaining == (3,)
+    assert make.chosen(catalog, walked.selection.mask) == [0, 1, 7]

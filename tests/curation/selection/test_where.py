@@ -153,7 +153,7 @@ def test_a_single_equals_sign_gets_a_hint(catalog):
         where.parse("stars = 1", catalog.columns)
 
 
-def test_an_unknown_column_is_named_with_those_there_are(catalog):
+def test_an_unknown_column_is_named_with_the_existing_ones(catalog):
     with pytest.raises(CurationError, match=r"no column 'starz'; there are .*stars"):
         where.parse("starz > 1", catalog.columns)
 
@@ -171,10 +171,10 @@ def test_only_what_is_true_or_false_is_a_condition(catalog, text):
 
 
 def test_a_message_never_holds_a_caption(catalog):
-    with pytest.raises(CurationError) as told:
+    with pytest.raises(CurationError) as error:
         _chosen(catalog, "caption > 5")
     captions = [row["caption"] for row in catalog.rows(range(len(catalog)))]
-    assert not any(caption in str(told.value) for caption in captions)
+    assert not any(caption in str(error.value) for caption in captions)
 
 
 @pytest.fixture(scope="module")

@@ -65,15 +65,15 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monke
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG, errno.EDQUOT])
-def test_a_full_disk_is_told_in_the_systems_own_words(tmp_path, number):
-    said = f"cannot write .*a: {os.strerror(number)}; check"
-    with pytest.raises(CurationError, match=said), atomic(tmp_path / "a") as partial:
+def test_the_error_of_a_full_disk_is_the_operating_systems_message(tmp_path, number):
+    message = f"cannot write .*a: {os.strerror(number)}; check"
+    with pytest.raises(CurationError, match=message), atomic(tmp_path / "a") as partial:
         partial.write_text("half")
         raise OSError(number, "a library's words")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_below_a_file_is_named_and_nothing_is_written(tmp_path):
+def test_a_path_below_a_file_is_named_and_nothing_is_written(tmp_path):
     (tmp_path / "file.txt").write_text("x")
     with (
         pytest.raises(CurationError, match=r"cannot write .*file\.txt/a\.csv"),

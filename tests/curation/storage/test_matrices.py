@@ -23,54 +23,54 @@ def is_mapped(array):
 
 def test_a_npy_is_mapped(tmp_path, rows):
     np.save(tmp_path / "a.npy", rows)
-    found = open_matrix(tmp_path / "a.npy")
-    np.testing.assert_array_equal(found, rows)
-    assert is_mapped(found)
-    assert not found.flags.writeable
+    matrix = open_matrix(tmp_path / "a.npy")
+    np.testing.assert_array_equal(matrix, rows)
+    assert is_mapped(matrix)
+    assert not matrix.flags.writeable
 
 
-def test_a_stored_member_is_mapped_where_it_lies(tmp_path, rows):
+def test_an_uncompressed_member_is_mapped(tmp_path, rows):
     np.savez(tmp_path / "a.npz", other=np.arange(5), l14_img=rows, l14_txt=-rows)
     for member, expected in (("l14_img", rows), ("l14_txt", -rows)):
-        found = open_matrix(tmp_path / "a.npz", member)
-        np.testing.assert_array_equal(found, expected)
-        assert (found.dtype, is_mapped(found)) == (rows.dtype, True)
-        assert not found.flags.writeable
+        matrix = open_matrix(tmp_path / "a.npz", member)
+        np.testing.assert_array_equal(matrix, expected)
+        assert (matrix.dtype, is_mapped(matrix)) == (rows.dtype, True)
+        assert not matrix.flags.writeable
 
 
 def test_a_compressed_member_is_read(tmp_path, rows):
     np.savez_compressed(tmp_path / "a.npz", image=rows)
-    found = open_matrix(tmp_path / "a.npz", "image")
-    np.testing.assert_array_equal(found, rows)
-    assert not is_mapped(found)
-    assert not found.flags.writeable
+    matrix = open_matrix(tmp_path / "a.npz", "image")
+    np.testing.assert_array_equal(matrix, rows)
+    assert not is_mapped(matrix)
+    assert not matrix.flags.writeable
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_columns_first_is_the_same_matrix(tmp_path, rows, save):
+def test_fortran_order_gives_the_same_matrix(tmp_path, rows, save):
     save(tmp_path / "a.npz", image=np.asfortranarray(rows))
     np.testing.assert_array_equal(open_matrix(tmp_path / "a.npz", "image"), rows)
 
 
-def test_a_member_whose_header_is_longer_in_place_is_found(tmp_path, rows):
-    # A zip may say more in the header beside the data than in its table of contents.
+def test_a_member_whose_local_header_has_more_fields_is_mapped(tmp_path, rows):
+    # The local header of a member may have more extra fields than the central directory.
     np.save(tmp_path / "image.npy", rows)
     info = zipfile.ZipInfo("image.npy")
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         info.extra = b"\xfe\xca\x04\x00abcd"
         archive.writestr(info, (tmp_path / "image.npy").read_bytes())
         info.extra = b""
-    found = open_matrix(tmp_path / "a.npz", "image")
-    np.testing.assert_array_equal(found, rows)
-    assert is_mapped(found)
+    matrix = open_matrix(tmp_path / "a.npz", "image")
+    np.testing.assert_array_equal(matrix, rows)
+    assert is_mapped(matrix)
 
 
-def test_a_matrix_without_rows_is_one(tmp_path):
+def test_a_matrix_may_have_no_rows(tmp_path):
     np.save(tmp_path / "a.npy", np.empty((0, 8), dtype=np.float32))
     assert open_matrix(tmp_path / "a.npy").shape == (0, 8)
 
 
-def test_a_part_of_a_matrix_is_what_a_shard_may_have(tmp_path, rows):
+def test_a_shard_may_have_a_part_of_a_matrix(tmp_path, rows):
     np.savez(tmp_path / "a.npz", image=rows)
     part = Matrix(tmp_path / "a.npz", "image", 10, 30)
     np.testing.assert_array_equal(part.open(), rows[10:30])
@@ -79,7 +79,7 @@ def test_a_part_of_a_matrix_is_what_a_shard_may_have(tmp_path, rows):
     np.testing.assert_array_equal(shard.image, rows[10:30])
 
 
-def test_a_member_that_is_not_there_is_named_with_those_that_are(tmp_path, rows):
+def test_a_missing_member_is_named_with_the_existing_ones(tmp_path, rows):
     np.savez(tmp_path / "a.npz", b32_img=rows, b32_txt=rows)
     assert members(tmp_path / "a.npz") == ["b32_img", "b32_txt"]
     with pytest.raises(CurationError, match=r"holds no l14_img; it holds b32_img, b32_txt"):
@@ -98,7 +98,7 @@ def test_a_member_that_is_not_there_is_named_with_those_that_are(tmp_path, rows)
     ],
 )
 @pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
-def test_what_is_no_matrix_of_floats_is_refused(tmp_path, array, save):
+def test_anything_but_a_matrix_of_floats_is_refused(tmp_path, array, save):
     path = tmp_path / ("a.npy" if save is np.save else "a.npz")
     save(path, array)
     member = None if save is np.save else "arr_0"
@@ -120,8 +120,8 @@ def test_a_damaged_compressed_member_is_refused(tmp_path, rows):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, image=rows)
     data = bytearray(path.read_bytes())
-    for place in range(100, 300):
-        data[place] ^= 0x5A
+    for position in range(100, 300):
+        data[position] ^= 0x5A
     path.write_bytes(data)
     with pytest.raises(CurationError, match=r"image in .* cannot be read"):
         open_matrix(path, "image")
@@ -136,7 +136,7 @@ def test_a_damaged_header_is_refused(tmp_path, rows):
             open_matrix(tmp_path / "a.npy")
 
 
-def test_a_member_that_is_no_array_of_numpys_is_refused(tmp_path):
+def test_a_member_that_is_not_a_npy_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("image", b"x")
     with pytest.raises(CurationError, match=r"image in .*a\.npz cannot be read"):
