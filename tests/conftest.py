@@ -161,20 +161,25 @@ def job(source: Path, target_folders: dict[str, Path], model_folder: Path) -> Jo
 
 
 @pytest.fixture(scope="session")
-def scored(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A scored workspace that no test changes."""
+def scored_once(job: Job, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a scored workspace, shared by the test processes: only to be copied."""
 
     def score(folder: Path) -> None:
         score_dataset(replace(job, workspace=folder / "workspace"), make.QUIET)
 
-    shared = make_once(tmp_path_factory, "scored", score)
-    return Workspace.open(_copy(shared, tmp_path_factory) / "workspace")
+    return make_once(tmp_path_factory, "scored", score)
+
+
+@pytest.fixture(scope="session")
+def scored(scored_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A scored workspace for tests that only read it."""
+    return Workspace.open(_copy(scored_once, tmp_path_factory) / "workspace")
 
 
 @pytest.fixture
-def scored_copy(scored: Workspace, tmp_path: Path) -> Workspace:
-    """A scored workspace that a test may change."""
-    shutil.copytree(scored.path, tmp_path / "workspace")
+def scored_copy(scored_once: Path, tmp_path: Path) -> Workspace:
+    """A freshly scored workspace that a test may change."""
+    shutil.copytree(scored_once / "workspace", tmp_path / "workspace")
     return Workspace.open(tmp_path / "workspace")
 
 
