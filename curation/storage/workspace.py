@@ -4,7 +4,7 @@
       workspace.toml                   source, reader, primary model, schema version
       samples/00000.parquet            one row a sample
       embeddings/<model>/00000.image.npy, 00000.text.npy, model.toml
-      scores/<score>/00000.parquet, score.toml
+      scores/<score>[_<model>][.<target>]/00000.parquet, score.toml
       targets/<target>/samples/…, embeddings/…
       catalog.duckdb                   published from the above; replaced whole, never edited
       curation.duckdb                  the curator's decisions: selections, marks, uid lists
