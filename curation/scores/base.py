@@ -203,7 +203,7 @@ class Score(Protocol):
 
     @property
     def name(self) -> str:
-        """The name on the command line, in Python and of the folder below ``scores/``."""
+        """The name on the command line and in Python, with which its folders' names begin."""
         ...
 
     @property

@@ -5,7 +5,8 @@
       samples/00000.parquet            one row a sample
       embeddings/<model>/00000.image.npy, 00000.text.npy, model.toml
       scores/<score>[_<model>][.<target>]/00000.parquet, score.toml
-      targets/<target>/samples/…, embeddings/…
+      targets/<target>/target.toml, samples/…, embeddings/…
+      thumbnails/                      small pictures, made when first shown
       catalog.duckdb                   published from the above; replaced whole, never edited
       curation.duckdb                  the curator's decisions: selections, marks, uid lists
       exports/
