@@ -95,12 +95,12 @@ def test_a_running_job_is_stopped_and_resumed(visit: Visit, tmp_path: Path) -> N
         done(page)
         page.get_by_role("button", name="Cancel").click()
         page.get_by_role("button", name="Stop job").click()
-        expect(page.get_by_text("Finished work is kept")).to_be_visible()
+        expect(page.get_by_text("Resume continues from there")).to_be_visible()
         assert jobs.read_state(job).status == "cancelled"
         page.get_by_role("button", name="Resume").click()
         expect(page.get_by_role("button", name="Open workspace")).to_be_visible(timeout=LONG)
         assert tiles(page)["Samples"] == f"{PAIRS}"
         line = page.get_by_test_id("stButton").filter(has_text=re.compile("photos · cancelled"))
         line.get_by_role("button").click()
-        expect(page.get_by_text("Finished work is kept")).to_be_visible()
+        expect(page.get_by_text("Resume continues from there")).to_be_visible()
         expect(page).to_have_url(re.compile(f"job={job.id}"))

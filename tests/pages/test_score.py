@@ -80,9 +80,7 @@ def test_a_source_is_recognized_before_anything_starts(
     assert "Read as **table**, 1 shard" in notes(app)
     assert can_start(app)
     assert command(app) == [
-        "python",
-        "-m",
-        "curation",
+        "clip-curation",
         "score",
         str(photos),
         "--workspace",
@@ -127,7 +125,7 @@ def test_every_field_becomes_an_argument(
     fill(app, score_p_p="inf, 4", score_p_batch_size="16", score_caption_column="caption")
     app.selectbox(key="p_negatives").set_value("partition").run()
     app.selectbox(key="device").set_value("cpu").run()
-    arguments = command(app)[5:]
+    arguments = command(app)[3:]
     options = list(zip(arguments[::2], arguments[1::2], strict=True))
     assert options == [
         ("--workspace", str(root / "mine")),
