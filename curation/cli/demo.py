@@ -29,8 +29,8 @@ def demo(workspace: Path, port: int | None, no_browser: bool) -> None:
     """Score the bundled sample and open it in the browser.
 
     The bundled model scores 1,500 pieces of clip art with captions, 30 % of which are swapped on
-    purpose, so that you can see what each score catches. It needs no network and takes about half
-    a minute on two cores.
+    purpose, so that you can see what each score catches. It needs no network and takes one to two
+    minutes on two cores.
     """
     from curation.pipeline.run import Job, score_dataset
     from curation.pipeline.targets import TargetSource
