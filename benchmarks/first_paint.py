@@ -21,7 +21,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.conftest import QUIET, wait_for
+from tests.browser.conftest import QUIET
+from tests.servers import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR = "import streamlit as st\nst.metric('floor', 1)\n"

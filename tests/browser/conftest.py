@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from curation.storage.workspace import Workspace
 from tests import make
+from tests.servers import free_port, wait_for
 
 # Without these, Chromium contacts its vendor's servers at every start.
 QUIET = (
@@ -41,9 +39,7 @@ expect.set_options(timeout=60_000)
 @contextmanager
 def serve(workspaces: Path) -> Iterator[str]:
     """A server of the app on a free port; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     process = subprocess.Popen(
         [*command, "--", str(workspaces)],
@@ -202,17 +198,3 @@ def assert_no_sideways_scroll(page: Page) -> None:
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (
                 f"{page.url} scrolls sideways at {width} pixels in the {scheme} theme"
             )
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server answers."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the app's server stopped with {process.returncode}")
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.02)
-    raise TimeoutError(url)
